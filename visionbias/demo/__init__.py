@@ -1,0 +1,3 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The miniature study: small networks with known biases, trained and measured in minutes without a download."""
