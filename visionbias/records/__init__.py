@@ -1,3 +1,3 @@
 # SPDX-FileCopyrightText: visionbias contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What a run leaves behind: Parquet rows, one a (model, condition, sample), and the manifest that says how they were made."""
+"""What a run leaves behind: Parquet rows, one a (model, condition, sample), and the manifest that explains them."""

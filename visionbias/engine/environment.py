@@ -1,0 +1,64 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Where and with what a run was made."""
+
+import platform
+import subprocess
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import visionbias
+
+_PACKAGES = ("torch", "torchvision", "timm", "numpy", "pillow", "pyarrow", "pandas", "scipy", "safetensors")
+_DALI = ("nvidia-dali-cuda130", "nvidia-dali-cuda120")
+
+
+def describe_environment(device: torch.device) -> dict[str, Any]:
+    """Versions, device, git revision and the time, as plain values for the manifest."""
+    versions = {"visionbias": visionbias.__version__, "python": platform.python_version()}
+    for package in (*_PACKAGES, *_DALI):
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return {
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "device": device_name(device),
+        "threads": torch.get_num_threads(),
+        "platform": platform.platform(),
+        "versions": versions,
+        "git_revision": _git_revision(),
+    }
+
+
+def device_name(device: torch.device) -> str:
+    """The model name of a GPU or CPU."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def _git_revision() -> str | None:
+    """Revision of the checkout that visionbias is imported from; `None` for an installed package."""
+    root = Path(visionbias.__file__).parents[1]
+    if not (root / ".git").exists():
+        return None
+    try:
+        answer = subprocess.run(
+            ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"],
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return answer.stdout.strip()

@@ -1,0 +1,69 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What a run and a stimulus stream share on their way from a data set to a tensor on the device."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from visionbias.datasets.base import Dataset
+from visionbias.errors import BackendError, DataError
+from visionbias.types import BadSample, Preprocessing
+
+
+def pick_device(name: str) -> torch.device:
+    """The device of a study; `"auto"` is CUDA where present.
+
+    Raises:
+        BackendError: there is no such device.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError, ImportError) as error:
+        raise BackendError(
+            f"device {name!r} cannot be used: {str(error).splitlines()[0]}; try 'auto' or 'cpu'"
+        ) from error
+    return device
+
+
+def crop_rule(data: Dataset, wanted: Preprocessing) -> Preprocessing:
+    """The preprocessing of a data set: images that are published as crops are never resized again."""
+    return replace(wanted, resize=None) if data.precropped else wanted
+
+
+def usable(data: Dataset, bad: Iterable[BadSample], max_bad: int) -> tuple[list[int], tuple[BadSample, ...]]:
+    """Rows of the samples that can be used, and the bad samples, each once, sorted by id.
+
+    Raises:
+        DataError: there are more than `max_bad` bad samples (all are named), or no good one.
+    """
+    reasons = {sample.id: sample for sample in (*data.bad, *bad)}
+    named = tuple(reasons[key] for key in sorted(reasons))
+    total = len(data.samples) + len(data.bad)
+    if len(named) > max_bad:
+        listed = "\n".join(f"  {sample.id}: {sample.reason}" for sample in named)
+        raise DataError(
+            f"{data.name}: {len(named)} of {total} images cannot be used, and max_bad={max_bad} allows fewer; "
+            f"mend or remove them, or go on without them with max_bad={len(named)}:\n{listed}"
+        )
+    rows = [row for row, sample in enumerate(data.samples) if sample.id not in reasons]
+    if not rows:
+        raise DataError(f"{data.name}: none of its {total} images can be used")
+    return rows, named
+
+
+def load_crops(images: NDArray[np.uint8], rows: Sequence[int] | NDArray[np.int64], device: torch.device) -> Tensor:
+    """Crops of the given rows as u8 [N, C, H, W] in channels_last memory on the device."""
+    return torch.from_numpy(images[rows]).to(device).permute(0, 3, 1, 2)
+
+
+def stimulus_buffer(conditions: int, n: int, size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Zeros for the stimuli of one batch, [F, N, 3, size, size], each condition channels_last."""
+    return torch.zeros(conditions, n, size, size, 3, dtype=dtype, device=device).permute(0, 1, 4, 2, 3)

@@ -1,0 +1,142 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""`Run`: a run folder, finished or not, and the numbers it holds. Needs neither models nor images."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
+
+from visionbias.errors import RunError
+from visionbias.probes.registry import Probe, make_probe
+from visionbias.records.manifest import differences, read_manifest, write_manifest
+from visionbias.records.reader import IncompleteError, ModelRecords, open_records
+from visionbias.records.schema import SCHEMA_VERSION
+from visionbias.types import BadSample
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import pyarrow.dataset as ds
+
+RECORDS = "records"
+_LOCK = ".run.lock"
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a study measured so far."""
+
+    folder: Path
+    manifest: dict[str, Any]
+
+    @property
+    def model_ids(self) -> list[str]:
+        """The models, sorted."""
+        return sorted(self.manifest["study"]["models"])
+
+    @property
+    def probes(self) -> tuple[Probe, ...]:
+        """The probes of the study."""
+        return tuple(make_probe(config) for config in self.manifest["study"]["probes"])
+
+    @property
+    def bad_samples(self) -> tuple[BadSample, ...]:
+        """Images that could not be used and were left out, with the reason."""
+        return tuple(BadSample(**sample) for sample in self.manifest["bad_samples"])
+
+    @property
+    def failures(self) -> dict[str, str]:
+        """Models that failed in the last session, with the reason."""
+        sessions = self.manifest["sessions"]
+        return dict(sessions[-1]["failures"]) if sessions else {}
+
+    def records(self) -> "ds.Dataset":
+        """A pyarrow dataset, a row a (model, condition, sample): `sample_id, label, pred, in_top5, p_label, margin,
+        decision16, model, condition`."""
+        return open_records(self.folder / RECORDS)
+
+    def summary(self) -> "pd.DataFrame":
+        """A row a model, sorted by name: `model, status, n, bad`, then the columns of every probe with 95 % intervals.
+
+        `status` is `complete`, `incomplete` (some records are still missing) or `failed`; only complete rows have
+        numbers, which are the same to the bit whenever they are computed from the same records. `n` counts the samples
+        behind every number in the row, `bad` the images that were left out.
+
+        Raises:
+            RunError: a record file cannot be read.
+        """
+        import pandas as pd
+
+        return pd.DataFrame([self._row(model) for model in self.model_ids])
+
+    def _row(self, model: str) -> dict[str, Any]:
+        n = self.manifest["n"]
+        row: dict[str, Any] = {"model": model, "status": "complete", "n": n, "bad": len(self.bad_samples)}
+        records = ModelRecords(self.folder / RECORDS, model, n)
+        try:
+            for probe in self.probes:
+                row |= probe.score(records)
+        except IncompleteError:
+            row = {**{key: row[key] for key in ("model", "status", "n", "bad")}}
+            row["status"] = "failed" if model in self.failures else "incomplete"
+        return row
+
+
+def open_run(folder: str | Path) -> Run:
+    """Open a run folder, on any machine.
+
+    Raises:
+        RunError: it is not a run folder.
+    """
+    folder = Path(folder)
+    manifest = read_manifest(folder)
+    if manifest is None:
+        raise RunError(f"{folder} holds no run; wanted the folder that Study.run wrote")
+    return Run(folder, manifest)
+
+
+def join_run(
+    folder: Path, identity: dict[str, Any], conditions: Sequence[str], n: int, bad: Sequence[BadSample]
+) -> Run:
+    """Start a run in an empty folder, or go on with the same one.
+
+    Raises:
+        RunError: the folder holds another study, or something else, or cannot be written.
+    """
+    with _locked(folder):
+        manifest = read_manifest(folder)
+        if manifest is None:
+            manifest = {
+                "schema_version": SCHEMA_VERSION,
+                "study": identity,
+                "conditions": list(conditions),
+                "n": n,
+                "bad_samples": [{"id": sample.id, "reason": sample.reason} for sample in bad],
+                "sessions": [],
+            }
+            write_manifest(folder, manifest)
+    differing = differences(identity, manifest["study"])
+    if differing:
+        listed = "\n".join(f"  {line}" for line in differing)
+        raise RunError(f"{folder} holds the run of another study; name a new folder. They differ in\n{listed}")
+    return Run(folder, manifest)
+
+
+def note_session(folder: Path, session: dict[str, Any]) -> Run:
+    """Append what one process did to the manifest."""
+    with _locked(folder):
+        run = open_run(folder)
+        run.manifest["sessions"].append(session)
+        write_manifest(folder, run.manifest)
+    return run
+
+
+def _locked(folder: Path) -> FileLock:
+    """Processes that share a run folder change its manifest one at a time; a killed one lets go."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RunError(f"cannot make the run folder {folder}: {error.strerror or error}") from error
+    return FileLock(folder / _LOCK)

@@ -1,0 +1,155 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""`Study`: what is measured, on which images, for which models."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from visionbias.datasets.base import Dataset
+from visionbias.datasets.folder import ImageFolder
+from visionbias.errors import RunError
+from visionbias.models.resolve import model_ids
+from visionbias.probes.registry import Probe, probe_name
+from visionbias.stimuli.stimulus import Stimulus
+from visionbias.types import Preprocessing
+
+if TYPE_CHECKING:
+    from visionbias.engine.plan import Plan
+    from visionbias.engine.run import Run
+
+Decode = Literal["auto", "dali", "pillow"]
+
+
+class Study:
+    """Models, images and probes, and how they meet. Nothing is loaded before `run`.
+
+    Args:
+        models: each `"timm:<name>"`, `"torchvision:<name>"`, a `Checkpoint`, or `(id, nn.Module or callable)`.
+        data: a data set (`ImageFolder`, `CsvManifest`, `CueConflictFolder` ...); a path means `ImageFolder(path)`.
+        probes: the measurements, at most one of each kind.
+        preprocessing: `"study"` (short side to 256, central 224, each model's own mean and std), `"model"` (each
+            model's own data configuration), or a `Preprocessing`.
+        device: `"auto"` (CUDA where present), `"cpu"`, `"cuda"`, `"cuda:1"` ...
+        precision: `"auto"` or `"fp32"`; both are float32.
+        seed: of every random stimulus.
+        batch_size: images synthesized together; it changes speed and memory, never a record.
+        forward_batch: images a model sees at once, the last batch padded. The last bits of a logit depend on it, so it
+            is part of what a run folder must match. Default 32 on a CPU, 256 on CUDA.
+        decode: `"auto"` (DALI where installed, else Pillow), `"dali"`, or `"pillow"` (exact).
+        max_bad: how many images may be unusable; they are listed and left out. Default 0: any bad image fails the run.
+        cache: folder of decoded crops. Default `$VISIONBIAS_CACHE/crops` or `~/.cache/visionbias/crops`.
+        offline: never open a socket to fetch weights.
+
+    Raises:
+        RunError: an argument is not one of the above.
+        DataError: the data cannot be listed.
+        CheckpointError: two models have the same id, or an entry is of no known kind.
+    """
+
+    def __init__(
+        self,
+        models: Sequence[Any],
+        data: Dataset | str | Path,
+        probes: Sequence[Probe],
+        *,
+        preprocessing: Literal["study", "model"] | Preprocessing = "study",
+        device: str = "auto",
+        precision: Literal["auto", "fp32"] = "auto",
+        seed: int = 0,
+        batch_size: int | Literal["auto"] = "auto",
+        forward_batch: int | Literal["auto"] = "auto",
+        decode: Decode = "auto",
+        max_bad: int = 0,
+        cache: str | Path | None = None,
+        offline: bool = False,
+    ) -> None:
+        if isinstance(models, str) or not models:
+            raise RunError(
+                f"Study: models must be a non-empty list, got {models!r}; try models=['timm:resnet50.a1_in1k']"
+            )
+        self.models = tuple(models)
+        self.model_ids = model_ids(self.models)
+        self.data = ImageFolder(data) if isinstance(data, (str, Path)) else data
+        self.probes = _checked_probes(probes)
+        if preprocessing not in ("study", "model") and not isinstance(preprocessing, Preprocessing):
+            raise RunError(f"Study: preprocessing must be 'study', 'model' or a Preprocessing, got {preprocessing!r}")
+        self.preprocessing = preprocessing
+        self.device = device
+        self.precision = _one_of("precision", precision, ("auto", "fp32"))
+        self.seed = _whole("seed", seed, at_least=0)
+        self.batch_size = batch_size if batch_size == "auto" else _whole("batch_size", batch_size, at_least=1)
+        self.forward_batch = (
+            forward_batch if forward_batch == "auto" else _whole("forward_batch", forward_batch, at_least=1)
+        )
+        self.decode: Decode = _one_of("decode", decode, ("auto", "dali", "pillow"))
+        self.max_bad = _whole("max_bad", max_bad, at_least=0)
+        self.cache = None if cache is None else Path(cache)
+        self.offline = offline
+
+    @property
+    def stimuli(self) -> tuple[Stimulus, ...]:
+        """What the probes show, each stimulus once, in the order of the probes."""
+        return tuple(dict.fromkeys(stimulus for probe in self.probes for stimulus in probe.stimuli))
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """The condition ids of all probes, each once."""
+        return tuple(dict.fromkeys(condition for stimulus in self.stimuli for condition in stimulus.conditions))
+
+    def plan(self, out: str | Path | None = None) -> "Plan":
+        """How much work the study is, and how much of it the run folder `out` holds already. Runs nothing."""
+        from visionbias.engine.plan import make_plan
+
+        return make_plan(self, None if out is None else Path(out))
+
+    def run(
+        self,
+        out: str | Path,
+        *,
+        shard: tuple[int, int] = (0, 1),
+        progress: bool | None = None,
+        save_interval_s: float = 30.0,
+    ) -> "Run":
+        """Measure everything that the run folder `out` does not hold yet, and return the run.
+
+        Killed at any moment, the same call goes on where it stopped and ends with the same tables; on a finished run it
+        does nothing and says so.
+
+        Args:
+            out: the run folder: new, empty, or holding a part of the same study.
+            shard: `(i, n)`: do only the i-th of n parts of the samples (0 <= i < n), for n processes that share `out`.
+            progress: show a progress bar; `None` means on a terminal only.
+            save_interval_s: seconds between durable saves, hence the most work that a kill can cost, or one batch.
+
+        Raises:
+            DataError: images cannot be used (all are named) or labels do not fit the models.
+            CheckpointError: a model cannot be loaded or does not return logits.
+            BackendError: the device or the decoder asked for is not available.
+            RunError: `out` holds another study, cannot be written, or models failed on the way (all else is saved).
+        """
+        from visionbias.engine.execute import run_study
+
+        return run_study(self, Path(out), shard=shard, progress=progress, save_interval_s=save_interval_s)
+
+
+def _checked_probes(probes: Sequence[Probe]) -> tuple[Probe, ...]:
+    if not isinstance(probes, Sequence) or isinstance(probes, str) or not probes:
+        raise RunError(f"Study: probes must be a non-empty list, got {probes!r}; try probes=[vb.Accuracy()]")
+    names = [probe_name(probe) for probe in probes]
+    for name in names:
+        if names.count(name) > 1:
+            raise RunError(f"Study: probe {name!r} is given {names.count(name)} times; make a study for each variant")
+    return tuple(probes)
+
+
+def _whole(name: str, value: Any, at_least: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < at_least:
+        raise RunError(f"Study: {name} must be a whole number of at least {at_least}, got {value!r}")
+    return value
+
+
+def _one_of(name: str, value: Any, allowed: tuple[str, ...]) -> Any:
+    if value not in allowed:
+        raise RunError(f"Study: {name} must be one of {', '.join(allowed)}; got {value!r}")
+    return value

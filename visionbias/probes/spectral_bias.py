@@ -1,0 +1,62 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Spectral bias: accuracy as low or high frequencies are taken away."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from visionbias.errors import RunError
+from visionbias.metrics.spectral_bias import spectral_bias
+from visionbias.ops.filter_bank.bands import Band, highpass, lowpass
+from visionbias.probes.registry import register
+from visionbias.records.reader import ModelRecords
+from visionbias.stimuli.clean import CLEAN, Clean
+from visionbias.stimuli.spectral import FilteredImages
+from visionbias.stimuli.stimulus import Stimulus
+
+# The study's floats to the bit, as np.arange(0.1, 0.99, 0.1) makes them: the radii depend on their rounding.
+STUDY_CUTOFFS = (0.01, *(0.1 + i * 0.1 for i in range(9)), 0.99)
+
+
+@register("spectral_bias")
+@dataclass(frozen=True)
+class SpectralBias:
+    """The study's spectral bias: box low- and high-pass at each cutoff, relative to clean accuracy.
+
+    `cutoffs` are fractions of the Nyquist frequency. `offset` is added to high-pass images before they are clipped to
+    [0, 1]: 0 is the published definition, which clips half of the signal; 0.5 shows the signed image around mid-grey.
+
+    Source: Gavrikov & Keuper, "Can Biases in ImageNet Models Explain Generalization?", CVPR 2024.
+    """
+
+    cutoffs: tuple[float, ...] = STUDY_CUTOFFS
+    offset: float = 0.0
+
+    def __post_init__(self) -> None:
+        if not self.cutoffs or len(set(self.cutoffs)) != len(self.cutoffs):
+            raise RunError(f"SpectralBias: wanted at least one cutoff and none twice, got {self.cutoffs}")
+
+    @cached_property
+    def _bands(self) -> tuple[tuple[Band, ...], tuple[Band, ...]]:
+        low = tuple(lowpass(cutoff) for cutoff in self.cutoffs)
+        return low, tuple(highpass(cutoff, offset=self.offset) for cutoff in self.cutoffs)
+
+    @property
+    def stimuli(self) -> tuple[Stimulus, ...]:
+        """The clean image and two filtered ones a cutoff."""
+        low, high = self._bands
+        return (Clean(), FilteredImages((*low, *high)))
+
+    def score(self, records: ModelRecords) -> dict[str, float]:
+        """Columns `spectral_bias`, `lpp`, `hpp` with `_low` and `_high`, and `lfc_<cutoff>`, `hfc_<cutoff>`."""
+        low, high = ([band.name for band in bands] for bands in self._bands)
+        correct = records.correct([CLEAN, *low, *high])
+        f = len(self.cutoffs)
+        result = spectral_bias(correct[:, 0], correct[:, 1 : 1 + f], correct[:, 1 + f :], self.cutoffs)
+        columns: dict[str, float] = {}
+        for name in ("spectral_bias", "lpp", "hpp"):
+            columns[name] = getattr(result, name)
+            columns[f"{name}_low"], columns[f"{name}_high"] = getattr(result, f"{name}_interval")
+        for side, curve in (("lfc", result.lfc), ("hfc", result.hfc)):
+            columns |= {f"{side}_{cutoff:.4g}": float(value) for cutoff, value in zip(self.cutoffs, curve, strict=True)}
+        return columns

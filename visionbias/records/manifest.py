@@ -1,0 +1,72 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""run.json: what a run measured, how it was made, and what failed."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from visionbias.errors import RunError
+from visionbias.records.schema import SCHEMA_VERSION
+from visionbias.runtime.durable import sync_folder, write_file
+
+MANIFEST = "run.json"
+Json = dict[str, Any]
+
+
+def read_manifest(folder: Path) -> Json | None:
+    """The manifest of a run folder; `None` where the folder is absent or empty.
+
+    Raises:
+        RunError: the folder holds something else, or a manifest that cannot be read.
+    """
+    path = folder / MANIFEST
+    if not path.exists():
+        if folder.exists() and (not folder.is_dir() or any(_visible(folder))):
+            raise RunError(f"{folder} is not a run folder (it has no {MANIFEST}) and is not empty; name a new folder")
+        return None
+    try:
+        manifest: Json = json.loads(path.read_text(encoding="utf-8"))
+        version = manifest["schema_version"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{path} is not the manifest of a run: {error}; restore it or name a new folder") from error
+    if version != SCHEMA_VERSION:
+        raise RunError(f"{path} has schema version {version}, this visionbias reads {SCHEMA_VERSION}")
+    return manifest
+
+
+def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
+    """Replace the manifest of a run folder in one step.
+
+    Raises:
+        RunError: the folder cannot be written.
+    """
+    content = json.dumps(manifest, indent=1, ensure_ascii=False, allow_nan=False).encode("utf-8", "backslashreplace")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_file(folder / MANIFEST, content)
+        sync_folder(folder)
+    except OSError as error:
+        raise RunError(
+            f"cannot write {folder / MANIFEST}: {error.strerror or error}; free space or name another folder"
+        ) from error
+
+
+def differences(wanted: Any, found: Any, path: str = "") -> list[str]:
+    """Where two manifests differ, one sentence a leaf, e.g. `seed: this study has 1, the folder has 0`."""
+    if isinstance(wanted, dict) and isinstance(found, dict):
+        keys = sorted({*wanted, *found})
+        return [line for key in keys for line in differences(wanted.get(key), found.get(key), f"{path}{key}.")]
+    if wanted == found:
+        return []
+    return [f"{path.rstrip('.')}: this study has {_short(wanted)}, the folder has {_short(found)}"]
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _visible(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.iterdir() if not path.name.startswith("."))

@@ -1,0 +1,36 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Band-filtered images: any bank of low-, high- and band-pass filters."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from visionbias.ops.filter_bank.bands import Band
+from visionbias.stimuli.stimulus import Renderer
+from visionbias.types import Normalization
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class FilteredImages:
+    """One condition a band, named by the band; all share one forward transform of the image."""
+
+    bands: tuple[Band, ...]
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """The names of the bands [F]."""
+        return tuple(band.name for band in self.bands)
+
+    def renderer(self, normalization: Normalization, dtype: "torch.dtype", seed: int) -> Renderer:  # noqa: ARG002
+        """See `Stimulus.renderer`."""
+        from visionbias.ops.filter_bank import filter_bank
+
+        def render(images: "Tensor", sample_ids: Sequence[str], out: "Tensor") -> None:  # noqa: ARG001
+            filter_bank(images, self.bands, mean=normalization.mean, std=normalization.std, dtype=dtype, out=out)
+
+        return render
