@@ -47,9 +47,7 @@ class Preprocessing:
                 "enlarge resize, or pass resize=None for images that are crops already"
             )
         if self.interpolation not in ("bilinear", "bicubic"):
-            raise DataError(
-                f"Preprocessing: interpolation must be 'bilinear' or 'bicubic', got {self.interpolation!r}"
-            )
+            raise DataError(f"Preprocessing: interpolation must be 'bilinear' or 'bicubic', got {self.interpolation!r}")
 
     def as_dict(self) -> dict[str, int | str | None]:
         """The fields as plain values, for manifests and cache keys."""

@@ -23,6 +23,7 @@ from visionbias.engine.scoring import Scorer, Scores
 from visionbias.engine.sink import RecordSink
 from visionbias.errors import RunError
 from visionbias.models.forward import Forward
+from visionbias.runtime.durable import remove_leftovers
 from visionbias.stimuli.stimulus import Renderer, Stimulus
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ def run_study(
     began = time.monotonic()
     prepared = prepare(study, progress)
     run = join_run(folder, prepared.identity, study.conditions, len(prepared.sample_ids), prepared.bad)
+    if shards == 1:
+        remove_leftovers(folder)
     n_blocks = -(-len(prepared.sample_ids) // prepared.forward_batch)
     blocks = range(n_blocks * index // shards, n_blocks * (index + 1) // shards)
     ledger = Ledger(

@@ -23,9 +23,7 @@ RECORD_SCHEMA = pa.schema(
     metadata={"visionbias.schema": str(SCHEMA_VERSION)},
 )
 
-PARTITIONING = ds.partitioning(
-    pa.schema([("model", pa.string()), ("condition", pa.string())]), flavor="hive", segment_encoding="uri"
-)
+PARTITIONING = ds.HivePartitioning(pa.schema([("model", pa.string()), ("condition", pa.string())]))
 
 
 def partition(model: str, condition: str) -> str:

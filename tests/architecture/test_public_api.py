@@ -1,0 +1,68 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What users rely on: names, light import, one error family."""
+
+import subprocess
+import sys
+
+import visionbias as vb
+
+PUBLIC = [
+    "Accuracy",
+    "BackendError",
+    "Band",
+    "Checkpoint",
+    "CheckpointError",
+    "CsvManifest",
+    "CueConflictFolder",
+    "DataError",
+    "FilterBank",
+    "ImageFolder",
+    "LabelMap",
+    "Normalization",
+    "Plan",
+    "Preprocessing",
+    "Run",
+    "RunError",
+    "Shapes16",
+    "ShapeError",
+    "SpectralBias",
+    "StimulusBatch",
+    "Study",
+    "VisionBiasError",
+    "bandpass",
+    "filter_bank",
+    "highpass",
+    "lowpass",
+    "metrics",
+    "normalize",
+    "octave",
+    "open_run",
+    "stimuli",
+]
+
+
+def test_public_names_are_frozen() -> None:
+    assert sorted(vb.__all__) == sorted(PUBLIC)
+    for name in PUBLIC:
+        assert getattr(vb, name).__doc__, f"{name} has no docstring"
+
+
+def test_import_is_light() -> None:
+    """Importing the package loads none of the big libraries; opening a finished run loads no torch."""
+    script = """
+import sys
+import visionbias
+heavy = {"torch", "numpy", "pandas", "pyarrow", "scipy", "timm", "cupy", "nvidia.dali"} & set(sys.modules)
+assert not heavy, heavy
+visionbias.open_run
+visionbias.metrics
+heavy = {"torch", "timm", "cupy", "nvidia.dali"} & set(sys.modules)
+assert not heavy, heavy
+"""
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_every_error_is_of_the_family() -> None:
+    for name in ("ShapeError", "DataError", "CheckpointError", "BackendError", "RunError"):
+        assert issubclass(getattr(vb, name), vb.VisionBiasError)

@@ -1,0 +1,197 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What a study must survive: each is one clear error, and nothing that was measured is lost."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+import visionbias as vb
+
+Make = Callable[..., vb.Study]
+
+
+@pytest.fixture
+def spoiled(image_folder: Path, tmp_path: Path) -> Path:
+    """The image folder with three unusable files in it."""
+    root = tmp_path / "spoiled"
+    shutil.copytree(image_folder, root)
+    (root / "class_0" / "empty.png").touch()
+    (root / "class_1" / "page.jpg").write_text("<html>404</html>")
+    whole = next((root / "class_2").glob("*.png")).read_bytes()
+    (root / "class_2" / "cut.png").write_bytes(whole[: len(whole) // 2])
+    return root
+
+
+def test_bad_images_fail_the_run_all_named(make_study: Make, spoiled: Path, tmp_path: Path) -> None:
+    with pytest.raises(vb.DataError) as caught:
+        make_study(data=spoiled, max_bad=2).run(tmp_path / "run", progress=False)
+    for name in ("class_0/empty.png", "class_1/page.jpg", "class_2/cut.png", "3 of 40", "max_bad=3"):
+        assert name in str(caught.value)
+    assert not (tmp_path / "run" / "run.json").exists()
+
+
+def test_allowed_bad_images_are_left_out_and_counted(make_study: Make, spoiled: Path, tmp_path: Path) -> None:
+    run = make_study(data=spoiled, max_bad=3).run(tmp_path / "run", progress=False)
+    summary = run.summary()
+    assert (summary["n"] == 37).all()
+    assert (summary["bad"] == 3).all()
+    assert [sample.id for sample in run.bad_samples] == ["class_0/empty.png", "class_1/page.jpg", "class_2/cut.png"]
+    assert "cut.png" not in str(run.records().to_table()["sample_id"].unique().to_pylist())
+    clean = make_study().run(tmp_path / "clean", progress=False)
+    assert summary.drop(columns="bad").to_csv() == clean.summary().drop(columns="bad").to_csv()
+
+
+class Poisoned(nn.Module):
+    """Gives NaN or infinity for dark high-pass images, numbers otherwise."""
+
+    def __init__(self, value: float) -> None:
+        super().__init__()
+        self.value = value
+
+    def forward(self, x: Tensor) -> Tensor:
+        logits = torch.stack([x.mean(dim=(1, 2, 3)), x[:, 0].mean(dim=(1, 2)), x[:, 1].std(dim=(1, 2))], dim=1)
+        return torch.where(logits[:, :1] < -1.9, torch.full_like(logits, self.value), logits)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_model_that_breaks_on_the_way(
+    make_study: Make, tiny_net: type[nn.Module], tmp_path: Path, value: float
+) -> None:
+    models = [("first", tiny_net(1)), ("poisoned", Poisoned(value))]
+    with pytest.raises(vb.RunError, match=r"1 of 2 models failed(?s:.*)poisoned: NaN or infinite logits for"):
+        make_study(models=models).run(tmp_path / "run", progress=False)
+    summary = vb.open_run(tmp_path / "run").summary().set_index("model")
+    assert summary.loc["first", "status"] == "complete"
+    assert summary.loc["poisoned", "status"] == "failed"
+    assert summary.loc["poisoned", ["top1", "spectral_bias"]].isna().all()
+    alone = make_study(models=models[:1]).run(tmp_path / "alone", progress=False)
+    assert summary.loc["first", "lpp"] == alone.summary().loc[0, "lpp"]
+
+
+def test_model_that_raises_on_the_way(make_study: Make, tiny_net: type[nn.Module], tmp_path: Path) -> None:
+    calls = []
+
+    def moody(x: Tensor) -> Tensor:
+        calls.append(1)
+        if len(calls) > 4:
+            raise RuntimeError("bad mood")
+        return x.mean(dim=(2, 3))
+
+    with pytest.raises(vb.RunError, match=r"moody: RuntimeError under condition .*bad mood"):
+        make_study(models=[("moody", moody), ("first", tiny_net(1))]).run(tmp_path / "run", progress=False)
+    summary = vb.open_run(tmp_path / "run").summary().set_index("model")
+    assert summary["status"].to_dict() == {"first": "complete", "moody": "failed"}
+
+
+def test_folder_of_another_study(make_study: Make, tmp_path: Path) -> None:
+    make_study(probes=[vb.Accuracy()]).run(tmp_path / "run", progress=False)
+    kept = vb.open_run(tmp_path / "run").summary().to_csv()
+    with pytest.raises(vb.RunError, match=r"another study(?s:.*)seed: this study has 5, the folder has 0"):
+        make_study(probes=[vb.Accuracy()], seed=5).run(tmp_path / "run", progress=False)
+    with pytest.raises(vb.RunError, match=r"another study(?s:.*)probes"):
+        make_study().run(tmp_path / "run", progress=False)
+    assert vb.open_run(tmp_path / "run").summary().to_csv() == kept
+
+
+def test_other_weights_under_the_same_name(make_study: Make, tiny_net: type[nn.Module], tmp_path: Path) -> None:
+    make_study(models=[("m", tiny_net(1))], probes=[vb.Accuracy()]).run(tmp_path / "run", progress=False)
+    with pytest.raises(vb.RunError, match=r"models\.m\.weights_sha256"):
+        make_study(models=[("m", tiny_net(2))], probes=[vb.Accuracy()]).run(tmp_path / "run", progress=False)
+
+
+def test_folder_that_is_no_run(make_study: Make, tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(vb.RunError, match="not a run folder"):
+        make_study().run(tmp_path, progress=False)
+    with pytest.raises(vb.RunError, match="holds no run"):
+        vb.open_run(tmp_path / "absent")
+
+
+def test_images_that_changed_since(make_study: Make, image_folder: Path, tmp_path: Path) -> None:
+    root = tmp_path / "images"
+    shutil.copytree(image_folder, root)
+    make_study(data=root, probes=[vb.Accuracy()]).run(tmp_path / "run", progress=False)
+    first, second, *_ = sorted((root / "class_0").iterdir())
+    shutil.copy(second, first)
+    with pytest.raises(vb.RunError, match=r"data\.content_sha256"):
+        make_study(data=root, probes=[vb.Accuracy()]).run(tmp_path / "run", progress=False)
+
+
+def test_wrong_number_of_classes(make_study: Make, tmp_path: Path) -> None:
+    with pytest.raises(vb.DataError, match="label_map"):
+        make_study(models=[("five", nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(3, 5)))]).run(
+            tmp_path / "run", progress=False
+        )
+
+
+def test_label_map_with_a_hole(make_study: Make, image_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(vb.DataError, match="class_1"):
+        make_study(data=vb.ImageFolder(image_folder, label_map={"class_0": 0, "class_2": [1, 2]})).run(
+            tmp_path / "run", progress=False
+        )
+
+
+def test_wrong_arguments(make_study: Make, image_folder: Path) -> None:
+    for changes, message in (
+        ({"models": []}, "models must be a non-empty list"),
+        ({"models": "timm:resnet18"}, "models must be a non-empty list"),
+        ({"probes": []}, "probes must be a non-empty list"),
+        ({"probes": [vb.Accuracy(), vb.Accuracy()]}, "given 2 times"),
+        ({"probes": ["accuracy"]}, "no registered probe"),
+        ({"preprocessing": "mine"}, "preprocessing must be"),
+        ({"precision": "int4"}, "precision must be one of"),
+        ({"batch_size": 0}, "batch_size must be a whole number"),
+        ({"max_bad": -1}, "max_bad must be a whole number"),
+        ({"decode": "opencv"}, "decode must be one of"),
+    ):
+        with pytest.raises(vb.RunError, match=message):
+            make_study(**changes)
+
+
+def test_device_that_is_not_there(make_study: Make, tmp_path: Path) -> None:
+    with pytest.raises(vb.BackendError, match="'tpu'"):
+        make_study(device="tpu").run(tmp_path / "run", progress=False)
+
+
+def test_shard_out_of_range(make_study: Make, tmp_path: Path) -> None:
+    with pytest.raises(vb.RunError, match="0 <= i < n"):
+        make_study().run(tmp_path / "run", shard=(3, 3), progress=False)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="file size limits are POSIX")
+def test_full_disk_then_space_again(image_folder: Path, tmp_path: Path) -> None:
+    """The disk fills while records are written: one error, and the same run goes on once there is space."""
+    script = """
+import resource, signal, sys
+sys.path.insert(0, sys.argv[3])
+from pathlib import Path
+from kill_nursery import study
+import visionbias as vb
+images, out = Path(sys.argv[1]), Path(sys.argv[2])
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+study(images).run(out.with_name("warm"), progress=False)
+resource.setrlimit(resource.RLIMIT_FSIZE, (2500, resource.RLIM_INFINITY))
+try:
+    study(images).run(out, progress=False)
+except vb.RunError as error:
+    print("RunError:", error)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+run = study(images).run(out, progress=False)
+assert run.summary().to_csv() == vb.open_run(out.with_name("warm")).summary().to_csv()
+"""
+    answer = subprocess.run(
+        [sys.executable, "-c", script, str(image_folder), str(tmp_path / "run"), str(Path(__file__).parent)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert "RunError: " in answer.stdout
+    assert "free space" in answer.stdout

@@ -1,0 +1,75 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Study files: the same study as in Python, and errors that name the key."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import visionbias as vb
+from visionbias.engine.study_file import read_study
+
+WHOLE = """
+models = [
+    "timm:test_resnet",
+    { path = "weights.safetensors", arch = "resnet18", name = "mine", mean = [0.5, 0.5, 0.5], std = [0.2, 0.2, 0.2] },
+]
+data = { folder = "images", label_map = { class_0 = 0, class_1 = [1, 2], class_2 = 3 } }
+probes = ["accuracy", { probe = "spectral_bias", cutoffs = [0.1, 0.5], offset = 0.5 }]
+preprocessing = { resize = 36, crop = 32 }
+batch_size = 4
+max_bad = 2
+seed = 9
+decode = "pillow"
+"""
+
+
+@pytest.fixture
+def write(tmp_path: Path, image_folder: Path) -> Callable[[str], Path]:
+    (tmp_path / "images").symlink_to(image_folder)
+
+    def to_file(text: str) -> Path:
+        path = tmp_path / "study.toml"
+        path.write_text(text)
+        return path
+
+    return to_file
+
+
+def test_every_key_arrives(write: Callable[[str], Path], tmp_path: Path) -> None:
+    study = read_study(write(WHOLE))
+    assert list(study.model_ids) == ["timm:test_resnet", "mine"]
+    assert study.models[1].path == tmp_path / "weights.safetensors"
+    assert study.models[1].normalization == vb.Normalization((0.5, 0.5, 0.5), (0.2, 0.2, 0.2))
+    assert len(study.data.samples) == 37
+    assert study.probes == (vb.Accuracy(), vb.SpectralBias(cutoffs=(0.1, 0.5), offset=0.5))
+    assert study.preprocessing == vb.Preprocessing(resize=36, crop=32)
+    assert (study.batch_size, study.max_bad, study.seed, study.decode) == (4, 2, 9, "pillow")
+    assert "highpass-0.5-offset0.5" in study.conditions
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("seed = 9", "sead = 9"), r"sead: unknown key; allowed: models, data, probes"),
+        (("max_bad = 2", 'max_bad = "two"'), r"max_bad: .* got 'two'"),
+        (('decode = "pillow"', 'decode = "opencv"'), r"decode: .*'auto', 'dali' or 'pillow'"),
+        (('folder = "images"', 'foldr = "images"'), r"data\.foldr: unknown key; allowed: folder, csv"),
+        (('folder = "images"', 'folder = "images", csv = "x.csv"'), r"exactly one of folder, csv, cue_conflict"),
+        (('arch = "resnet18"', 'ark = "resnet18"'), r"models\.1\.ark: unknown key; allowed: path, arch"),
+        (('"accuracy"', '"acuracy"'), r"probe must be one of accuracy, spectral_bias; got 'acuracy'"),
+        (("offset = 0.5", "ofset = 0.5"), r"has no option ofset; allowed: cutoffs, offset"),
+        (("crop = 32", "crop = 40"), r"crop <= resize"),
+        (("probes =", "probes = 3 #"), r"probes: .*list"),
+        (("seed = 9", "seed = = 9"), r"no valid TOML"),
+    ],
+)
+def test_wrong_keys_and_values_are_named(write: Callable[[str], Path], change: tuple[str, str], message: str) -> None:
+    with pytest.raises(vb.VisionBiasError, match=message):
+        read_study(write(WHOLE.replace(*change)))
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(vb.RunError, match="cannot read the study file"):
+        read_study(tmp_path / "absent.toml")

@@ -1,0 +1,144 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Record files: whole or absent, aligned on reading, honest about what is missing."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+
+from visionbias.errors import RunError
+from visionbias.records.manifest import differences, read_manifest, write_manifest
+from visionbias.records.reader import IncompleteError, ModelRecords, open_records, read_condition
+from visionbias.records.schema import RECORD_SCHEMA, partition
+from visionbias.records.writer import covered, write_records
+
+MODEL = "timm:resnet50/a=1 é"  # every kind of character that a path or a hive key could trip over
+
+
+def columns(start: int, stop: int, hit: int = 0) -> dict[str, np.ndarray]:
+    n = stop - start
+    return {
+        "sample_id": np.array([f"class/{i:05d}.png" for i in range(start, stop)], dtype=object),
+        "label": np.arange(start, stop) % 7,
+        "pred": np.full(n, hit),
+        "in_top5": np.ones(n, bool),
+        "p_label": np.linspace(0, 1, n),
+        "margin": np.linspace(-1, 1, n),
+    }
+
+
+def test_round_trip_over_shards(tmp_path: Path) -> None:
+    for start, stop in ((4, 9), (0, 4), (9, 10)):
+        write_records(tmp_path, MODEL, "lowpass-0.1", start, columns(start, stop))
+    table = read_condition(tmp_path, MODEL, "lowpass-0.1", ["label", "decision16"])
+    assert table["sample_id"].to_pylist() == [f"class/{i:05d}.png" for i in range(10)]
+    assert table["label"].to_pylist() == [i % 7 for i in range(10)]
+    assert table["decision16"].null_count == 10
+    dataset = open_records(tmp_path)
+    assert set(dataset.schema.names) == {*RECORD_SCHEMA.names, "model", "condition"}
+    assert dataset.to_table().column("model").unique().to_pylist() == [MODEL]
+    assert dataset.count_rows() == 10
+
+
+def test_samples_covered_twice_count_once(tmp_path: Path) -> None:
+    write_records(tmp_path, "m", "clean", 0, columns(0, 6))
+    write_records(tmp_path, "m", "clean", 4, columns(4, 10))
+    table = read_condition(tmp_path, "m", "clean", ["label"])
+    assert table["sample_id"].to_pylist() == [f"class/{i:05d}.png" for i in range(10)]
+    assert ModelRecords(tmp_path, "m", 10).correct(["clean"]).sum() == sum(i % 7 == 0 for i in range(10))
+
+
+def test_conditions_are_aligned_by_sample(tmp_path: Path) -> None:
+    write_records(tmp_path, "m", "a", 0, columns(0, 8))
+    write_records(tmp_path, "m", "b", 4, columns(4, 8, hit=4))
+    write_records(tmp_path, "m", "b", 0, columns(0, 4, hit=4))
+    correct = ModelRecords(tmp_path, "m", 8).correct(["a", "b"])
+    assert correct[:, 0].tolist() == [i % 7 == 0 for i in range(8)]
+    assert correct[:, 1].tolist() == [i % 7 == 4 for i in range(8)]
+
+
+def test_missing_rows_are_named_not_averaged_over(tmp_path: Path) -> None:
+    write_records(tmp_path, "m", "clean", 0, columns(0, 6))
+    with pytest.raises(IncompleteError, match="records of 7 samples, got 6"):
+        ModelRecords(tmp_path, "m", 7).correct(["clean"])
+    with pytest.raises(IncompleteError, match="got 0"):
+        ModelRecords(tmp_path, "m", 7).correct(["never written"])
+
+
+def test_damaged_file_is_named_and_not_counted_as_done(tmp_path: Path) -> None:
+    write_records(tmp_path, "m", "clean", 0, columns(0, 6))
+    write_records(tmp_path, "m", "clean", 6, columns(6, 9))
+    assert covered(tmp_path, "m", "clean") == [range(6), range(6, 9)]
+    (damaged,) = tmp_path.rglob("000000006-000000009.parquet")
+    damaged.write_bytes(damaged.read_bytes()[:-20])
+    assert covered(tmp_path, "m", "clean") == [range(6)]
+    with pytest.raises(RunError, match="000000006-000000009"):
+        read_condition(tmp_path, "m", "clean", ["label"])
+
+
+def test_newer_schema_is_refused(tmp_path: Path) -> None:
+    write_records(tmp_path, "m", "clean", 0, columns(0, 6))
+    (path,) = tmp_path.rglob("*.parquet")
+    pq.write_table(pq.read_table(path).replace_schema_metadata({"visionbias.schema": "99"}), path)
+    with pytest.raises(RunError, match="schema 99"):
+        read_condition(tmp_path, "m", "clean", ["label"])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="file size limits are POSIX")
+def test_full_disk_loses_nothing_written_before(tmp_path: Path) -> None:
+    """A write that the system refuses is one clear error; no half file, no temporary, older files whole."""
+    script = """
+import resource, signal, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from test_records import columns
+from visionbias.errors import RunError
+from visionbias.records.writer import write_records
+folder = Path(sys.argv[1])
+write_records(folder, "m", "clean", 0, columns(0, 5))
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+try:
+    write_records(folder, "m", "clean", 5, columns(5, 20000))
+except RunError as error:
+    print(error)
+"""
+    answer = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path), str(Path(__file__).parent)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "free space" in answer.stdout
+    assert "start the same run again" in answer.stdout
+    files = [path.name for path in (tmp_path / partition("m", "clean")).iterdir()]
+    assert files == ["000000000-000000005.parquet"]
+    assert len(read_condition(tmp_path, "m", "clean", ["label"])) == 5
+
+
+def test_manifest_round_trip_and_refusals(tmp_path: Path) -> None:
+    assert read_manifest(tmp_path / "absent") is None
+    assert read_manifest(tmp_path) is None
+    write_manifest(tmp_path, {"schema_version": 1, "study": {"seed": 3}})
+    assert read_manifest(tmp_path) == {"schema_version": 1, "study": {"seed": 3}}
+    (tmp_path / "run.json").write_text("{")
+    with pytest.raises(RunError, match="not the manifest of a run"):
+        read_manifest(tmp_path)
+    (tmp_path / "run.json").unlink()
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(RunError, match="not a run folder"):
+        read_manifest(tmp_path)
+
+
+def test_differences_name_the_leaf() -> None:
+    here = {"seed": 1, "data": {"n": 5, "name": "x"}}
+    there = {"seed": 0, "data": {"n": 5, "name": "x", "extra": True}}
+    assert differences(here, here) == []
+    assert differences(here, there) == [
+        "data.extra: this study has null, the folder has true",
+        "seed: this study has 1, the folder has 0",
+    ]

@@ -1,0 +1,116 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The command line: `visionbias demo | run | plan | report | models | selftest`."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from visionbias.errors import VisionBiasError
+
+app = typer.Typer(
+    help="Measure what image classifiers see, how they generalize, and whether the one explains the other.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="Study file.")]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")]
+
+
+@app.command()
+def demo(
+    out: Annotated[Path | None, typer.Option(help="Run folder; default: in the cache folder.")] = None,
+    retrain: Annotated[bool, typer.Option(help="Train the networks again instead of using the cached ones.")] = False,
+) -> None:
+    """Train a handful of small networks with known biases and measure them: a whole study in minutes, no download."""
+    from visionbias.demo import run_demo
+    from visionbias.report.text import summary_table
+
+    run = run_demo(out, retrain=retrain)
+    typer.echo(summary_table(run.summary()))
+    typer.echo(f"\nrun folder: {run.folder}")
+
+
+@app.command()
+def run(
+    study: StudyFile,
+    out: Annotated[Path, typer.Option(help="Run folder; holds a part of the same study, or is new.")],
+    shard: Annotated[str, typer.Option(metavar="i/n", help="Do the i-th of n parts, 0 <= i < n.")] = "0/1",
+    progress: Annotated[bool | None, typer.Option(help="Progress bar; default: on a terminal.")] = None,
+) -> None:
+    """Run a study, or go on with it where it stopped."""
+    from visionbias.engine.study_file import read_study
+    from visionbias.report.text import summary_table
+
+    finished = read_study(study).run(out, shard=_parse_shard(shard), progress=progress)
+    typer.echo(summary_table(finished.summary()))
+
+
+@app.command()
+def plan(
+    study: StudyFile,
+    out: Annotated[Path | None, typer.Option(help="Run folder, to count what is done already.")] = None,
+) -> None:
+    """Say how much work a study is; run nothing."""
+    from visionbias.engine.study_file import read_study
+
+    typer.echo(str(read_study(study).plan(out)))
+
+
+@app.command()
+def report(
+    run: RunFolder,
+    csv: Annotated[bool, typer.Option("--csv", help="All columns as CSV instead of a table.")] = False,
+) -> None:
+    """Print the summary of a run, finished or not, from its records alone."""
+    from visionbias.engine.run import open_run
+    from visionbias.report.text import summary_table
+
+    opened = open_run(run)
+    summary = opened.summary()
+    typer.echo(summary.to_csv(index=False).rstrip() if csv else summary_table(summary))
+    for model, reason in opened.failures.items():
+        typer.echo(f"failed: {model}: {reason}", err=True)
+
+
+@app.command()
+def models(
+    pattern: Annotated[str, typer.Argument(help="Shell pattern, such as 'timm:resnet50*'.")] = "*resnet50*",
+) -> None:
+    """List the model names that a study takes, and whether their weights are on this machine."""
+    from visionbias.models.catalog import list_models
+
+    for name, state in list_models(pattern):
+        typer.echo(f"{name:<60} {state}")
+
+
+@app.command()
+def selftest() -> None:
+    """Check the kernels against their definitions here, and the measurements against networks of known bias."""
+    from visionbias.demo.selftest import run_selftest
+
+    checks = run_selftest()
+    for check in checks:
+        typer.echo(f"{'ok  ' if check.passed else 'FAIL'}  {check.name}: {check.detail}")
+    if not all(check.passed for check in checks):
+        raise typer.Exit(1)
+
+
+def _parse_shard(text: str) -> tuple[int, int]:
+    try:
+        index, count = (int(part) for part in text.split("/"))
+    except ValueError:
+        raise typer.BadParameter(f"--shard must look like 0/4, got {text!r}") from None
+    return index, count
+
+
+def main() -> None:
+    """Entry point: errors of our family are one message, not a traceback."""
+    try:
+        app()
+    except VisionBiasError as error:
+        sys.exit(f"{type(error).__name__}: {error}")

@@ -1,0 +1,150 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Study files: a `Study` written as TOML, with the same keys."""
+
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from visionbias.datasets.base import Dataset
+from visionbias.datasets.csv_manifest import CsvManifest
+from visionbias.datasets.cue_conflict import CueConflictFolder
+from visionbias.datasets.folder import ImageFolder
+from visionbias.engine.study import Study
+from visionbias.errors import RunError
+from visionbias.models.checkpoint import Checkpoint
+from visionbias.probes import make_probe
+from visionbias.types import Normalization, Preprocessing
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _CheckpointTable(_Table):
+    path: str
+    arch: str
+    name: str | None = None
+    num_classes: int | None = None
+    mean: list[float] | None = None
+    std: list[float] | None = None
+    unsafe_sha256: str | None = None
+
+    def build(self, folder: Path) -> Checkpoint:
+        normalization = None
+        if self.mean is not None and self.std is not None:
+            normalization = Normalization(tuple(self.mean), tuple(self.std))
+        return Checkpoint(
+            folder / self.path,
+            arch=self.arch,
+            name=self.name,
+            num_classes=self.num_classes,
+            normalization=normalization,
+            unsafe_sha256=self.unsafe_sha256,
+        )
+
+
+class _DataTable(_Table):
+    folder: str | None = None
+    csv: str | None = None
+    cue_conflict: str | None = None
+    root: str | None = None  # of a CSV's paths
+    name: str | None = None
+    precropped: bool | None = None
+    label_map: dict[str, int | list[int]] | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> "_DataTable":
+        if sum(value is not None for value in (self.folder, self.csv, self.cue_conflict)) != 1:
+            raise ValueError("wanted exactly one of folder, csv, cue_conflict")
+        return self
+
+    def build(self, folder: Path) -> Dataset:
+        options: dict[str, Any] = {"label_map": self.label_map, "name": self.name}
+        if self.precropped is not None:
+            options["precropped"] = self.precropped
+        if self.folder is not None:
+            return ImageFolder(folder / self.folder, **options)
+        if self.csv is not None:
+            return CsvManifest(folder / self.csv, root=None if self.root is None else folder / self.root, **options)
+        return CueConflictFolder(folder / str(self.cue_conflict), **options)
+
+
+class _PreprocessingTable(_Table):
+    resize: int | None = 256
+    crop: int = 224
+    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
+
+
+class _StudyTable(_Table):
+    models: list[str | _CheckpointTable] = Field(min_length=1)
+    data: str | _DataTable
+    probes: list[str | dict[str, Any]] = Field(min_length=1)
+    preprocessing: Literal["study", "model"] | _PreprocessingTable = "study"
+    device: str = "auto"
+    precision: Literal["auto", "fp32"] = "auto"
+    seed: int = 0
+    batch_size: int | Literal["auto"] = "auto"
+    forward_batch: int | Literal["auto"] = "auto"
+    decode: Literal["auto", "dali", "pillow"] = "auto"
+    max_bad: int = 0
+    cache: str | None = None
+    offline: bool = False
+
+
+def read_study(path: str | Path) -> Study:
+    """Build the `Study` that a TOML file describes. Relative paths start at the file's folder.
+
+    Raises:
+        RunError: the file is absent, is no TOML, or has a wrong key or value (each is named with what is allowed).
+        DataError, CheckpointError: as `Study`.
+    """
+    path = Path(path)
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise RunError(f"cannot read the study file {path}: {error.strerror or error}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RunError(f"{path} is no valid TOML: {error}") from error
+    try:
+        table = _StudyTable.model_validate(content)
+    except ValidationError as error:
+        raise RunError(f"{path}:\n" + "\n".join(f"  {line}" for line in _sentences(error))) from error
+    folder = path.parent
+    options = table.model_dump(exclude={"models", "data", "probes", "preprocessing", "cache"})
+    return Study(
+        models=[entry if isinstance(entry, str) else entry.build(folder) for entry in table.models],
+        data=folder / table.data if isinstance(table.data, str) else table.data.build(folder),
+        probes=[make_probe({"probe": entry} if isinstance(entry, str) else entry) for entry in table.probes],
+        preprocessing=(
+            Preprocessing(**table.preprocessing.model_dump())
+            if isinstance(table.preprocessing, _PreprocessingTable)
+            else table.preprocessing
+        ),
+        cache=None if table.cache is None else folder / table.cache,
+        **options,
+    )
+
+
+def _sentences(error: ValidationError) -> list[str]:
+    """One line a problem, naming the key and what is allowed."""
+    tables = {"": _StudyTable, "data": _DataTable, "preprocessing": _PreprocessingTable, "models": _CheckpointTable}
+    lines = []
+    for problem in error.errors(include_url=False):
+        # pydantic names the union members it tried ("str", "_DataTable"); a reader of the file knows only its keys.
+        keys = [part for part in problem["loc"] if not (isinstance(part, str) and _is_type_name(part))]
+        where = ".".join(str(key) for key in keys)
+        if problem["type"] == "extra_forbidden":
+            allowed = tables.get(str(keys[0]) if len(keys) > 1 else "", _StudyTable).model_fields
+            lines.append(f"{where}: unknown key; allowed: {', '.join(allowed)}")
+        elif problem["type"] == "missing":
+            lines.append(f"{where}: missing")
+        else:
+            lines.append(f"{where}: {problem['msg']}, got {problem['input']!r}")
+    return list(dict.fromkeys(lines))
+
+
+def _is_type_name(part: str) -> bool:
+    return part.startswith(("_", "literal[", "list[", "dict[")) or part in ("str", "int", "float")
