@@ -1,0 +1,111 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The function `filter_bank` and its Module."""
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from visionbias.errors import ShapeError
+from visionbias.ops.filter_bank.bands import Band
+from visionbias.ops.filter_bank.plan import Plan, plan
+from visionbias.ops.filter_bank.spec import Spec
+from visionbias.ops.tensors import check_images, check_output_kind, per_channel
+
+
+def filter_bank(
+    x: Tensor,  # [N, C, H, W] u8 (value / 255) or float in [0, 1], any strides
+    bands: Band | Iterable[Band],  # F of them
+    *,
+    mean: Sequence[float] | Tensor | None = None,  # [C], default 0
+    std: Sequence[float] | Tensor | None = None,  # [C], default 1
+    dtype: torch.dtype = torch.float32,
+    memory_format: torch.memory_format = torch.contiguous_format,
+    out: Tensor | None = None,  # [F, N, C, H, W], any strides
+    backend: str = "auto",
+) -> Tensor:
+    """Filter every image with every band: (clip(filtered + offset, 0, 1) - mean) / std, rounded to `dtype`.
+
+    Returns a tensor [F, N, C, H, W], band by band, whose [N, C, H, W] slices have `memory_format`; or `out`,
+    overwritten, which must not overlap x. Computed in float32, or in float64 for that `dtype`.
+
+    Raises:
+        ShapeError: a tensor has the wrong shape, dtype or device, or there are no bands.
+        BackendError: no backend, or not the one asked for, can serve the call.
+
+    Source: Gavrikov & Keuper, "Can Biases in ImageNet Models Explain Generalization?", CVPR 2024 (box window).
+    """
+    check_output_kind("filter_bank", dtype, memory_format)
+    prepared = plan(_spec(x, bands, mean, std, dtype), backend)
+    return prepared.run(x, out, memory_format)
+
+
+class FilterBank(nn.Module):
+    """`filter_bank` with its arguments stored; has no parameters. See `filter_bank` for shapes and errors."""
+
+    def __init__(
+        self,
+        bands: Band | Iterable[Band],
+        *,
+        mean: Sequence[float] | Tensor | None = None,
+        std: Sequence[float] | Tensor | None = None,
+        dtype: torch.dtype = torch.float32,
+        memory_format: torch.memory_format = torch.contiguous_format,
+        backend: str = "auto",
+    ) -> None:
+        super().__init__()
+        self.bands = _tuple(bands)
+        self.mean = mean
+        self.std = std
+        self.dtype = dtype
+        self.memory_format = memory_format
+        self.backend = backend
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[N, C, H, W] -> [F, N, C, H, W]."""
+        return filter_bank(
+            x,
+            self.bands,
+            mean=self.mean,
+            std=self.std,
+            dtype=self.dtype,
+            memory_format=self.memory_format,
+            backend=self.backend,
+        )
+
+    def plan(self, x: Tensor) -> Plan:
+        """What is kept for images of the size, dtype and device of x: `plan.run(images, out=buffer)`."""
+        return plan(_spec(x, self.bands, self.mean, self.std, self.dtype), self.backend)
+
+    def extra_repr(self) -> str:
+        """Names of the bands and the output dtype."""
+        return f"{', '.join(band.name for band in self.bands)}, dtype={self.dtype}"
+
+
+def _tuple(bands: Band | Iterable[Band]) -> tuple[Band, ...]:
+    return (bands,) if isinstance(bands, Band) else tuple(bands)
+
+
+def _spec(
+    x: Tensor,
+    bands: Band | Iterable[Band],
+    mean: Sequence[float] | Tensor | None,
+    std: Sequence[float] | Tensor | None,
+    dtype: torch.dtype,
+) -> Spec:
+    bank = _tuple(bands)
+    if not bank or not all(isinstance(band, Band) for band in bank):
+        raise ShapeError(f"filter_bank: bands must be one or more Band, got {bands!r}; try [lowpass(0.1)]")
+    check_images("filter_bank", x)
+    c, h, w = x.shape[1:]
+    return Spec(
+        bands=bank,
+        height=h,
+        width=w,
+        mean=per_channel("filter_bank", "mean", mean, c, 0.0),
+        std=per_channel("filter_bank", "std", std, c, 1.0),
+        input=x.dtype,
+        dtype=dtype,
+        device=x.device,
+    )

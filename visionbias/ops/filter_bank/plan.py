@@ -1,0 +1,86 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Which backend serves a call, prepared once and kept."""
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from visionbias.errors import ShapeError
+from visionbias.ops.filter_bank import reference
+from visionbias.ops.filter_bank.spec import Kernel, Spec
+from visionbias.ops.filter_bank.torch import TorchKernel
+from visionbias.ops.tensors import check_images, check_out, empty_images
+from visionbias.runtime.dispatch import Impl, Op
+
+
+class ReferenceKernel:
+    """The definition, brought to tensors."""
+
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
+
+    def run(self, x: Tensor, out: Tensor) -> None:
+        """See `Kernel.run`."""
+        pixels = x.detach().to("cpu", torch.float64).numpy()
+        if x.dtype == torch.uint8:
+            pixels = pixels / 255.0
+        mean, std = (torch.tensor(values, dtype=torch.float64).numpy() for values in (self.spec.mean, self.spec.std))
+        out.copy_(torch.from_numpy(reference.filter_bank(pixels, self.spec.bands, mean, std)))
+
+
+OP: Op[Spec, Kernel] = Op(
+    "filter_bank",
+    {
+        "torch": Impl(TorchKernel),
+        "reference": Impl(ReferenceKernel, on_request=True),
+    },
+)
+
+
+class Plan:
+    """A filter bank for one image size, dtype and device: masks and backend are settled, `run` only computes."""
+
+    def __init__(self, spec: Spec, backend: str) -> None:
+        self.spec = spec
+        self.backend, impl = OP.pick(spec, backend)
+        self.kernel = impl.make(spec)
+
+    def run(
+        self,
+        x: Tensor,  # [N, C, H, W]
+        out: Tensor | None = None,  # [F, N, C, H, W], any strides
+        memory_format: torch.memory_format = torch.contiguous_format,  # of a new output
+    ) -> Tensor:
+        """Filter x into `out`, or into a new tensor. `out` must not overlap x.
+
+        Raises:
+            ShapeError: x or out is not what was planned for.
+        """
+        spec = self.spec
+        check_images("filter_bank", x)
+        if (tuple(x.shape[1:]), x.dtype, x.device) != (spec.image, spec.input, spec.device):
+            raise ShapeError(
+                f"filter_bank: this plan is for {spec.input} [N, {', '.join(map(str, spec.image))}] on {spec.device}, "
+                f"got {x.dtype} {tuple(x.shape)} on {x.device}; make another plan"
+            )
+        lead = (len(spec.bands), len(x))
+        if out is None:
+            out = empty_images(lead, spec.image, x, spec.dtype, memory_format)
+        else:
+            check_out("filter_bank", out, (*lead, *spec.image), spec.dtype, spec.device)
+        if len(x):
+            with torch.no_grad():
+                self.kernel.run(x, out)
+        return out
+
+
+@lru_cache(maxsize=64)
+def plan(spec: Spec, backend: str = "auto") -> Plan:
+    """The plan for `spec`, made at the first call.
+
+    Raises:
+        BackendError: no backend, or not the one asked for, serves it.
+    """
+    return Plan(spec, backend)

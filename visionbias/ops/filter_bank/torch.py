@@ -1,0 +1,119 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""filter_bank in torch operators, on any device.
+
+x [N, C, H, W] u8 or float, any strides -> out [F, N, C, H, W] f16, bf16, f32 or f64, any strides
+One rfft2 an image serves all bands; each distinct inner mask is inverted once, and only the columns that it keeps; a
+high-pass band is the image minus what its inner mask keeps. 22 study conditions of 224x224: 1 forward, 11 inverses.
+Always the same number of images at a time, so that the bits of an image do not depend on its batch.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from visionbias.ops.filter_bank.spec import Spec
+
+# One image at a time stays in the cache of a CPU core; a GPU wants enough of them to fill it.
+CPU_IMAGES = 1
+GPU_IMAGES = 16
+
+
+class TorchKernel:
+    """The distinct inner masks of a bank on their device, and which bands each of them serves."""
+
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
+        self.images = CPU_IMAGES if spec.device.type == "cpu" else GPU_IMAGES
+        self.compute = torch.float64 if spec.dtype == torch.float64 else torch.float32
+        c = len(spec.mean)
+        # Computed in float64, so that float32 results are rounded once.
+        self.mean = torch.tensor(spec.mean, dtype=self.compute, device=spec.device).view(c, 1, 1)
+        self.std = torch.tensor(spec.std, dtype=self.compute, device=spec.device).view(c, 1, 1)
+        self.normalizes = any(spec.mean) or any(value != 1.0 for value in spec.std)
+        self.masks: list[Tensor] = []  # [H, columns kept]
+        self.served: list[list[int]] = []  # bands of each mask
+        seen: dict[bytes, int] = {}
+        for f, band in enumerate(spec.bands):
+            inner = band.inner_mask(spec.height, spec.width)
+            key = inner.tobytes()
+            if key not in seen:
+                seen[key] = len(self.masks)
+                weights = torch.tensor(inner, dtype=self.compute, device=spec.device)
+                kept = torch.tensor(inner).any(dim=0).nonzero()
+                self.masks.append(weights[:, : int(kept.max()) + 1 if len(kept) else 0].contiguous())
+                self.served.append([])
+            self.served[seen[key]].append(f)
+
+    def run(self, x: Tensor, out: Tensor) -> None:
+        """See `Kernel.run`."""
+        shape = (self.images, *self.spec.image)
+        z = torch.empty(shape, dtype=self.compute, device=x.device)
+        cast = torch.empty(shape, dtype=out.dtype, device=x.device)
+        for start, n, image in self._chunks(x):
+            for low, served in self._inverses(image):
+                for f in served:
+                    self._before_clip(f, image, low, z)
+                    z.clamp_(0.0, 1.0)
+                    if self.normalizes:
+                        z.sub_(self.mean).div_(self.std)
+                    # A cast in place of memory first, then a plain move: twice as fast as a strided cast.
+                    out[f, start : start + n].copy_(cast.copy_(z)[:n])
+
+    def backward(self, x: Tensor, grad: Tensor) -> Tensor:
+        """See `Differentiable.backward`. The filters are self-adjoint; where the clip is active nothing flows."""
+        result = torch.empty_like(x)
+        shape = (self.images, *self.spec.image)
+        z = torch.empty(shape, dtype=self.compute, device=x.device)
+        for start, n, image in self._chunks(x):
+            total = torch.zeros_like(z)
+            spectrum = torch.zeros_like(torch.fft.rfft2(z))
+            for (low, served), mask in zip(self._inverses(image), self.masks, strict=True):
+                filtered = torch.zeros_like(z)
+                for f in served:
+                    self._before_clip(f, image, low, z)
+                    flow = torch.zeros_like(z)
+                    flow[:n] = grad[f, start : start + n] / self.std
+                    flow *= (z >= 0.0) & (z <= 1.0)
+                    if self.spec.bands[f].complement:
+                        total += flow
+                        filtered -= flow
+                    else:
+                        filtered += flow
+                columns = mask.shape[1]
+                spectrum[..., :columns] += torch.fft.rfft2(filtered)[..., :columns] * mask
+            total += torch.fft.irfft2(spectrum, s=z.shape[-2:])
+            result[start : start + n] = total[:n]
+        return result
+
+    def _chunks(self, x: Tensor) -> Iterator[tuple[int, int, Tensor]]:
+        """(first row, rows, images [images, C, H, W] in [0, 1]); zeros fill the last chunk."""
+        image = torch.zeros((self.images, *self.spec.image), dtype=self.compute, device=x.device)
+        for start in range(0, len(x), self.images):
+            part = x[start : start + self.images]
+            image[: len(part)].copy_(part)
+            if x.dtype == torch.uint8:
+                image[: len(part)].div_(255.0)
+            image[len(part) :].zero_()
+            yield start, len(part), image
+
+    def _inverses(self, image: Tensor) -> Iterator[tuple[Tensor, list[int]]]:
+        """What each inner mask keeps of the images, and the bands that it serves."""
+        spectrum = torch.fft.rfft2(image)
+        for mask, served in zip(self.masks, self.served, strict=True):
+            columns = mask.shape[1]
+            if columns == 0:
+                yield torch.zeros_like(image), served
+                continue
+            kept = torch.fft.ifft(spectrum[..., :columns] * mask, dim=-2)
+            yield torch.fft.irfft(kept, n=self.spec.width, dim=-1), served
+
+    def _before_clip(self, f: int, image: Tensor, low: Tensor, z: Tensor) -> None:
+        band = self.spec.bands[f]
+        if band.complement:
+            torch.sub(image, low, out=z)
+        else:
+            z.copy_(low)
+        if band.offset:
+            z.add_(band.offset)

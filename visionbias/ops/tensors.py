@@ -1,0 +1,97 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What the ops demand of the tensors and per-channel numbers that they are given."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from visionbias.errors import ShapeError
+
+Channels = tuple[float, ...]
+
+IMAGE_DTYPES = (torch.uint8, torch.float16, torch.bfloat16, torch.float32, torch.float64)
+OUTPUT_DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+MEMORY_FORMATS = (torch.contiguous_format, torch.channels_last)
+
+
+def check_images(op: str, x: Tensor) -> None:
+    """Demand x [N, C, H, W], u8 or floating.
+
+    Raises:
+        ShapeError: it is not.
+    """
+    if not isinstance(x, Tensor):
+        raise ShapeError(f"{op}: x must be a torch.Tensor [N, C, H, W], got {type(x).__name__}; try torch.from_numpy")
+    shape = tuple(x.shape)
+    if x.ndim != 4:
+        hint = "; try x[None]" if x.ndim == 3 else ""
+        raise ShapeError(f"{op}: x must be [N, C, H, W], got {shape}{hint}")
+    if min(shape[1:]) < 1:
+        raise ShapeError(f"{op}: x must be [N, C, H, W] with at least one channel and pixel, got {shape}")
+    if x.dtype not in IMAGE_DTYPES:
+        raise ShapeError(f"{op}: x must be uint8 or floating, got {_short(x.dtype)}; try x.to(torch.uint8)")
+
+
+def check_output_kind(op: str, dtype: torch.dtype, memory_format: torch.memory_format) -> None:
+    """Demand a floating dtype and a memory format of images.
+
+    Raises:
+        ShapeError: either is something else.
+    """
+    if dtype not in OUTPUT_DTYPES:
+        names = ", ".join(map(_short, OUTPUT_DTYPES))
+        raise ShapeError(f"{op}: dtype must be one of {names}, got {_short(dtype)}")
+    if memory_format not in MEMORY_FORMATS:
+        raise ShapeError(f"{op}: memory_format must be contiguous_format or channels_last, got {memory_format}")
+
+
+def check_out(op: str, out: Tensor, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> None:
+    """Demand a buffer that can be overwritten with the result.
+
+    Raises:
+        ShapeError: shape, dtype or device differ, or elements of `out` share memory.
+    """
+    if tuple(out.shape) != shape:
+        raise ShapeError(f"{op}: out must be {shape}, got {tuple(out.shape)}")
+    if out.dtype != dtype:
+        raise ShapeError(f"{op}: out must be {_short(dtype)}, got {_short(out.dtype)}; pass dtype=out.dtype")
+    if out.device != device:
+        raise ShapeError(f"{op}: out must be on {device} as x is, got {out.device}")
+    if any(stride == 0 and size > 1 for stride, size in zip(out.stride(), shape, strict=True)):
+        raise ShapeError(f"{op}: out must not be an expanded tensor, got strides {out.stride()}; try torch.empty")
+
+
+def per_channel(op: str, name: str, values: Sequence[float] | Tensor | None, channels: int, default: float) -> Channels:
+    """One number a channel; `default` everywhere if there are none.
+
+    Raises:
+        ShapeError: there are not as many numbers as channels, or a standard deviation is not positive.
+    """
+    if values is None:
+        return (default,) * channels
+    numbers = tuple(float(value) for value in (values.tolist() if isinstance(values, Tensor) else values))
+    if len(numbers) != channels:
+        raise ShapeError(f"{op}: {name} must have one value a channel of x, C={channels}, got {len(numbers)}")
+    if name == "std" and not min(numbers) > 0.0:
+        raise ShapeError(f"{op}: std must be positive, got {numbers}")
+    return numbers
+
+
+def empty_images(
+    lead: tuple[int, ...],
+    image: tuple[int, int, int],
+    x: Tensor,
+    dtype: torch.dtype,
+    memory_format: torch.memory_format,
+) -> Tensor:
+    """Uninitialized [*lead, C, H, W] beside x; with channels_last every [..., C, H, W] slice is stored as H, W, C."""
+    c, h, w = image
+    if memory_format is torch.channels_last:
+        return x.new_empty((*lead, h, w, c), dtype=dtype).movedim(-1, -3)
+    return x.new_empty((*lead, c, h, w), dtype=dtype)
+
+
+def _short(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")

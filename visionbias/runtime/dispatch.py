@@ -1,0 +1,64 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The table in which an op lists its backends, best first, and by which a call finds the one that serves it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from visionbias.errors import BackendError
+
+S = TypeVar("S")  # what an op asks of a backend: shapes, dtypes, device
+K = TypeVar("K")  # what a backend prepares for it: an object with `run`
+
+AUTO = "auto"
+
+
+def accept(spec: object) -> str | None:  # noqa: ARG001
+    """The `refuse` of a backend that serves every call."""
+    return None
+
+
+@dataclass(frozen=True)
+class Impl(Generic[S, K]):
+    """One backend of an op."""
+
+    make: Callable[[S], K]  # prepares what does not depend on the values: masks, scales, tables
+    refuse: Callable[[S], str | None] = accept  # why it cannot serve the call, in one sentence, or None
+    on_request: bool = False  # never picked by "auto"
+
+
+class Op(Generic[S, K]):
+    """Backends of one op in the order in which `backend="auto"` tries them."""
+
+    def __init__(self, name: str, impls: Mapping[str, Impl[S, K]]) -> None:
+        self.name = name
+        self.impls = dict(impls)
+
+    def refusals(self, spec: S) -> dict[str, str | None]:
+        """Why each backend cannot serve `spec`; None for those that can."""
+        return {name: impl.refuse(spec) for name, impl in self.impls.items()}
+
+    def pick(self, spec: S, backend: str = AUTO) -> tuple[str, Impl[S, K]]:
+        """Name and entry of the backend that serves `spec`.
+
+        Raises:
+            BackendError: there is no backend of that name, or it (for "auto": each) refuses; says why, per backend.
+        """
+        if backend != AUTO:
+            if backend not in self.impls:
+                names = ", ".join(repr(name) for name in (AUTO, *self.impls))
+                raise BackendError(f"{self.name}: backend must be one of {names}, got {backend!r}")
+            impl = self.impls[backend]
+            if reason := impl.refuse(spec):
+                raise BackendError(f"{self.name}: backend {backend!r} refuses: {reason}; try backend='auto'")
+            return backend, impl
+        reasons: dict[str, str] = {}
+        for name, impl in self.impls.items():
+            if impl.on_request:
+                reasons[name] = "it is used only when asked for by name"
+            elif reason := impl.refuse(spec):
+                reasons[name] = reason
+            else:
+                return name, impl
+        raise BackendError(f"{self.name}: no backend serves this call: {reasons}")
