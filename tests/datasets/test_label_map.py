@@ -1,0 +1,78 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Label maps: which one is found, and every way in which one can be wrong."""
+
+import json
+from pathlib import Path
+
+import pytest
+from timm.data import ImageNetInfo
+
+import visionbias as vb
+from visionbias.datasets.label_map import as_label_map, resolve_label_map
+from visionbias.datasets.sixteen import CATEGORIES16
+
+WNIDS = list(ImageNetInfo("imagenet-1k").label_names())
+
+
+def test_sixteen_categories_are_the_published_ones(shared: Path) -> None:
+    published = json.loads((shared / "golden" / "category_map.json").read_text())
+    assert {name: list(members) for name, members in CATEGORIES16.items()} == published["indices"]
+
+
+def test_sixteen_categories_without_the_golden_file() -> None:
+    assert len(CATEGORIES16) == 16
+    assert list(CATEGORIES16) == sorted(CATEGORIES16)
+    assert len({index for members in CATEGORIES16.values() for index in members}) == 207
+    names = ImageNetInfo("imagenet-1k")
+    assert all("elephant" in names.index_to_description(i).lower() for i in CATEGORIES16["elephant"])
+
+
+def test_found_by_wordnet_id_whole_or_in_part() -> None:
+    assert resolve_label_map(WNIDS, None, 1000).kind == "identity"
+    part = resolve_label_map([WNIDS[7], WNIDS[3]], None, 1000)
+    assert part.members == ((7,), (3,))
+    assert part.kind == "one-to-one"
+
+
+def test_found_by_category_name() -> None:
+    found = resolve_label_map(["cat", "oven"], None, 1000)
+    assert found.members == (CATEGORIES16["cat"], CATEGORIES16["oven"])
+    assert found.kind == "many-to-one"
+
+
+def test_found_by_count() -> None:
+    assert resolve_label_map(["x", "y", "z"], None, 3).kind == "identity"
+
+
+def test_not_found_says_what_to_pass() -> None:
+    with pytest.raises(vb.DataError, match=r"model has 1000 classes and the data 2 \(x, y\).*label_map="):
+        resolve_label_map(["x", "y"], None, 1000)
+
+
+def test_order_follows_the_data() -> None:
+    found = as_label_map(["a", "b"], {"b": [4, 5], "a": 1})
+    assert found == vb.LabelMap(("a", "b"), ((1,), (4, 5)))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"a": 0}, "without an entry: b;"),
+        ({"a": 0, "b": []}, "1 classes have no model class: b"),
+        ({"a": 0, "b": 1, "c": 2}, "entries without a class: c"),
+        ({"a": [0, 1], "b": 1}, "model classes 1 are given more than once"),
+        ({"a": 0, "b": "one"}, "'b' must be a class index or a list of them, got 'one'"),
+        ({"a": 0, "b": True}, "'b' must be a class index"),
+    ],
+)
+def test_maps_that_do_not_fit_the_data(given: dict, message: str) -> None:
+    with pytest.raises(vb.DataError, match=message):
+        as_label_map(["a", "b"], given)
+
+
+def test_maps_that_do_not_fit_the_model() -> None:
+    with pytest.raises(vb.DataError, match="classes 0 to 9, but the map says b -> 10"):
+        resolve_label_map(["a", "b"], vb.LabelMap.groups({"a": 0, "b": 10}), 10)
+    with pytest.raises(vb.DataError, match="a -> -1"):
+        resolve_label_map(["a"], vb.LabelMap.groups({"a": -1}), 10)

@@ -1,0 +1,148 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Image folders, manifests and cue-conflict folders: what they list, and what they refuse."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+import visionbias as vb
+
+
+def touch(root: Path, *names: str) -> None:
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+
+
+def ids(data: vb.ImageFolder) -> list[str]:
+    return [sample.id for sample in data.samples]
+
+
+def test_classes_and_ids_are_sorted_paths(tmp_path: Path) -> None:
+    touch(tmp_path, "b/2.JPG", "b/10.png", "a/deep/er/1.webp", "a/notes.txt", "a/.hidden.png", ".cache/x.png")
+    data = vb.ImageFolder(tmp_path)
+    assert data.classes == ("a", "b")
+    assert ids(data) == ["a/deep/er/1.webp", "b/10.png", "b/2.JPG"]
+    assert [sample.label for sample in data.samples] == [0, 1, 1]
+    assert data.samples[0].path == tmp_path / "a" / "deep" / "er" / "1.webp"
+    assert data.bad == ()
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ((), "wanted a folder for each class, found none"),
+        (("1.png", "a/2.png"), "found the image 1.png beside them"),
+        (("a/1.png", "b/readme.txt"), "1 of 2 class folders hold no image: b"),
+        (("a/readme.txt",), "1 of 1 class folders hold no image: a"),
+    ],
+)
+def test_folders_that_are_no_image_set(tmp_path: Path, names: tuple[str, ...], message: str) -> None:
+    touch(tmp_path, *names)
+    with pytest.raises(vb.DataError, match=message):
+        vb.ImageFolder(tmp_path)
+
+
+def test_paths_that_are_no_folder(tmp_path: Path) -> None:
+    touch(tmp_path, "file.png")
+    with pytest.raises(vb.DataError, match="is not there"):
+        vb.ImageFolder(tmp_path / "absent")
+    with pytest.raises(vb.DataError, match="is a file"):
+        vb.ImageFolder(tmp_path / "file.png")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
+def test_links_are_followed_and_loops_end(tmp_path: Path) -> None:
+    touch(tmp_path, "real/elsewhere/1.png", "set/a/2.png")
+    (tmp_path / "set" / "a" / "linked").symlink_to(tmp_path / "real" / "elsewhere")
+    (tmp_path / "set" / "a" / "up").symlink_to(tmp_path / "set")
+    (tmp_path / "set" / "a" / "dangling.png").symlink_to(tmp_path / "nowhere.png")
+    (tmp_path / "set" / "a" / "ring.png").symlink_to(tmp_path / "set" / "a" / "ring.png")
+    data = vb.ImageFolder(tmp_path / "set")
+    assert ids(data) == ["a/2.png", "a/linked/1.png"]
+    assert [(sample.id, "link leads nowhere" in sample.reason) for sample in data.bad] == [
+        ("a/dangling.png", True),
+        ("a/ring.png", True),
+    ]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only here may a name be any bytes")
+def test_names_that_are_no_utf8_are_listed_as_bad(tmp_path: Path) -> None:
+    touch(tmp_path, "a/fine.png")
+    (tmp_path / "a" / os.fsdecode(b"caf\xe9.png")).touch()
+    data = vb.ImageFolder(tmp_path)
+    assert ids(data) == ["a/fine.png"]
+    assert [sample.id for sample in data.bad] == [r"a/caf\udce9.png"]
+    assert "UTF-8" in data.bad[0].reason
+
+
+def test_csv_labels_as_numbers_or_text(tmp_path: Path) -> None:
+    (tmp_path / "n.csv").write_text("label,path,group\n10,x/1.png,g\n2,x/2.png,\n\n10,3.png,g\n")
+    data = vb.CsvManifest(tmp_path / "n.csv")
+    assert data.classes == ("2", "10")
+    assert [(sample.id, sample.label) for sample in data.samples] == [("3.png", 1), ("x/1.png", 1), ("x/2.png", 0)]
+    assert data.samples[0].path == tmp_path / "3.png"
+    (tmp_path / "t.csv").write_bytes(b'\xef\xbb\xbfpath,label\n"a, b.png",dog\nc.png,cat\n')
+    data = vb.CsvManifest(tmp_path / "t.csv", root=tmp_path / "images")
+    assert data.classes == ("cat", "dog")
+    assert data.samples[0].path == tmp_path / "images" / "a, b.png"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"image,label\n1.png,2\n", "wanted the columns path,label .* add path"),
+        (b"", "add label and path"),
+        (b"path,label\n", "lists no images"),
+        (b"path,label\n1.png\n", "line 2: wanted a path and a label, got '1.png', ''"),
+        (b"path,label\n1.png,a\n1.png,b\n", "listed twice, such as 1.png"),
+        (b"path,label\n\xff\xfe.png,a\n", "wanted a CSV file in UTF-8"),
+        (b'path,label\n"1.png,a\n', "cannot read the manifest"),
+    ],
+)
+def test_manifests_that_cannot_be_used(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "m.csv").write_bytes(content)
+    with pytest.raises(vb.DataError, match=message):
+        vb.CsvManifest(tmp_path / "m.csv")
+
+
+def test_manifest_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(vb.DataError, match="cannot read the manifest"):
+        vb.CsvManifest(tmp_path / "absent.csv")
+
+
+def test_cue_conflict_names(tmp_path: Path) -> None:
+    touch(tmp_path, "cat/cat7-elephant1.png", "cat/0001_x_cat1-cat12.png", "dog/dog1-cat2.png")
+    data = vb.CueConflictFolder(tmp_path)
+    assert data.classes == ("cat", "dog", "elephant")
+    assert [sample.label for sample in data.samples] == [0, 0, 1]
+    assert data.textures == (0, 2, 0)
+    assert data.precropped
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("cat/cat7elephant1.png", "wanted a name like"), ("dog/cat7-elephant1.png", "its folder 'dog'")],
+)
+def test_cue_conflict_names_that_do_not_parse(tmp_path: Path, name: str, message: str) -> None:
+    touch(tmp_path, "cat/cat1-dog1.png", name)
+    with pytest.raises(vb.DataError, match=message):
+        vb.CueConflictFolder(tmp_path)
+
+
+def test_real_cue_conflict_set(shared: Path) -> None:
+    data = vb.CueConflictFolder(shared / "data" / "cue-conflict")
+    assert len(data.samples) == 256
+    assert len(data.classes) == 16
+    pairs = {(sample.label, texture) for sample, texture in zip(data.samples, data.textures, strict=True)}
+    assert len(pairs) == 256
+
+
+def test_description_follows_ids_and_labels(tmp_path: Path) -> None:
+    touch(tmp_path, "one/a/1.png", "one/b/2.png", "two/a/1.png", "two/b/2.png", "three/a/1.png", "three/b/3.png")
+    one, two, three = (vb.ImageFolder(tmp_path / name, name="set").describe() for name in ("one", "two", "three"))
+    assert one["labels_sha256"] == two["labels_sha256"] != three["labels_sha256"]
+    assert (one["samples"], one["classes"], one["kind"]) == (2, 2, "ImageFolder")

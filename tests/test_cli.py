@@ -1,0 +1,94 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The command line as a user types it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import timm
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+STUDY = """
+models = [{ path = "net.safetensors", arch = "test_resnet" }]
+data = "images"
+probes = ["accuracy", { probe = "spectral_bias", cutoffs = [0.1, 0.5] }]
+preprocessing = { resize = 36, crop = 32 }
+decode = "pillow"
+device = "cpu"
+"""
+
+
+def visionbias(*words: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "visionbias", *map(str, words)], capture_output=True, text=True, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def study_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cli")
+    rng = np.random.default_rng(0)
+    for name in ("cats", "dogs"):
+        (folder / "images" / name).mkdir(parents=True)
+        for i in range(3):
+            Image.fromarray(rng.integers(0, 256, (40, 40, 3), dtype=np.uint8)).save(folder / f"images/{name}/{i}.png")
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        save_file(timm.create_model("test_resnet", num_classes=2).state_dict(), folder / "net.safetensors")
+    path = folder / "study.toml"
+    path.write_text(STUDY)
+    return path
+
+
+def test_plan_run_report(study_file: Path) -> None:
+    out = study_file.parent / "run"
+    planned = visionbias("plan", study_file, "--out", out)
+    assert planned.returncode == 0, planned.stderr
+    assert "1 models x 5 conditions x 6 images = 30 forwards" in planned.stdout
+
+    ran = visionbias("run", study_file, "--out", out)
+    assert ran.returncode == 0, ran.stderr
+    assert "net" in ran.stdout
+    assert "spectral_bias" in ran.stdout
+
+    reported = visionbias("report", out)
+    assert reported.stdout == ran.stdout
+    csv = visionbias("report", out, "--csv").stdout.splitlines()
+    assert csv[0].startswith("model,status,n,bad,top1,")
+    assert len(csv) == 2
+
+    again = visionbias("run", study_file, "--out", out)
+    assert "nothing to do" in again.stderr
+    assert again.stdout == ran.stdout
+
+
+def test_an_error_is_one_message(study_file: Path, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.toml"
+    wrong.write_text(STUDY.replace("decode", "dekode"))
+    answer = visionbias("plan", wrong)
+    assert answer.returncode == 1
+    assert "dekode: unknown key; allowed: models, data" in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_report_of_no_run(tmp_path: Path) -> None:
+    answer = visionbias("report", tmp_path / "absent")
+    assert answer.returncode == 1
+    assert "holds no run" in answer.stderr
+
+
+def test_shard_is_checked(study_file: Path, tmp_path: Path) -> None:
+    answer = visionbias("run", study_file, "--out", tmp_path / "run", "--shard", "one")
+    assert answer.returncode != 0
+    assert "must look like 0/4" in answer.stderr
+
+
+def test_models_lists_names() -> None:
+    answer = visionbias("models", "torchvision:resnet18")
+    assert answer.returncode == 0
+    assert "torchvision:resnet18" in answer.stdout

@@ -1,0 +1,76 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""`Dataset`: what every labeled image set amounts to."""
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from visionbias.datasets.label_map import LabelMap, LabelMapLike, as_label_map
+from visionbias.errors import DataError
+from visionbias.types import BadSample, Sample
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Samples sorted by id, their classes, and how a model's classes become these.
+
+    Raises:
+        DataError: an id stands twice, there are no samples, or the label map does not fit the classes.
+    """
+
+    name: str
+    root: Path
+    samples: tuple[Sample, ...]
+    classes: tuple[str, ...]
+    bad: tuple[BadSample, ...] = ()  # found while listing: names and links that cannot be used
+    label_map: LabelMap | None = None  # None: found from the classes, see `resolve_label_map`
+    precropped: bool = False  # published as crops, hence never resized
+
+    def __post_init__(self) -> None:
+        if not self.samples:
+            raise DataError(f"{self.name}: no images found in {self.root}")
+        twice = [id_ for id_, count in Counter(sample.id for sample in self.samples).items() if count > 1]
+        if twice:
+            raise DataError(f"{self.name}: {len(twice)} images are listed twice, such as {twice[0]}; list each once")
+
+    def describe(self) -> dict[str, Any]:
+        """Plain values for the manifest of a run; the hash covers every id and label."""
+        digest = hashlib.sha256()
+        for sample in self.samples:
+            digest.update(f"{sample.id}\0{sample.label}\n".encode())
+        return {
+            "kind": type(self).__name__,
+            "name": self.name,
+            "root": str(self.root),
+            "samples": len(self.samples),
+            "classes": len(self.classes),
+            "labels_sha256": digest.hexdigest(),
+        }
+
+    def _assemble(
+        self,
+        *,
+        name: str,
+        root: Path,
+        samples: list[Sample],
+        classes: list[str],
+        bad: list[BadSample],
+        label_map: LabelMapLike,
+        precropped: bool,
+    ) -> None:
+        """Set all fields, for subclasses that list a source in their constructor."""
+        values = {
+            "name": name,
+            "root": root,
+            "samples": tuple(sorted(samples, key=lambda sample: sample.id)),
+            "classes": tuple(classes),
+            "bad": tuple(sorted(bad, key=lambda sample: sample.id)),
+            "label_map": as_label_map(classes, label_map),
+            "precropped": precropped,
+        }
+        for key, value in values.items():
+            object.__setattr__(self, key, value)
+        self.__post_init__()

@@ -1,0 +1,81 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""A CSV file that lists images and their labels."""
+
+import csv
+from pathlib import Path
+
+from visionbias.datasets.base import Dataset
+from visionbias.datasets.label_map import LabelMapLike
+from visionbias.errors import DataError
+from visionbias.types import Sample
+
+
+class CsvManifest(Dataset):
+    """Images listed in a CSV with a header and the columns `path,label` (others, such as `group`, are ignored).
+
+    Classes are the distinct labels: sorted as numbers if all are whole numbers, else as text. Sample ids are the paths
+    as written, with POSIX separators.
+
+    Args:
+        path: the CSV file, UTF-8.
+        root: where relative paths start; default the CSV's folder.
+        label_map, name, precropped: as `ImageFolder`.
+
+    Raises:
+        DataError: the file cannot be read, a column is missing, a row is incomplete, or a path stands twice.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        root: str | Path | None = None,
+        label_map: LabelMapLike = None,
+        name: str | None = None,
+        precropped: bool = False,
+    ) -> None:
+        path = Path(path)
+        root = path.parent if root is None else Path(root)
+        rows = _read(path)
+        classes = _sorted_labels({label for _, label in rows})
+        labels = {label: index for index, label in enumerate(classes)}
+        self._assemble(
+            name=name or path.stem,
+            root=root,
+            samples=[Sample(Path(image).as_posix(), root / image, labels[label]) for image, label in rows],
+            classes=classes,
+            bad=[],
+            label_map=label_map,
+            precropped=precropped,
+        )
+
+
+def _read(path: Path) -> list[tuple[str, str]]:
+    """(path, label) of each row."""
+    rows = []
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, strict=True)
+            missing = {"path", "label"} - set(reader.fieldnames or ())
+            if missing:
+                raise DataError(
+                    f"{path}: wanted the columns path,label in its first line, "
+                    f"got {','.join(reader.fieldnames or ())!r}; add {' and '.join(sorted(missing))}"
+                )
+            for row in reader:
+                image, label = (row["path"] or "").strip(), (row["label"] or "").strip()
+                if not image or not label:
+                    raise DataError(
+                        f"{path}, line {reader.line_num}: wanted a path and a label, got {image!r}, {label!r}"
+                    )
+                rows.append((image, label))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"cannot read the manifest {path}: {error}; wanted a CSV file in UTF-8") from error
+    if not rows:
+        raise DataError(f"{path} lists no images")
+    return rows
+
+
+def _sorted_labels(labels: set[str]) -> list[str]:
+    return sorted(labels, key=int) if all(label.isdecimal() for label in labels) else sorted(labels)

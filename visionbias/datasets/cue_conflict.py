@@ -1,0 +1,70 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Cue-conflict images: the shape of one category with the texture of another."""
+
+import re
+from pathlib import Path
+
+from visionbias.datasets.base import Dataset
+from visionbias.datasets.label_map import LabelMapLike
+from visionbias.datasets.listing import find_images
+from visionbias.errors import DataError
+from visionbias.types import BadSample, Sample
+
+_NAME = re.compile(r"(?:.*_)?(?P<shape>[A-Za-z]+)\d+-(?P<texture>[A-Za-z]+)\d+")
+
+
+class CueConflictFolder(Dataset):
+    """Files `<shape>N-<texture>M.png`, optionally behind a prefix that ends in `_`, in a folder per shape category.
+
+    Labels are the shape categories; `textures` holds the texture categories of the same samples. Categories are all
+    that occur, sorted. The images are crops and never resized.
+
+    Args:
+        root: the folder that holds the category folders.
+        label_map, name: as `ImageFolder`; by default a 1000-class model decides among the 16 categories.
+
+    Raises:
+        DataError: no such folder or no image in it, a name that does not parse, or a file in another category's folder.
+
+    Source: Geirhos et al., "ImageNet-trained CNNs are biased towards texture", ICLR 2019.
+    """
+
+    textures: tuple[int, ...]  # [N] index into classes, aligned with samples
+
+    def __init__(
+        self, root: str | Path, *, label_map: LabelMapLike = None, name: str | None = None, precropped: bool = True
+    ) -> None:
+        root = Path(root)
+        bad: list[BadSample] = []
+        cues: dict[str, tuple[Path, str, str]] = {}  # id -> path, shape, texture
+        for found in find_images(root):
+            if found.fault is not None:
+                bad.append(BadSample(found.id, found.fault))
+            else:
+                cues[found.id] = (found.path, *_parse(root, found.id))
+        classes = sorted({category for _, *pair in cues.values() for category in pair})
+        labels = {category: label for label, category in enumerate(classes)}
+        object.__setattr__(self, "textures", tuple(labels[cues[id_][2]] for id_ in sorted(cues)))
+        self._assemble(
+            name=name or root.resolve().name,
+            root=root,
+            samples=[Sample(id_, path, labels[shape]) for id_, (path, shape, _) in cues.items()],
+            classes=classes,
+            bad=bad,
+            label_map=label_map,
+            precropped=precropped,
+        )
+
+
+def _parse(root: Path, id_: str) -> tuple[str, str]:
+    """Shape and texture category of one file."""
+    *folders, file = id_.split("/")
+    match = _NAME.fullmatch(file.rsplit(".", 1)[0])
+    if match is None:
+        raise DataError(f"{root / id_}: wanted a name like cat7-elephant1.png (shape, number, texture, number)")
+    if folders and folders[-1] != match["shape"]:
+        raise DataError(
+            f"{root / id_}: its name says shape {match['shape']!r}, its folder {folders[-1]!r}; move or rename it"
+        )
+    return match["shape"], match["texture"]

@@ -1,0 +1,144 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""How the classes of a model become the classes of a data set."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from visionbias.datasets.sixteen import CATEGORIES16
+from visionbias.errors import DataError
+
+IMAGENET_CLASSES = 1000
+
+
+@dataclass(frozen=True)
+class LabelMap:
+    """For each class of the data, the model's class or classes that mean it.
+
+    With one model class each (all or a subset of them), the model decides among those. With several, the probability of
+    a data class is the mean over its members.
+
+    Raises:
+        DataError: a class has no member, or a model class belongs to two.
+    """
+
+    classes: tuple[str, ...]  # the data's classes
+    members: tuple[tuple[int, ...], ...]  # for each, indices of the model's classes
+
+    def __post_init__(self) -> None:
+        unmapped = [name for name, members in zip(self.classes, self.members, strict=True) if not members]
+        if unmapped:
+            raise DataError(
+                f"label map: {len(unmapped)} classes have no model class: {_listed(unmapped)}; map or remove them"
+            )
+        owners = Counter(index for members in self.members for index in members)
+        shared = [str(index) for index, count in owners.items() if count > 1]
+        if shared:
+            raise DataError(
+                f"label map: model classes {_listed(shared)} are given more than once; give each to one class"
+            )
+
+    @classmethod
+    def identity(cls, classes: Sequence[str]) -> "LabelMap":
+        """Class i of the data is class i of the model."""
+        return cls(tuple(classes), tuple((index,) for index in range(len(classes))))
+
+    @classmethod
+    def groups(cls, groups: Mapping[str, int | Sequence[int]]) -> "LabelMap":
+        """From names to one index or several."""
+        return cls(tuple(groups), tuple(_indices(name, members) for name, members in groups.items()))
+
+    @property
+    def kind(self) -> str:
+        """`identity`, `one-to-one` or `many-to-one`."""
+        if self.members == tuple((index,) for index in range(len(self.classes))):
+            return "identity"
+        return "one-to-one" if all(len(members) == 1 for members in self.members) else "many-to-one"
+
+    def check(self, num_classes: int) -> None:
+        """Refuse members that a model with `num_classes` classes does not have.
+
+        Raises:
+            DataError: some are out of range; the classes that name them are listed.
+        """
+        outside = [
+            f"{name} -> {index}"
+            for name, members in zip(self.classes, self.members, strict=True)
+            for index in members
+            if not 0 <= index < num_classes
+        ]
+        if outside:
+            raise DataError(
+                f"label map: the model has classes 0 to {num_classes - 1}, but the map says {_listed(outside)}"
+            )
+
+
+LabelMapLike = LabelMap | Mapping[str, int | Sequence[int]] | None
+
+
+def as_label_map(classes: Sequence[str], label_map: LabelMapLike) -> LabelMap | None:
+    """A label map in the order of the data's classes; `None` stays `None`.
+
+    Raises:
+        DataError: a class of the data is unmapped, or the map names a class that the data does not have.
+    """
+    if label_map is None:
+        return None
+    given = label_map if isinstance(label_map, LabelMap) else LabelMap.groups(label_map)
+    by_name = dict(zip(given.classes, given.members, strict=True))
+    unmapped = [name for name in classes if name not in by_name]
+    unknown = [name for name in by_name if name not in set(classes)]
+    if unmapped or unknown:
+        raise DataError(
+            f"label map: classes of the data without an entry: {_listed(unmapped) or 'none'}; "
+            f"entries without a class: {_listed(unknown) or 'none'}; the data's classes are {_listed(classes)}"
+        )
+    return LabelMap(tuple(classes), tuple(by_name[name] for name in classes))
+
+
+def resolve_label_map(classes: Sequence[str], label_map: LabelMap | None, num_classes: int) -> LabelMap:
+    """The map from a model with `num_classes` classes to the data's classes.
+
+    Without a given map, in this order: for a model with ImageNet's 1000 classes, the data's classes are WordNet ids,
+    all or some of them, or are among the 16 categories; for any model, the data has as many classes as the model.
+
+    Raises:
+        DataError: the given map does not fit the model, or none of the rules applies.
+    """
+    if label_map is not None:
+        label_map.check(num_classes)
+        return label_map
+    if num_classes == IMAGENET_CLASSES:
+        index = {wnid: i for i, wnid in enumerate(_imagenet_wnids())}
+        if all(name in index for name in classes):
+            return LabelMap(tuple(classes), tuple((index[name],) for name in classes))
+        if all(name in CATEGORIES16 for name in classes):
+            return LabelMap(tuple(classes), tuple(CATEGORIES16[name] for name in classes))
+    if num_classes == len(classes):
+        return LabelMap.identity(classes)
+    raise DataError(
+        f"the model has {num_classes} classes and the data {len(classes)} ({_listed(classes)}), which are neither as "
+        "many nor ImageNet's WordNet ids nor the 16 categories; say which model classes mean which of yours with "
+        "label_map={'cat': [281, 282], ...}"
+    )
+
+
+def _indices(name: str, members: int | Sequence[int]) -> tuple[int, ...]:
+    indices = (members,) if isinstance(members, int) else tuple(members)
+    if not all(isinstance(index, int) and not isinstance(index, bool) for index in indices):
+        raise DataError(f"label map: {name!r} must be a class index or a list of them, got {members!r}")
+    return indices
+
+
+@cache
+def _imagenet_wnids() -> tuple[str, ...]:
+    """ImageNet's 1000 WordNet ids in class order, which is their sorted order."""
+    from timm.data import ImageNetInfo
+
+    return tuple(ImageNetInfo("imagenet-1k").label_names())
+
+
+def _listed(names: Sequence[str], most: int = 8) -> str:
+    return ", ".join(names[:most]) + (f" ... ({len(names)} in all)" if len(names) > most else "")

@@ -1,0 +1,79 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Image files below a folder, listed so that no name, link or loop can stop the listing."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from visionbias.errors import DataError
+
+# What torchvision lists, and GIF, which people have.
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp", ".gif"})
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file that is named like an image."""
+
+    id: str  # path below the root, POSIX separators; characters that are no UTF-8 are escaped
+    path: Path
+    fault: str | None  # why it cannot be used, if that shows already
+
+
+def find_images(root: Path) -> Iterator[Found]:
+    """Every image file below `root`, through links to folders, each folder once.
+
+    Hidden files and folders are passed over. An unreadable folder, a link that leads nowhere and a name that is no
+    UTF-8 are found with their fault.
+
+    Raises:
+        DataError: `root` is no folder.
+    """
+    if not root.is_dir():
+        what = "a file" if root.exists() else "not there"
+        raise DataError(f"wanted a folder of images, but {root} is {what}; check the path")
+    yield from _walk(root, root, frozenset())
+
+
+def _walk(root: Path, folder: Path, above: frozenset[str]) -> Iterator[Found]:
+    real = os.path.realpath(folder)
+    if real in above:  # a link back to a folder that we are in
+        return
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        yield Found(_id(root, folder), folder, f"folder cannot be read: {error.strerror}")
+        return
+    for entry in entries:
+        path = folder / entry.name
+        if entry.name.startswith("."):
+            continue
+        if _is_folder(entry):
+            yield from _walk(root, path, above | {real})
+        elif path.suffix.lower() in IMAGE_SUFFIXES:
+            yield Found(_id(root, path), path, _fault(path))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a loop of links
+        return False
+
+
+def _fault(path: Path) -> str | None:
+    try:
+        path.name.encode()
+    except UnicodeEncodeError:
+        return "its name is no UTF-8; rename it"
+    try:
+        path.stat()
+    except OSError as error:
+        return f"link leads nowhere: {error.strerror}" if path.is_symlink() else f"cannot be read: {error.strerror}"
+    return None
+
+
+def _id(root: Path, path: Path) -> str:
+    return path.relative_to(root).as_posix().encode("utf-8", "backslashreplace").decode()
