@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Build of the CPU engine `visionbias._C`; everything else is declared in pyproject.toml."""
 
-from glob import glob
+from pathlib import Path
 
 from pybind11.setup_helpers import Pybind11Extension, build_ext
 from setuptools import setup
 from setuptools.errors import CCompilerError, ExecError, PlatformError
 
 NO_COMPILER = """
-visionbias: the CPU engine (csrc/cpu) needs a C++17 compiler and the Python headers, and building it failed as shown above.
+visionbias: the CPU engine (csrc/cpu) needs a C++17 compiler and the Python headers; building it failed as shown above.
 If no compiler was found, install one and run pip again:
   Debian, Ubuntu   apt-get install g++ python3-dev
   Fedora, RHEL     dnf install gcc-c++ python3-devel
@@ -20,9 +20,13 @@ If no compiler was found, install one and run pip again:
 
 
 class BuildEngine(build_ext):
-    """`build_ext` that says what to install when the compiler is missing."""
+    """`build_ext` that knows each compiler's flags, and says what to install when there is none."""
 
     def build_extensions(self) -> None:
+        # Every clone of a loop must give the same bits, so nothing may be fused into an FMA.
+        msvc = self.compiler.compiler_type == "msvc"
+        for extension in self.extensions:
+            extension.extra_compile_args += ["/O2", "/fp:precise"] if msvc else ["-O3", "-ffp-contract=off"]
         try:
             super().build_extensions()
         except (CCompilerError, ExecError, PlatformError) as error:
@@ -33,11 +37,10 @@ setup(
     ext_modules=[
         Pybind11Extension(
             "visionbias._C",
-            sorted(glob("csrc/cpu/*.cpp")),
+            sorted(map(str, Path("csrc/cpu").glob("*.cpp"))),
             include_dirs=["csrc"],
-            depends=sorted(glob("csrc/**/*.h", recursive=True)),
+            depends=sorted(map(str, Path("csrc").rglob("*.h"))),
             cxx_std=17,
-            extra_compile_args=["-O3"],
         )
     ],
     cmdclass={"build_ext": BuildEngine},

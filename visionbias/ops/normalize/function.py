@@ -1,0 +1,91 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The function `normalize` and its backends."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+from visionbias.errors import ShapeError
+from visionbias.ops.normalize import reference
+from visionbias.ops.normalize.native import NativeKernel, refuse
+from visionbias.ops.normalize.spec import Kernel, Spec, stored_as_rows
+from visionbias.ops.normalize.torch import TorchKernel
+from visionbias.ops.tensors import check_images, check_out, check_output_kind, empty_images, per_channel
+from visionbias.runtime.dispatch import Impl, Op
+
+
+class ReferenceKernel:
+    """The definition, brought to tensors."""
+
+    def __init__(self, spec: Spec) -> None:
+        self.mean, self.std = (torch.tensor(values, dtype=torch.float64).numpy() for values in (spec.mean, spec.std))
+
+    def run(self, x: Tensor, out: Tensor) -> None:
+        """See `Kernel.run`."""
+        pixels = x.detach().to("cpu", torch.float64).numpy()
+        if x.dtype == torch.uint8:
+            pixels = pixels / 255.0
+        out.copy_(torch.from_numpy(reference.normalize(pixels, self.mean, self.std)))
+
+
+OP: Op[Spec, Kernel] = Op(
+    "normalize",
+    {
+        "native": Impl(NativeKernel, refuse),
+        "torch": Impl(TorchKernel),
+        "reference": Impl(ReferenceKernel, on_request=True),
+    },
+)
+
+
+def normalize(
+    x: Tensor,  # [N, C, H, W] u8 (value / 255) or float in [0, 1], any strides
+    mean: Sequence[float] | Tensor,  # [C]
+    std: Sequence[float] | Tensor,  # [C]
+    *,
+    dtype: torch.dtype = torch.float32,
+    memory_format: torch.memory_format = torch.contiguous_format,
+    out: Tensor | None = None,  # [N, C, H, W], any strides
+    backend: str = "auto",
+) -> Tensor:
+    """(x - mean) / std for each channel, rounded to `dtype`: what a model takes.
+
+    Returns a tensor [N, C, H, W] of the given memory format; or `out`, overwritten, which must not overlap x.
+    Computed in float32, or in float64 for that `dtype`. Differentiable in x, except with `out`.
+
+    Raises:
+        ShapeError: a tensor has the wrong shape, dtype or device, or `out` was given where a gradient is wanted.
+        BackendError: no backend, or not the one asked for, can serve the call.
+    """
+    check_output_kind("normalize", dtype, memory_format)
+    check_images("normalize", x)
+    channels = x.shape[1]
+    means, stds = (
+        per_channel("normalize", "mean", mean, channels, 0.0),
+        per_channel("normalize", "std", std, channels, 1.0),
+    )
+    traced = torch.compiler.is_compiling() or (x.requires_grad and torch.is_grad_enabled())
+    if out is not None:
+        check_out("normalize", out, tuple(x.shape), dtype, x.device)
+        if x.requires_grad and torch.is_grad_enabled():
+            raise ShapeError("normalize: out= is not differentiable, and x requires a gradient; leave out= away")
+    if traced and backend in ("auto", "torch"):
+        value = TorchKernel(Spec(means, stds, x.dtype, dtype, x.device, False, False)).value(x)
+        value = value.to(dtype).contiguous(memory_format=memory_format)
+        return value if out is None else out.copy_(value)
+    if out is None:
+        out = empty_images((len(x),), (x.shape[1], x.shape[2], x.shape[3]), x, dtype, memory_format)
+    kernel = _kernel(Spec(means, stds, x.dtype, dtype, x.device, stored_as_rows(x), stored_as_rows(out)), backend)
+    if len(x):
+        with torch.no_grad():
+            kernel.run(x, out)
+    return out
+
+
+@lru_cache(maxsize=64)
+def _kernel(spec: Spec, backend: str) -> Kernel:
+    _, impl = OP.pick(spec, backend)
+    return impl.make(spec)
