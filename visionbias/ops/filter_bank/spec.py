@@ -37,11 +37,3 @@ class Kernel(Protocol):
     def run(self, x: Tensor, out: Tensor) -> None:
         """Overwrite every element of out [F, N, C, H, W] with the filtered x [N, C, H, W]."""
         ...
-
-
-class Differentiable(Kernel, Protocol):
-    """A kernel that knows its gradient."""
-
-    def backward(self, x: Tensor, grad: Tensor) -> Tensor:
-        """Gradient in x [N, C, H, W], from the one in the output, grad [F, N, C, H, W]."""
-        ...

@@ -62,8 +62,11 @@ class TorchKernel:
                     out[f, start : start + n].copy_(cast.copy_(z)[:n])
 
     def backward(self, x: Tensor, grad: Tensor) -> Tensor:
-        """See `Differentiable.backward`. The filters are self-adjoint; where the clip is active nothing flows."""
-        result = torch.empty_like(x)
+        """Gradient in x [N, C, H, W] from the one in the output, grad [F, N, C, H, W].
+
+        The filters are self-adjoint; where the clip is active nothing flows.
+        """
+        result = x.new_empty(x.shape)
         shape = (self.images, *self.spec.image)
         z = torch.empty(shape, dtype=self.compute, device=x.device)
         for start, n, image in self._chunks(x):
