@@ -30,6 +30,12 @@ class TinyNet(nn.Module):
         return self.head(self.features(x).mean(dim=(2, 3)) * 20)
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> None:
+    """Networks this small gain nothing from threads, and lose much where other processes hold the cores."""
+    torch.set_num_threads(1)
+
+
 @pytest.fixture(scope="session")
 def image_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """37 PNGs of various sizes in three class folders: smooth blobs plus noise, so that filters matter."""

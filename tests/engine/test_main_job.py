@@ -46,7 +46,7 @@ def test_every_record_is_there(run: vb.Run) -> None:
     assert len(frame) == 3 * 23 * 256
     assert not frame.duplicated(["model", "condition", "sample_id"]).any()
     assert set(frame["model"]) == {"one", "two", "wrapped"}
-    assert frame["label"].value_counts().to_dict() == {category: 16 * 3 * 23 for category in range(16)}
+    assert frame["label"].value_counts().to_dict() == dict.fromkeys(range(16), 16 * 3 * 23)
     assert "airplane/airplane1-elephant1.png" in set(frame["sample_id"])
     assert frame["pred"].between(0, 15).all()
     assert frame["p_label"].between(0, 1).all()

@@ -1,3 +1,3 @@
 # SPDX-FileCopyrightText: visionbias contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What a probe shows: named conditions, synthesized on the device from u8 crops."""
+"""What a probe shows: named conditions of an image, synthesized on the device from u8 crops."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from visionbias.stimuli.stimulus import Renderer
+from visionbias.conditions.stimulus import Renderer
 from visionbias.types import Normalization
 
 if TYPE_CHECKING:

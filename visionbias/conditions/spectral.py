@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from visionbias.conditions.stimulus import Renderer
 from visionbias.ops.filter_bank.bands import Band
-from visionbias.stimuli.stimulus import Renderer
 from visionbias.types import Normalization
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from visionbias.conditions.stimulus import Renderer, Stimulus
 from visionbias.engine.environment import describe_environment
 from visionbias.engine.inputs import load_crops, stimulus_buffer
 from visionbias.engine.ledger import Ledger
@@ -24,7 +25,6 @@ from visionbias.engine.sink import RecordSink
 from visionbias.errors import RunError
 from visionbias.models.forward import Forward
 from visionbias.runtime.durable import remove_leftovers
-from visionbias.stimuli.stimulus import Renderer, Stimulus
 
 if TYPE_CHECKING:
     from visionbias.engine.study import Study

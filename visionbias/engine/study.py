@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from visionbias.conditions.stimulus import Stimulus
 from visionbias.datasets.base import Dataset
 from visionbias.datasets.folder import ImageFolder
 from visionbias.errors import RunError
 from visionbias.models.resolve import model_ids
 from visionbias.probes.registry import Probe, probe_name
-from visionbias.stimuli.stimulus import Stimulus
 from visionbias.types import Preprocessing
 
 if TYPE_CHECKING:

@@ -147,4 +147,4 @@ def _sentences(error: ValidationError) -> list[str]:
 
 
 def _is_type_name(part: str) -> bool:
-    return part.startswith(("_", "literal[", "list[", "dict[")) or part in ("str", "int", "float")
+    return part.startswith(("_", "function-", "literal[", "list[", "dict[")) or part in ("str", "int", "float")

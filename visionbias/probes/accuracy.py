@@ -4,11 +4,11 @@
 
 from dataclasses import dataclass
 
+from visionbias.conditions.clean import CLEAN, Clean
+from visionbias.conditions.stimulus import Stimulus
 from visionbias.metrics.accuracy import accuracy
 from visionbias.probes.registry import register
 from visionbias.records.reader import ModelRecords
-from visionbias.stimuli.clean import CLEAN, Clean
-from visionbias.stimuli.stimulus import Stimulus
 
 
 @register("accuracy")

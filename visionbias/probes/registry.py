@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
+from visionbias.conditions.stimulus import Stimulus
 from visionbias.errors import RunError
 from visionbias.records.reader import ModelRecords
-from visionbias.stimuli.stimulus import Stimulus
 
 
 @runtime_checkable
@@ -54,8 +54,10 @@ def probe_name(probe: Probe) -> str:
 
 
 def probe_config(probe: Probe) -> dict[str, Any]:
-    """A probe as plain values, from which `make_probe` builds it again."""
-    return {"probe": probe_name(probe), **asdict(probe)}  # type: ignore[call-overload]
+    """A probe as JSON has it, from which `make_probe` builds it again."""
+    options = asdict(probe)  # type: ignore[call-overload]
+    plain = {key: list(value) if isinstance(value, tuple) else value for key, value in options.items()}
+    return {"probe": probe_name(probe), **plain}
 
 
 def make_probe(config: Mapping[str, Any]) -> Probe:

@@ -5,14 +5,14 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+from visionbias.conditions.clean import CLEAN, Clean
+from visionbias.conditions.spectral import FilteredImages
+from visionbias.conditions.stimulus import Stimulus
 from visionbias.errors import RunError
 from visionbias.metrics.spectral_bias import spectral_bias
 from visionbias.ops.filter_bank.bands import Band, highpass, lowpass
 from visionbias.probes.registry import register
 from visionbias.records.reader import ModelRecords
-from visionbias.stimuli.clean import CLEAN, Clean
-from visionbias.stimuli.spectral import FilteredImages
-from visionbias.stimuli.stimulus import Stimulus
 
 # The study's floats to the bit, as np.arange(0.1, 0.99, 0.1) makes them: the radii depend on their rounding.
 STUDY_CUTOFFS = (0.01, *(0.1 + i * 0.1 for i in range(9)), 0.99)

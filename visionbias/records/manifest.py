@@ -58,6 +58,9 @@ def differences(wanted: Any, found: Any, path: str = "") -> list[str]:
     if isinstance(wanted, dict) and isinstance(found, dict):
         keys = sorted({*wanted, *found})
         return [line for key in keys for line in differences(wanted.get(key), found.get(key), f"{path}{key}.")]
+    if isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
+        pairs = enumerate(zip(wanted, found, strict=True))
+        return [line for i, (w, f) in pairs for line in differences(w, f, f"{path}{i}.")]
     if wanted == found:
         return []
     return [f"{path.rstrip('.')}: this study has {_short(wanted)}, the folder has {_short(found)}"]
