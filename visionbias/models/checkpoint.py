@@ -1,0 +1,169 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Checkpoint files: which architecture they are of, and how a plain state dict comes out of them."""
+
+import hashlib
+import io
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from visionbias.errors import CheckpointError
+from visionbias.types import Normalization
+
+_PICKLES = (".pt", ".pth", ".tar", ".bin", ".ckpt")
+WEIGHT_SUFFIXES = (".safetensors", *_PICKLES)
+_NESTS = ("state_dict", "model")
+# Wrappers that put their name before every key: DataParallel, LightningModule and others, torch.compile.
+_PREFIXES = ("module.", "model.", "_orig_mod.")
+# Beside the classifier under "model." the robustness library saves its normalization and a second copy for its attacks.
+_COMPANIONS = ("normalizer.", "attacker.")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A weight file and the architecture it belongs to.
+
+    Args:
+        path: `.safetensors`, or a PyTorch file (`.pt`, `.pth`, `.tar`, `.bin`, `.ckpt`), which is read with
+            `weights_only=True`: it cannot run code.
+        arch: a timm name (`"resnet50"`, `"timm:resnet50.a1_in1k"`) or `"torchvision:resnet50"`. A tag chooses the data
+            configuration, never weights.
+        name: the model's id; by default the file name without its suffix.
+        num_classes: by default as many as the classifier's weight has rows.
+        normalization: mean and standard deviation of its training; by default those of the architecture's own weights.
+        unsafe_sha256: if the sha256 of a PyTorch file is this, read it with `weights_only=False`, which runs the code
+            it holds.
+
+    Raises:
+        CheckpointError: an argument is not as above.
+    """
+
+    path: Path | str
+    arch: str
+    name: str | None = None
+    num_classes: int | None = None
+    normalization: Normalization | None = None
+    unsafe_sha256: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", Path(self.path))
+        if not isinstance(self.arch, str) or not self.arch:
+            raise CheckpointError(
+                f"Checkpoint {self.path}: arch must be a name, got {self.arch!r}; try arch='resnet50' (timm) "
+                "or arch='torchvision:resnet50'"
+            )
+        if self.num_classes is not None and (not isinstance(self.num_classes, int) or self.num_classes < 2):
+            raise CheckpointError(
+                f"Checkpoint {self.path}: num_classes must be a whole number of at least 2, got {self.num_classes!r}"
+            )
+        if self.unsafe_sha256 is not None and not re.fullmatch(r"[0-9a-fA-F]{64}", self.unsafe_sha256):
+            raise CheckpointError(
+                f"Checkpoint {self.path}: unsafe_sha256 must be the 64 hexadecimal digits of the file's sha256, "
+                f"got {self.unsafe_sha256!r}"
+            )
+
+    @property
+    def id(self) -> str:
+        """`name`, or the file name without its suffixes of a weight file."""
+        if self.name is not None:
+            return self.name
+        path = Path(self.path)
+        while path.suffix.lower() in WEIGHT_SUFFIXES and path.stem:
+            path = path.with_suffix("")
+        return path.name
+
+
+def load_state_dict(path: Path | str, *, unsafe_sha256: str | None = None) -> dict[str, Tensor]:
+    """Read a weight file as one flat dict of CPU tensors, nested dicts and the prefixes of wrappers taken off.
+
+    Raises:
+        CheckpointError: the file is absent, damaged, of no known kind, would run code, or holds no state dict.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower()
+    if suffix not in WEIGHT_SUFFIXES:
+        raise CheckpointError(
+            f"{path}: wanted a weight file named {', '.join(WEIGHT_SUFFIXES)}, got {suffix or 'no suffix'}; "
+            "rename it by what it holds"
+        )
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot read the weight file: {error.strerror or error}") from error
+    if unsafe_sha256 is not None:
+        _require_sha256(path, content, unsafe_sha256)
+    try:
+        if suffix == ".safetensors":
+            loaded: Any = safetensors.torch.load(content)
+        else:
+            loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=unsafe_sha256 is None, mmap=False)
+    except Exception as error:  # a damaged pickle may raise anything
+        raise CheckpointError(_why_unreadable(path, content, error)) from error
+    return _without_prefixes(_flat(path, loaded))
+
+
+def _require_sha256(path: Path, content: bytes, wanted: str) -> None:
+    got = hashlib.sha256(content).hexdigest()
+    if got != wanted.lower():
+        raise CheckpointError(
+            f"{path}: unsafe_sha256 wants {wanted.lower()}, the file has {got}; "
+            "it is another file than the one you trust"
+        )
+
+
+def _why_unreadable(path: Path, content: bytes, error: Exception) -> str:
+    refused = re.search(r"GLOBAL (\S+)", str(error))
+    if refused:
+        return (
+            f"{path}: the file is a pickle that wants to run {refused[1]}, which weights_only=True refuses; save its "
+            "state dict as safetensors, or, if you trust its author, pass unsafe_sha256= with the sha256 they publish"
+        )
+    text = str(error).split("WeightsUnpickler error:")[-1].strip() or type(error).__name__
+    return (
+        f"{path}: {len(content)} bytes that are no whole {path.suffix} file ({text.splitlines()[0]}); "
+        "it may be cut short or something else under that name: fetch it again"
+    )
+
+
+def _flat(path: Path, content: Any) -> dict[str, Tensor]:
+    """The tensors by name, out of the dicts and modules they may be wrapped in."""
+    if isinstance(content, nn.Module):
+        content = content.state_dict()
+    if not isinstance(content, Mapping):
+        raise CheckpointError(
+            f"{path}: wanted a dict of tensors, got a {type(content).__name__}; save model.state_dict()"
+        )
+    for nest in _NESTS:
+        if isinstance(content.get(nest), (Mapping, nn.Module)):
+            return _flat(path, content[nest])
+    strange = [str(key) for key, value in content.items() if not isinstance(value, Tensor) or not isinstance(key, str)]
+    if strange or not content:
+        found = f"the entries {some_of(strange)}, which are no tensors" if strange else "an empty dict"
+        raise CheckpointError(
+            f"{path}: wanted a dict of tensors, perhaps under one of the keys {', '.join(map(repr, _NESTS))}, "
+            f"got {found}; save model.state_dict()"
+        )
+    return dict(content)
+
+
+def _without_prefixes(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    while True:
+        if any(key.startswith("model.") for key in state):
+            state = {key: value for key, value in state.items() if not key.startswith(_COMPANIONS)}
+        prefix = next((p for p in _PREFIXES if all(key.startswith(p) for key in state)), None)
+        if prefix is None:
+            return state
+        state = {key.removeprefix(prefix): value for key, value in state.items()}
+
+
+def some_of(names: list[str], shown: int = 8) -> str:
+    """The first names, and how many more there are."""
+    more = f" and {len(names) - shown} more" if len(names) > shown else ""
+    return ", ".join(names[:shown]) + more

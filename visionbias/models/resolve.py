@@ -1,0 +1,182 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""From what a study names as a model to a model on its device."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from visionbias.errors import CheckpointError
+from visionbias.models import timm, torchvision
+from visionbias.models.checkpoint import WEIGHT_SUFFIXES, Checkpoint, load_state_dict
+from visionbias.models.forward import checked_logits, copied
+from visionbias.models.model import DataConfig, Model
+from visionbias.models.weights import fill, require_finite, weights_sha256
+from visionbias.types import Preprocessing
+
+ModelEntry = str | Checkpoint | tuple[str, Callable[[Tensor], Tensor]]
+
+_FAMILIES = {"timm": timm, "torchvision": torchvision}
+_WANTED = "'timm:<name>', 'torchvision:<name>', Checkpoint(path, arch=...), or (id, module or callable)"
+
+
+def model_id(entry: ModelEntry | Any) -> str:
+    """The id of a model in records and tables, without loading anything.
+
+    Raises:
+        CheckpointError: the entry is of no known kind.
+    """
+    if isinstance(entry, str):
+        family, colon, name = entry.partition(":")
+        if colon and family in _FAMILIES and name:
+            return entry
+        is_file = entry.endswith(WEIGHT_SUFFIXES)
+        fix = f"Checkpoint({entry!r}, arch=...)" if is_file else f"'timm:{entry.rpartition(':')[2]}'"
+        raise CheckpointError(f"models: wanted {_WANTED}; got {entry!r}; try {fix}")
+    if isinstance(entry, Checkpoint):
+        return entry.id
+    if isinstance(entry, tuple) and len(entry) == 2 and isinstance(entry[0], str) and callable(entry[1]):
+        if entry[0].strip():
+            return entry[0]
+        raise CheckpointError(f"models: the id of a {type(entry[1]).__name__} must not be empty; try ('mine', module)")
+    if callable(entry):
+        raise CheckpointError(
+            f"models: wanted {_WANTED}; got a {type(entry).__name__} without an id; try ('mine', module)"
+        )
+    raise CheckpointError(f"models: wanted {_WANTED}; got {entry!r}")
+
+
+def model_ids(entries: Sequence[ModelEntry | Any]) -> tuple[str, ...]:
+    """The ids of several models, in order.
+
+    Raises:
+        CheckpointError: an entry is of no known kind, or two have the same id.
+    """
+    ids = tuple(model_id(entry) for entry in entries)
+    twice = sorted({name for name in ids if ids.count(name) > 1})
+    if twice:
+        raise CheckpointError(
+            f"models: wanted a different id for each, got {', '.join(map(repr, twice))} more than once; "
+            "name them: Checkpoint(..., name='other') or ('other', module)"
+        )
+    return ids
+
+
+def resolve_model(
+    entry: ModelEntry | Any,
+    *,
+    device: torch.device,
+    offline: bool = False,
+    crop: int | None = None,
+    batch: int = 1,
+) -> Model:
+    """Load one model, check its weights, and put it on the device in evaluation mode.
+
+    A module that is yours is never changed: if it is in training mode, elsewhere, or not float32, a copy is used.
+
+    Args:
+        entry: `"timm:<name>"`, `"torchvision:<name>"`, a `Checkpoint`, or `(id, nn.Module or callable)`. A callable
+            takes float32 [N, 3, H, W] normalized with ImageNet's statistics and returns logits [N, K]. So does a
+            module, but if it carries timm's data configuration, the statistics are those.
+        device: where it shall run.
+        offline: open no socket.
+        crop: side in pixels of the zeros that show how many classes a module or callable has; by default its own crop.
+        batch: how many of them, for callables that take one batch size only.
+
+    Raises:
+        CheckpointError: the model or its weights cannot be had, do not fit, are not finite, or give no logits.
+    """
+    name = model_id(entry)
+    if isinstance(entry, Checkpoint):
+        return _from_checkpoint(entry, device)
+    if isinstance(entry, str):
+        return _published(entry, device, offline)
+    return _given(name, entry[1], device, crop, batch)
+
+
+def _published(name: str, device: torch.device, offline: bool) -> Model:
+    family, _, arch = name.partition(":")
+    zoo = _FAMILIES[family]
+    module = zoo.build_pretrained(arch, offline=offline)
+    return _zoo_model(name, module, family, arch, device, source=name)
+
+
+def _from_checkpoint(checkpoint: Checkpoint, device: torch.device) -> Model:
+    family, _, arch = checkpoint.arch.rpartition(":")
+    zoo = _FAMILIES.get(family or "timm")
+    if zoo is None:
+        raise CheckpointError(
+            f"{checkpoint.path}: arch={checkpoint.arch!r} names no known family; wanted 'timm:...' or 'torchvision:...'"
+        )
+    state = load_state_dict(checkpoint.path, unsafe_sha256=checkpoint.unsafe_sha256)
+    module = zoo.build(arch, checkpoint.num_classes)
+    head = state.get(f"{zoo.classifier(module)}.weight")
+    if head is not None and head.dim() > 0 and len(head) != zoo.num_classes(module):
+        if checkpoint.num_classes is not None:
+            raise CheckpointError(
+                f"{checkpoint.path}: wanted num_classes={checkpoint.num_classes}, its classifier "
+                f"'{zoo.classifier(module)}.weight' has {len(head)} rows; "
+                "leave num_classes out to take what the file has"
+            )
+        module = zoo.build(arch, len(head))
+    fill(module, state, str(checkpoint.path), arch)
+    # The file name without its folder: a run goes on where the file has moved, its sha256 tells whether it is the same.
+    source = f"{Path(checkpoint.path).name} as {family or 'timm'}:{arch}"
+    model = _zoo_model(checkpoint.id, module, family or "timm", arch, device, source=source)
+    if checkpoint.normalization is None:
+        return model
+    return replace(model, data_config=replace(model.data_config, normalization=checkpoint.normalization))
+
+
+def _zoo_model(name: str, module: nn.Module, family: str, arch: str, device: torch.device, source: str) -> Model:
+    """A model whose module nobody else holds, so that it may be changed in place."""
+    require_finite(module, source)
+    # Convolutions are faster in channels_last on CPUs and GPUs; .to() refuses the layout for 3-d convolutions.
+    layers = list(module.modules())
+    channels_last = any(isinstance(m, nn.Conv2d) for m in layers) and not any(isinstance(m, nn.Conv3d) for m in layers)
+    if channels_last:
+        module = module.to(memory_format=torch.channels_last)
+    return Model(
+        id=name,
+        call=module.eval().to(device),
+        num_classes=_FAMILIES[family].num_classes(module),
+        data_config=torchvision.data_config(arch) if family == "torchvision" else timm.data_config(module),
+        weights_sha256=weights_sha256(module),
+        source=source,
+        channels_last=channels_last,
+        keeps_input=True,
+    )
+
+
+def _given(name: str, call: Callable[[Tensor], Tensor], device: torch.device, crop: int | None, batch: int) -> Model:
+    config = DataConfig()
+    if isinstance(call, nn.Module):
+        call = _ready(name, call, device)
+        if isinstance(getattr(call, "pretrained_cfg", None), dict):
+            config = timm.data_config(call)
+    if crop is None:
+        crop = config.rule.crop if isinstance(config.rule, Preprocessing) else Preprocessing().crop
+    with torch.inference_mode():
+        logits = checked_logits(call, torch.zeros(batch, 3, crop, crop, device=device), name)
+    sha256 = None
+    if isinstance(call, nn.Module):
+        require_finite(call, f"model {name!r}")
+        sha256 = weights_sha256(call)
+    kind = "module" if isinstance(call, nn.Module) else "callable"
+    return Model(
+        name, call, logits.shape[1], config, sha256, f"{kind} {type(call).__module__}.{type(call).__qualname__}"
+    )
+
+
+def _ready(name: str, module: nn.Module, device: torch.device) -> nn.Module:
+    """The module itself if it can run as it is, else a copy on the device, in float32 and evaluation mode."""
+    place = torch.empty(0, device=device).device  # "cuda" -> "cuda:0"
+    tensors = [*module.parameters(), *module.buffers()]
+    fits = all(t.device == place and (t.dtype == torch.float32 or not t.is_floating_point()) for t in tensors)
+    if fits and not any(layer.training for layer in module.modules()):
+        return module
+    return copied(module, name).to(device=device, dtype=torch.float32).eval()
