@@ -70,9 +70,10 @@ class Band:
             return np.asarray(rho <= cutoff, dtype=np.float64)
         if cutoff == 0.0:  # the limit of both formulas: the mean alone
             return np.asarray(rho == 0.0, dtype=np.float64)
-        if self.window == "gaussian":
-            return np.asarray(np.exp(-0.5 * (rho / cutoff) ** 2))
-        return np.asarray(1.0 / (1.0 + (rho / cutoff) ** (2 * (self.order or BUTTERWORTH_ORDER))))
+        with np.errstate(over="ignore"):  # infinity is right: nothing of that frequency is kept
+            if self.window == "gaussian":
+                return np.asarray(np.exp(-0.5 * (rho / cutoff) ** 2))
+            return np.asarray(1.0 / (1.0 + (rho / cutoff) ** (2 * (self.order or BUTTERWORTH_ORDER))))
 
 
 def lowpass(cutoff: float, window: Window = "box", order: int | None = None) -> Band:
@@ -155,12 +156,16 @@ def _window(function: str, window: Window, order: int | None) -> tuple[Window, i
 
 def _frequencies(height: int, width: int) -> "tuple[NDArray[np.float64], NDArray[np.float64]]":
     """Signed cycles/pixel of the half-plane's rows [H, 1] and columns [1, W // 2 + 1]."""
+    # k / size rounds once, as a cutoff written as a fraction does; np.fft.fftfreq's k * (1 / size) can miss a tie.
+    return _signed(height)[:, None] / height, _signed(width)[None, : width // 2 + 1] / width
+
+
+def _signed(size: int) -> "NDArray[np.float64]":
+    """Frequency index k of each FFT bin, negative in the upper half, [size]."""
     import numpy as np
 
-    return (
-        np.fft.fftfreq(height)[:, None].astype(np.float64),
-        np.fft.rfftfreq(width)[None, :].astype(np.float64),
-    )
+    index = np.arange(size, dtype=np.float64)
+    return np.where(index < (size + 1) // 2, index, index - size)
 
 
 def _box(cutoff: float, height: int, width: int) -> "NDArray[np.float64]":
@@ -168,11 +173,9 @@ def _box(cutoff: float, height: int, width: int) -> "NDArray[np.float64]":
     import numpy as np
 
     def edges(size: int) -> "tuple[NDArray[np.bool_], NDArray[np.bool_]]":
-        index = np.arange(size)
-        k = np.where(index < (size + 1) // 2, index, index - size)
-        radius = int(cutoff * (size // 2))
+        k, radius = _signed(size), int(cutoff * (size // 2))
         inside = (k >= -radius) & (k < radius)
-        return inside, inside[-index % size]
+        return inside, inside[-np.arange(size) % size]
 
     rows, rows_mirrored = edges(height)
     columns, columns_mirrored = (side[: width // 2 + 1] for side in edges(width))

@@ -29,8 +29,8 @@ def filter_bank(
 
 def mask(band: Band, height: int, width: int) -> Array:
     """M on the full plane [H, W], zero frequency at [0, 0]."""
-    ky = np.rint(np.fft.fftfreq(height) * height)[:, None]
-    kx = np.rint(np.fft.fftfreq(width) * width)[None, :]
+    ky = np.fft.fftfreq(height, 1 / height).round()[:, None]
+    kx = np.fft.fftfreq(width, 1 / width).round()[None, :]
     rho = np.sqrt((2.0 * ky / height) ** 2 + (2.0 * kx / width) ** 2)
 
     def low(cutoff: float) -> Array:
@@ -40,10 +40,10 @@ def mask(band: Band, height: int, width: int) -> Array:
             return np.asarray(inside, dtype=np.float64)
         if band.window == "disk" or cutoff == 0.0:
             return np.asarray(rho <= cutoff, dtype=np.float64)
-        if band.window == "gaussian":
-            return np.asarray(np.exp(-(rho**2) / (2.0 * cutoff**2)))
-        assert band.order is not None
-        return np.asarray(1.0 / (1.0 + (rho / cutoff) ** (2 * band.order)))
+        with np.errstate(over="ignore"):
+            if band.window == "gaussian":
+                return np.asarray(np.exp(-0.5 * (rho / cutoff) ** 2))
+            return np.asarray(1.0 / (1.0 + (rho / cutoff) ** (2 * (band.order or 2))))
 
     if band.kind == "lowpass":
         return low(band.cutoffs[0])

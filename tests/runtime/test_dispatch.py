@@ -1,0 +1,55 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The dispatch table: order, refusals, and what it says when nothing serves."""
+
+import pytest
+
+from visionbias.errors import BackendError
+from visionbias.runtime.dispatch import Impl, Op
+
+
+def only_even(n):
+    return None if n % 2 == 0 else f"{n} is odd"
+
+
+def only_small(n):
+    return None if n < 10 else f"{n} is not below 10"
+
+
+OP = Op(
+    "halve",
+    {
+        "fast": Impl(lambda n: f"fast {n}", lambda n: only_even(n) or only_small(n)),
+        "plain": Impl(lambda n: f"plain {n}", only_even),
+        "reference": Impl(lambda n: f"reference {n}", on_request=True),
+    },
+)
+
+
+@pytest.mark.parametrize(("n", "backend"), [(4, "fast"), (12, "plain")])
+def test_the_first_that_serves_is_picked(n, backend):
+    name, impl = OP.pick(n)
+    assert name == backend
+    assert impl.make(n) == f"{backend} {n}"
+
+
+def test_refusals_are_sentences():
+    assert OP.refusals(12) == {"fast": "12 is not below 10", "plain": None, "reference": None}
+
+
+def test_reference_is_for_those_who_ask():
+    assert OP.pick(3, "reference")[0] == "reference"
+    with pytest.raises(
+        BackendError, match=r"no backend serves this call: .*'plain': '3 is odd'.* when asked for by name"
+    ):
+        OP.pick(3)
+
+
+def test_a_named_backend_says_why_it_refuses():
+    with pytest.raises(BackendError, match="halve: backend 'fast' refuses: 12 is not below 10; try backend='auto'"):
+        OP.pick(12, "fast")
+
+
+def test_an_unknown_backend_is_told_the_known_ones():
+    with pytest.raises(BackendError, match="must be one of 'auto', 'fast', 'plain', 'reference', got 'cuda'"):
+        OP.pick(4, "cuda")

@@ -1,0 +1,47 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""How far every op may be from its float64 definition. Nothing at run time loosens these numbers."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Tolerance:
+    """Largest difference allowed: `absolute`, in units of the [0, 1] pixel scale, plus `relative` times the value."""
+
+    absolute: float
+    relative: float = 0.0
+
+
+# Half a unit in the last place of the output type, rounded up a little for values on a tie.
+ROUNDING = {torch.float64: 0.0, torch.float32: 0.0, torch.float16: 1.02 * 2.0**-11, torch.bfloat16: 1.02 * 2.0**-8}
+
+# An FFT's error grows with the norm of its input, and pixels are at most 1.
+FILTER_BANK = {
+    dtype: Tolerance(1e-13 if dtype == torch.float64 else 2e-6, relative) for dtype, relative in ROUNDING.items()
+}
+NORMALIZE = {
+    dtype: Tolerance(1e-15 if dtype == torch.float64 else 2e-7, relative) for dtype, relative in ROUNDING.items()
+}
+
+# Stored values of the published float32 code.
+GOLDEN_PIXEL = 2e-6
+GOLDEN_MOMENT = 1e-6
+GOLDEN_CLIPPED_SHARE = 1e-4
+
+
+def assert_within(
+    actual: Tensor,
+    wanted: Tensor,  # float64
+    tolerance: Tolerance,
+    gain: float = 1.0,  # what the op multiplies pixels with: 1 / std
+) -> None:
+    """Fail unless every value of `actual` is finite and within the tolerance."""
+    assert actual.shape == wanted.shape
+    error = (actual.to("cpu", torch.float64) - wanted).abs()
+    allowed = tolerance.absolute * gain + tolerance.relative * wanted.abs()
+    bad = ~(error <= allowed)  # NaN is bad
+    assert not bad.any(), f"{int(bad.sum())} of {bad.numel()} values are off, the worst by {error[bad].max():.3g}"
