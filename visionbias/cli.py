@@ -3,12 +3,16 @@
 """The command line: `visionbias demo | run | plan | report | models | selftest`."""
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from visionbias.errors import VisionBiasError
+
+if TYPE_CHECKING:
+    from visionbias.demo.calibration import Check
 
 app = typer.Typer(
     help="Measure what image classifiers see, how they generalize, and whether the one explains the other.",
@@ -18,21 +22,26 @@ app = typer.Typer(
 )
 
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="Study file.")]
+Progress = Annotated[bool | None, typer.Option(help="Progress bar; default: on a terminal.")]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")]
 
 
 @app.command()
 def demo(
     out: Annotated[Path | None, typer.Option(help="Run folder; default: in the cache folder.")] = None,
-    retrain: Annotated[bool, typer.Option(help="Train the networks again instead of using the cached ones.")] = False,
+    progress: Progress = None,
 ) -> None:
-    """Train a handful of small networks with known biases and measure them: a whole study in minutes, no download."""
+    """Train small networks with known biases and measure them: a whole study in minutes, without a download."""
     from visionbias.demo import run_demo
+    from visionbias.demo.calibration import check_calibration
     from visionbias.report.text import summary_table
 
-    run = run_demo(out, retrain=retrain)
-    typer.echo(summary_table(run.summary()))
-    typer.echo(f"\nrun folder: {run.folder}")
+    finished = run_demo(out, progress=progress)
+    summary = finished.summary()
+    typer.echo(summary_table(summary))
+    typer.echo(f"\nRun folder: {finished.folder}")
+    typer.echo("What the recipes promise, and what was measured (95 % intervals must not overlap):")
+    _show(check_calibration(summary))
 
 
 @app.command()
@@ -40,7 +49,7 @@ def run(
     study: StudyFile,
     out: Annotated[Path, typer.Option(help="Run folder; holds a part of the same study, or is new.")],
     shard: Annotated[str, typer.Option(metavar="i/n", help="Do the i-th of n parts, 0 <= i < n.")] = "0/1",
-    progress: Annotated[bool | None, typer.Option(help="Progress bar; default: on a terminal.")] = None,
+    progress: Progress = None,
 ) -> None:
     """Run a study, or go on with it where it stopped."""
     from visionbias.engine.study_file import read_study
@@ -91,12 +100,18 @@ def models(
 @app.command()
 def selftest() -> None:
     """Check the kernels against their definitions here, and the measurements against networks of known bias."""
-    from visionbias.demo.selftest import run_selftest
+    from visionbias.selftest import run_selftest
 
-    checks = run_selftest()
+    _show(run_selftest())
+
+
+def _show(checks: "Iterable[Check]") -> None:
+    """Print checks as they come; exit with 1 at the end if one failed."""
+    failed = 0
     for check in checks:
-        typer.echo(f"{'ok  ' if check.passed else 'FAIL'}  {check.name}: {check.detail}")
-    if not all(check.passed for check in checks):
+        failed += not check.passed
+        typer.echo(f"{'ok  ' if check.passed else 'FAIL'} {check.name}: {check.detail}")
+    if failed:
         raise typer.Exit(1)
 
 

@@ -161,13 +161,13 @@ class _Loop:
         try:
             columns = _columns(scorer(forward(stimulus)[:n], labels))
         except Exception as error:  # a user's model may raise anything; the other models must go on
-            self.failures[model] = f"{type(error).__name__} under condition {condition!r}: {error}"
+            self.failures[model] = f"under condition {condition!r}: {error}"
             return
         finite = columns.pop("finite")
         if not finite.all():
             named = ", ".join(ids[~finite][:5])
             self.failures[model] = (
-                f"NaN or infinite logits for {int((~finite).sum())} of {n} samples under condition {condition!r}, "
+                f"under condition {condition!r}: NaN or infinite logits for {int((~finite).sum())} of {n} samples, "
                 f"such as {named}; check its weights and precision"
             )
             return

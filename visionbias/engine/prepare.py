@@ -59,7 +59,13 @@ def prepare(study: "Study", progress: bool | None) -> Prepared:
         BackendError, CheckpointError, DataError: see `Study.run`.
     """
     device = pick_device(study.device)
-    models = [resolve_model(entry, device=device, offline=study.offline) for entry in study.models]
+    auto_batch, auto_forward = _BATCHES.get(device.type, _BATCHES["cpu"])
+    forward_batch = min(auto_forward, len(study.data.samples)) if study.forward_batch == "auto" else study.forward_batch
+    crop = study.preprocessing.crop if isinstance(study.preprocessing, Preprocessing) else None
+    models = [
+        resolve_model(entry, device=device, offline=study.offline, crop=crop, batch=forward_batch)
+        for entry in study.models
+    ]
     label_maps = {
         model.id: resolve_label_map(study.data.classes, study.data.label_map, model.num_classes) for model in models
     }
@@ -72,8 +78,6 @@ def prepare(study: "Study", progress: bool | None) -> Prepared:
     by_pixels: dict[tuple[Preprocessing, Normalization], list[Model]] = defaultdict(list)
     for model in models:
         by_pixels[_preprocessing(study, model), model.normalization].append(model)
-    auto_batch, auto_forward = _BATCHES.get(device.type, _BATCHES["cpu"])
-    forward_batch = min(auto_forward, len(samples)) if study.forward_batch == "auto" else study.forward_batch
     return Prepared(
         device=device,
         batch_size=auto_batch if study.batch_size == "auto" else study.batch_size,

@@ -1,0 +1,44 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The study of the small networks, by the engine's ordinary path."""
+
+import hashlib
+from pathlib import Path
+
+from visionbias.datasets.shapes16 import Shapes16
+from visionbias.datasets.shapes16.folder import cache_root
+from visionbias.demo.train import Settings, train_all
+from visionbias.engine.run import Run
+from visionbias.engine.study import Study
+from visionbias.models.checkpoint import Checkpoint
+from visionbias.probes import Accuracy, Probe, SpectralBias
+from visionbias.types import Preprocessing
+
+# A probe added here is measured by the demo; what must come of it goes to calibration.py.
+PROBES: tuple[Probe, ...] = (Accuracy(), SpectralBias())
+TEST_PER_CLASS = 40
+
+
+def run_demo(out: Path | None = None, *, progress: bool | None = None) -> Run:
+    """Train the networks that are not in the cache yet, measure all of them, and return the run.
+
+    Args:
+        out: run folder; default: one in the cache, named by the networks it is about.
+        progress: show progress bars; `None` means on a terminal only.
+
+    Raises:
+        DataError, RunError: the cache or the run folder cannot be written.
+    """
+    settings = Settings()
+    networks = train_all(settings=settings, progress=progress)
+    if out is None:
+        key = hashlib.sha256("".join(str(network.path.parent.name) for network in networks).encode()).hexdigest()[:16]
+        out = cache_root() / "demo" / f"run-{key}"
+    study = Study(
+        models=[Checkpoint(network.path, arch=settings.arch, name=network.recipe.name) for network in networks],
+        data=Shapes16(settings.size, TEST_PER_CLASS, settings.data_seed, "test", progress=progress),
+        probes=PROBES,
+        preprocessing=Preprocessing(resize=settings.size, crop=settings.size),
+        offline=True,
+    )
+    return study.run(out, progress=progress)
