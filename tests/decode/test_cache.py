@@ -1,0 +1,197 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The cache of crops: what it holds, when it is reused and when it is built again."""
+
+import hashlib
+import json
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from visionbias.decode.cache import open_crops
+from visionbias.decode.pillow import PillowDecoder, decode_pillow
+from visionbias.decode.scratch import scratch_folder
+from visionbias.errors import BackendError, DataError
+from visionbias.types import BadSample, Preprocessing
+
+SMALL = Preprocessing(36, 32)
+
+
+@pytest.fixture
+def samples(draw, encode, write_samples):
+    files = {f"{row % 3}/{row:03}.jpg": encode(draw(48, 40 + row, seed=row), "JPEG") for row in range(70)}
+    files["2/broken.jpg"] = b"\xff\xd8\xff"
+    return write_samples(dict(sorted(files.items())))
+
+
+def _listing(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_rows_ids_and_hash(samples, tmp_path) -> None:
+    crops = open_crops(samples, SMALL, decode="pillow", folder=tmp_path / "cache")
+    assert isinstance(crops.images, np.memmap)
+    assert crops.images.shape == (71, 32, 32, 3)
+    assert crops.decoder == PillowDecoder.name()
+    with pytest.raises(ValueError, match="read-only"):
+        crops.images[0] = 0
+    assert crops.bad == (BadSample("2/broken.jpg", "not an image that Pillow can read"),)
+    digest = hashlib.sha256()
+    for row, sample in enumerate(samples):
+        content = sample.path.read_bytes()
+        name = sample.id.encode()
+        digest.update(len(name).to_bytes(8, "big") + name + hashlib.sha256(content).digest())
+        expected = 0 if sample.id == "2/broken.jpg" else decode_pillow(content, SMALL)
+        assert np.array_equal(crops.images[row], np.broadcast_to(expected, (32, 32, 3))), sample.id
+    assert crops.sha256 == digest.hexdigest()
+    assert crops.path.parent == tmp_path / "cache"
+    assert _listing(crops.path) == ["crops.u8", "manifest.json"]
+    assert _listing(tmp_path / "cache") == [crops.path.name]
+
+
+def test_default_folder(samples, tmp_path, monkeypatch) -> None:
+    monkeypatch.setenv("VISIONBIAS_CACHE", str(tmp_path / "mine"))
+    assert open_crops(samples[:2], SMALL, decode="pillow").path.parent == tmp_path / "mine" / "crops"
+
+
+def test_reused_until_something_that_counts_changes(samples, tmp_path) -> None:
+    def open_again(**changes):
+        wanted = {"samples": samples, "preprocessing": SMALL, "decode": "pillow"} | changes
+        return open_crops(
+            wanted["samples"], wanted["preprocessing"], decode=wanted["decode"], folder=tmp_path / "cache"
+        )
+
+    first = open_again()
+    inode = (first.path / "crops.u8").stat().st_ino
+    relabeled = [replace(sample, label=7) for sample in samples]
+    for again in (open_again(), open_again(samples=relabeled)):
+        assert (again.path / "crops.u8").stat().st_ino == inode
+        assert (again.path, again.sha256, again.bad, again.decoder) == (
+            first.path,
+            first.sha256,
+            first.bad,
+            first.decoder,
+        )
+    seen = {first.path}
+    seen.add(open_again(preprocessing=Preprocessing(36, 32, "bicubic")).path)
+    seen.add(open_again(samples=samples[::-1]).path)
+    seen.add(open_again(samples=[replace(samples[0], id="renamed"), *samples[1:]]).path)
+    time = samples[3].path.stat().st_mtime_ns
+    os.utime(samples[3].path, ns=(time, time + 1))
+    seen.add(open_again().path)
+    assert len(seen) == 5
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "short pixels",
+        "long pixels",
+        "no pixels",
+        "garbage manifest",
+        "manifest of another",
+        "bad row",
+        "list",
+        "a file",
+    ],
+)
+def test_damaged_entry_is_built_again(samples, tmp_path, damage) -> None:
+    first = open_crops(samples, SMALL, decode="pillow", folder=tmp_path / "cache")
+    expected = np.array(first.images)
+    pixels, manifest = first.path / "crops.u8", first.path / "manifest.json"
+    content = json.loads(manifest.read_text())
+    if damage == "short pixels":
+        os.truncate(pixels, pixels.stat().st_size - 1)
+    elif damage == "long pixels":
+        pixels.write_bytes(pixels.read_bytes() + b"\0")
+    elif damage == "no pixels":
+        pixels.unlink()
+    elif damage == "garbage manifest":
+        manifest.write_bytes(b"\xff\0{")
+    elif damage == "manifest of another":
+        manifest.write_text(json.dumps(content | {"key": "0" * 64}))
+    elif damage == "bad row":
+        manifest.write_text(json.dumps(content | {"bad": [[999, "reason", False]]}))
+    elif damage == "list":
+        manifest.write_text("[]")
+    else:
+        pixels.unlink()
+        manifest.unlink()
+        first.path.rmdir()
+        first.path.write_bytes(b"in the way")
+    again = open_crops(samples, SMALL, decode="pillow", folder=tmp_path / "cache")
+    assert np.array_equal(again.images, expected)
+    assert (again.sha256, again.bad) == (first.sha256, first.bad)
+    assert _listing(tmp_path / "cache") == [first.path.name]
+
+
+def test_scratch_of_the_dead_is_removed_and_of_the_living_kept(samples, tmp_path) -> None:
+    folder = tmp_path / "cache"
+    folder.mkdir()
+    for name, files in {".a.building": ["crops.u8", "manifest.json"], ".b.building": [], ".c.building": ["x"]}.items():
+        (folder / name).mkdir()
+        for file in files:
+            (folder / name / file).write_bytes(b"old")
+    with scratch_folder(folder, "crops.u8") as (living, _):
+        crops = open_crops(samples, SMALL, decode="pillow", folder=folder)
+        assert _listing(folder) == sorted([living.name, crops.path.name])
+    assert _listing(folder) == [crops.path.name]
+
+
+def test_auto_takes_dali_where_it_is_within_one_level(samples, tmp_path, monkeypatch) -> None:
+    pytest.importorskip("nvidia.dali")
+
+    def decoder(name: str, preprocessing: Preprocessing, decode="auto") -> str:
+        crops = open_crops(samples, preprocessing, decode=decode, folder=tmp_path / name)
+        assert [sample.id for sample in crops.bad] == ["2/broken.jpg"]
+        return crops.decoder
+
+    assert decoder("bilinear", SMALL).startswith("dali-")
+    assert decoder("bilinear", SMALL).endswith("-cpu")
+    assert decoder("bicubic", Preprocessing(36, 32, "bicubic")).startswith("pillow-")
+    with pytest.raises(BackendError, match="bicubic"):
+        decoder("bicubic", Preprocessing(36, 32, "bicubic"), decode="dali")
+    monkeypatch.setitem(sys.modules, "nvidia.dali", None)
+    with pytest.raises(BackendError, match="cannot be imported"):
+        decoder("absent", SMALL, decode="dali")
+    assert decoder("absent", SMALL).startswith("pillow-")
+
+
+def test_dali_rows_match_pillow_rows(samples, tmp_path) -> None:
+    pytest.importorskip("nvidia.dali")
+    ours = open_crops(samples, SMALL, decode="dali", folder=tmp_path / "cache")
+    pillows = open_crops(samples, SMALL, decode="pillow", folder=tmp_path / "cache")
+    assert ours.path != pillows.path
+    assert (ours.sha256, ours.bad) == (pillows.sha256, pillows.bad)
+    assert np.abs(ours.images.astype(np.int16) - pillows.images).max() <= 1
+
+
+def test_progress_bar_only_when_asked_for(samples, tmp_path, capsys) -> None:
+    for progress, shown in ((None, False), (False, False), (True, True)):
+        open_crops(samples, SMALL, decode="pillow", folder=tmp_path / str(progress), progress=progress)
+        error = capsys.readouterr().err
+        assert ("71/71" in error) is shown
+
+
+def test_wrong_arguments(samples, tmp_path) -> None:
+    with pytest.raises(DataError, match="wanted at least one sample"):
+        open_crops([], SMALL, folder=tmp_path)
+    with pytest.raises(DataError, match="wanted 'auto', 'dali' or 'pillow', got 'turbo'"):
+        open_crops(samples, SMALL, decode="turbo", folder=tmp_path)  # type: ignore[arg-type]
+
+
+def test_more_than_the_disk_holds_is_refused_before_any_work(samples, tmp_path) -> None:
+    huge = Preprocessing(None, 2**24)
+    with pytest.raises(DataError, match=rf"wanted to write {3 * 2**48} bytes to .*, got: \d+ bytes free; make room"):
+        open_crops(samples[:1], huge, decode="pillow", folder=tmp_path / "cache")
+    assert _listing(tmp_path / "cache") == []
+
+
+def test_cache_folder_that_is_a_file(samples, tmp_path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(DataError, match="wanted to write"):
+        open_crops(samples[:1], SMALL, decode="pillow", folder=tmp_path / "file")

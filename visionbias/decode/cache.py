@@ -1,0 +1,238 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Decoded crops on disk: made once, memory-mapped ever after.
+
+An entry is a folder with `crops.u8` (u8 [N, crop, crop, 3]) and `manifest.json`, named by the hash of what its pixels
+depend on: decoder, preprocessing, and id, place, size and modification time of each file. It is built in a scratch
+folder beside it, flushed to disk and renamed, so it is either whole or not there.
+"""
+
+import errno
+import hashlib
+import json
+import math
+import os
+import shutil
+from collections.abc import Generator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Literal
+
+import numpy as np
+import PIL
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from visionbias.decode.dali import DaliDecoder, check_dali_serves
+from visionbias.decode.pillow import BadReason, PillowDecoder, available_threads
+from visionbias.decode.scratch import discard, scratch_folder, sweep
+from visionbias.decode.source import Content, read_batches, read_file
+from visionbias.errors import BackendError, DataError
+from visionbias.runtime.durable import sync_folder, write_file
+from visionbias.types import BadSample, Preprocessing, Sample
+
+Decode = Literal["auto", "dali", "pillow"]
+
+_FORMAT = 1  # of an entry; part of its name
+_PIXELS, _MANIFEST = "crops.u8", "manifest.json"
+_ENTRY_TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
+
+
+@dataclass(frozen=True, eq=False)
+class Crops:
+    """The decoded images of a list of samples."""
+
+    images: NDArray[np.uint8]  # [N, crop, crop, 3], read-only memory map; row i is samples[i]
+    bad: tuple[BadSample, ...]  # samples that could not be decoded; their pixels are 0
+    decoder: str  # such as "dali-2.4.0-cpu" or "pillow-13.0.0"
+    # Over, for each sample in order, the id's length (8 bytes, big-endian), the id, and the sha256 of the file's
+    # content (32 zero bytes if it could not be read).
+    sha256: str
+    path: Path  # the entry's folder
+
+
+def open_crops(
+    samples: Sequence[Sample],  # N
+    preprocessing: Preprocessing,
+    *,
+    decode: Decode = "auto",
+    folder: Path | None = None,
+    progress: bool | None = None,
+) -> Crops:
+    """Decode images once and map the crops [N, crop, crop, 3]; a later call with the same files maps what is there.
+
+    Args:
+        samples: their labels play no part.
+        preprocessing: how a file becomes a crop.
+        decode: `"pillow"` (exact), `"dali"` (within one level of Pillow, bilinear only), or `"auto"`: DALI where it is
+            installed and within one level, else Pillow. `Crops.decoder` says which it was.
+        folder: where entries are kept. Default `$VISIONBIAS_CACHE/crops`, or `~/.cache/visionbias/crops`.
+        progress: show a bar; None shows it on a terminal only.
+
+    Raises:
+        DataError: no samples, or the entry cannot be written (full disk). Bad images raise nothing: see `Crops.bad`.
+        BackendError: `decode="dali"`, and DALI is absent, broken, or not within one level.
+    """
+    if decode not in ("auto", "dali", "pillow"):
+        raise DataError(f"decode: wanted 'auto', 'dali' or 'pillow', got {decode!r}")
+    if not samples:
+        raise DataError("open_crops: wanted at least one sample, got none; check the data set's folder")
+    folder = _default_folder() if folder is None else folder
+    if decode != "pillow":
+        try:
+            check_dali_serves(preprocessing)
+            return _Entry(samples, preprocessing, "dali", folder).open(progress)
+        except BackendError:
+            if decode == "dali":
+                raise
+    return _Entry(samples, preprocessing, "pillow", folder).open(progress)
+
+
+def _default_folder() -> Path:
+    root = os.environ.get("VISIONBIAS_CACHE")
+    return (Path(root) if root else Path.home() / ".cache" / "visionbias") / "crops"
+
+
+class _Entry:
+    """One entry of the cache: what it must hold, and how it is looked up and built."""
+
+    def __init__(
+        self, samples: Sequence[Sample], preprocessing: Preprocessing, kind: Literal["dali", "pillow"], folder: Path
+    ) -> None:
+        self.samples = samples
+        self.preprocessing = preprocessing
+        self.kind = kind
+        self.decoder = DaliDecoder.name() if kind == "dali" else PillowDecoder.name()
+        self.shape = (len(samples), preprocessing.crop, preprocessing.crop, 3)
+        self.bytes = math.prod(self.shape)
+        self.key = self._key()
+        self.path = folder / self.key[:32]
+
+    def open(self, progress: bool | None) -> Crops:
+        found = self._load(recheck=True)
+        if found is not None:
+            return found
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            sweep(self.path.parent, _PIXELS)
+            free = shutil.disk_usage(self.path.parent).free
+            if free < self.bytes:
+                raise self._no_room(f"{free} bytes free")
+            with scratch_folder(self.path.parent, _PIXELS) as (scratch, file):
+                self._build(scratch, file, progress)
+                return self._publish(scratch)
+        except OSError as error:
+            raise self._no_room(error.strerror or type(error).__name__) from error
+
+    def _key(self) -> str:
+        settings = {"format": _FORMAT, "decoder": self.decoder, "pillow": PIL.__version__}
+        digest = hashlib.sha256(json.dumps([settings, self.preprocessing.as_dict()], sort_keys=True).encode())
+        for sample in self.samples:
+            # The place counts too: two data sets can agree in names, sizes and (reproducible archives) times.
+            row = [sample.id, os.path.abspath(sample.path), *_size_and_time(sample.path)]  # noqa: PTH100
+            digest.update(json.dumps(row).encode())
+        return digest.hexdigest()
+
+    def _load(self, *, recheck: bool) -> Crops | None:
+        """The entry on disk, or None if absent or damaged, or (`recheck`) it holds a failure to read that is over."""
+        pixels = self.path / _PIXELS
+        try:
+            manifest = json.loads((self.path / _MANIFEST).read_bytes())
+            bad = [(self.samples[row], str(reason), bool(unread)) for row, reason, unread in manifest["bad"]]
+            whole = manifest["key"] == self.key and pixels.stat().st_size == self.bytes
+            sha256 = str(manifest["sha256"])
+        except (OSError, ValueError, KeyError, TypeError, IndexError):
+            return None
+        if not whole:
+            return None
+        # A mended permission or network changes no modification time.
+        if recheck and any(unread and read_file(sample.path).unread is None for sample, _, unread in bad):
+            return None
+        try:
+            images = np.memmap(pixels, np.uint8, "r", shape=self.shape)
+        except (OSError, ValueError):
+            return None
+        return Crops(images, tuple(BadSample(s.id, reason) for s, reason, _ in bad), self.decoder, sha256, self.path)
+
+    def _build(self, scratch: Path, file: IO[bytes], progress: bool | None) -> None:
+        digest = hashlib.sha256()
+        bad: list[tuple[int, str, bool]] = []
+        blank = bytes(self.bytes // len(self.samples))
+        with closing(self._decoded(None if progress is None else not progress)) as results:
+            for row, (sample, (content, crop)) in enumerate(zip(self.samples, results, strict=True)):
+                name = sample.id.encode("utf-8", "surrogateescape")
+                digest.update(len(name).to_bytes(8, "big") + name + content.digest)
+                if isinstance(crop, BadReason):
+                    bad.append((row, crop.text, content.unread is not None))
+                file.write(blank if isinstance(crop, BadReason) else crop.data)
+        file.flush()
+        os.fsync(file.fileno())
+        manifest: dict[str, Any] = {
+            "key": self.key,
+            "decoder": self.decoder,
+            "preprocessing": self.preprocessing.as_dict(),
+            "shape": self.shape,
+            "sha256": digest.hexdigest(),
+            "bad": bad,
+        }
+        write_file(scratch / _MANIFEST, json.dumps(manifest, indent=1).encode())
+        sync_folder(scratch)
+
+    def _decoded(self, silent: bool | None) -> Generator[tuple[Content, NDArray[np.uint8] | BadReason], None, None]:
+        """Content and crop u8 [crop, crop, 3] of each sample in order; memory does not grow with N."""
+        threads = available_threads()
+        batch_size = max(64, 4 * threads)
+        decoder = (
+            DaliDecoder(self.preprocessing, batch_size, threads)
+            if self.kind == "dali"
+            else PillowDecoder(self.preprocessing, threads)
+        )
+        try:
+            with (
+                tqdm(total=len(self.samples), desc="decode", unit="img", disable=silent) as bar,
+                closing(read_batches(self.samples, batch_size, threads)) as batches,
+            ):
+                for batch in batches:
+                    crops = iter(decoder.decode([content.data for content in batch if content.unread is None]))
+                    for content in batch:
+                        yield content, next(crops) if content.unread is None else BadReason(content.unread)
+                    bar.update(len(batch))
+        finally:
+            decoder.close()
+
+    def _publish(self, scratch: Path) -> Crops:
+        for _ in range(5):
+            try:
+                scratch.rename(self.path)
+            except OSError as error:
+                if error.errno not in _ENTRY_TAKEN:
+                    raise
+                found = self._load(recheck=True)
+                if found is not None:
+                    return found  # another process was faster
+                discard(self.path)
+                continue
+            sync_folder(self.path.parent)
+            found = self._load(recheck=False)
+            if found is not None:
+                return found
+            break
+        raise DataError(
+            f"crop cache: wanted the finished entry {self.path}, got one that changed at once; "
+            "let no other program clear that folder meanwhile"
+        )
+
+    def _no_room(self, got: str) -> DataError:
+        return DataError(
+            f"crop cache: wanted to write {self.bytes} bytes to {self.path.parent}, got: {got}; "
+            "make room there, or set VISIONBIAS_CACHE to a folder on another disk"
+        )
+
+
+def _size_and_time(path: Path) -> tuple[int, int]:
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return -1, -1
+    return status.st_size, status.st_mtime_ns
