@@ -1,0 +1,92 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Training recipes whose effect on a network's biases is known, so that a study of them checks the instrument."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Augment = Callable[[Tensor, torch.Generator], Tensor]  # [N, 3, H, W] in [0, 1] -> the same
+_LUMA = (0.299, 0.587, 0.114)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How one network is trained, and what must come of it."""
+
+    name: str
+    effect: str
+    cue: Literal["both", "shape", "texture"] = "both"  # which one tells the class; the other is another image's
+    augment: Augment | None = None
+    attack: float = 0.0  # radius in [0, 1] pixel units of the worst-case noise (linf) added to each image
+    steps: int = 90
+
+    @property
+    def cost(self) -> float:
+        """Training time relative to the other recipes: an attack is another pass forward and most of one back."""
+        return self.steps * (1.8 if self.attack else 1.0)
+
+
+def _uniform(images: Tensor, low: float, high: float, generator: torch.Generator) -> Tensor:
+    """A number for each image, [N, 1, 1, 1]."""
+    return low + (high - low) * torch.rand((len(images), 1, 1, 1), generator=generator)
+
+
+def _smooth(images: Tensor, sigma: Tensor) -> Tensor:
+    """Gaussian blur with a standard deviation for each image, in 1/64 of the frame."""
+    height, width = images.shape[-2:]
+    fy, fx = torch.fft.fftfreq(height) * height / 64, torch.fft.rfftfreq(width) * width / 64
+    gain = torch.exp(-2 * torch.pi**2 * sigma**2 * (fy[:, None] ** 2 + fx**2))
+    smooth: Tensor = torch.fft.irfft2(torch.fft.rfft2(images) * gain, s=(height, width))
+    return smooth
+
+
+def blur(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Remove fine detail, from a quarter of the images next to none."""
+    return _smooth(images, _uniform(images, -1.0, 3.0, generator).clamp(min=0)).clamp(0, 1)
+
+
+def highpass(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Remove all but fine detail from three images of four; what is left is clipped at black."""
+    fine = (images - _smooth(images, _uniform(images, 0.4, 2.0, generator))).clamp(0, 1)
+    return torch.where(_uniform(images, 0, 1, generator) < 0.75, fine, images)
+
+
+def noise(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Drown fine detail in white noise, in all images but one of seven."""
+    sd = _uniform(images, -0.1, 0.6, generator).clamp(min=0)
+    return (images + sd * torch.randn(images.shape, generator=generator)).clamp(0, 1)
+
+
+def grayscale(images: Tensor, _: torch.Generator) -> Tensor:
+    """Remove color."""
+    return (images * torch.tensor(_LUMA).view(3, 1, 1)).sum(1, keepdim=True).expand_as(images)
+
+
+def heavy(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Change contrast, brightness and the balance of colors, and cover a quarter of the frame with grey."""
+    n, _, height, width = images.shape
+    color = torch.rand((n, 3, 1, 1), generator=generator) - 0.5
+    jittered = 0.5 + (images - 0.5) * _uniform(images, 0.5, 1.3, generator) + 0.3 * color
+    y, x = torch.arange(height).view(1, 1, -1, 1) / height, torch.arange(width) / width
+    top, left = _uniform(images, -0.25, 0.75, generator), _uniform(images, -0.25, 0.75, generator)
+    covered = (y >= top) & (y < top + 0.5) & (x >= left) & (x < left + 0.5)
+    return torch.where(covered, 0.5, jittered.clamp(0, 1))
+
+
+_ALL = (
+    Recipe("baseline", "what the others are compared with"),
+    Recipe("longer", "as baseline, with higher accuracy", steps=160),
+    Recipe("blurred", "keeps its accuracy under low-pass filters", augment=blur, steps=160),
+    Recipe("noise", "relies on low frequencies and tolerates noise", augment=noise, steps=220),
+    Recipe("highpass", "keeps its accuracy under high-pass filters", augment=highpass, steps=120),
+    Recipe("stylized", "decides by shape", cue="shape", steps=160),
+    Recipe("textured", "decides by texture", cue="texture"),
+    Recipe("grayscale", "does not miss color", augment=grayscale, steps=100),
+    Recipe("heavy", "tolerates changes of color and occlusion", augment=heavy, steps=120),
+    Recipe("adversarial", "tolerates small worst-case noise", attack=4 / 255),
+)
+RECIPES = {recipe.name: recipe for recipe in _ALL}
