@@ -1,0 +1,77 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What the engine adds to the forward passes: a whole run against a bare loop on tensors that are ready."""
+
+import atexit
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import timm
+import torch
+from PIL import Image
+from torch import Tensor
+
+import visionbias as vb
+from benchmarks.registry import Case, benchmark
+
+ARCHITECTURES = ("resnet18", "resnet50")
+PROBES = (vb.Accuracy(), vb.SpectralBias(cutoffs=(0.1, 0.5)))
+CONDITIONS, SIZE = 5, 224
+
+
+@benchmark("engine")
+def cases(device: str, n: int = 32) -> Iterator[Case]:
+    """One case an architecture, float32; decoded crops are in the cache, as in every run but the first."""
+    folder = Path(tempfile.mkdtemp(prefix="visionbias-engine-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    _write_images(folder / "images", n)
+    for arch in ARCHITECTURES:
+        yield _case(arch, device, n, folder)
+
+
+def _case(arch: str, device: str, n: int, folder: Path) -> Case:
+    torch.manual_seed(0)
+    model = timm.create_model(arch, num_classes=4).eval().to(device, memory_format=torch.channels_last)
+    ready = [batch.images for batch in vb.stimuli(folder / "images", PROBES, device=device, batch_size=n)]
+
+    def engine() -> vb.Run:
+        study = vb.Study([(arch, model)], folder / "images", PROBES, device=device, forward_batch=n)
+        return study.run(folder / uuid.uuid4().hex, progress=False)
+
+    @torch.inference_mode()
+    def bare() -> list[Tensor]:
+        return [model(x).softmax(dim=1) for x in ready]
+
+    def check(_: str) -> float:
+        frame = engine().records().to_table().to_pandas().set_index(["condition", "sample_id"])["p_label"]
+        batches = vb.stimuli(folder / "images", PROBES, device=device, batch_size=n)
+        error = 0.0
+        for batch, p in zip(batches, bare(), strict=True):
+            own = p.gather(1, batch.labels[:, None])[:, 0].cpu().numpy()
+            error = max(error, np.abs(frame[batch.condition].loc[list(batch.sample_ids)].to_numpy() - own).max())
+        assert error < 1e-5, f"the engine's probabilities are off by {error}"
+        return float(error)
+
+    return Case(
+        op="engine",
+        shape=f"{arch}, {CONDITIONS} conditions x [{n}, 3, {SIZE}, {SIZE}]",
+        dtype="float32",
+        unit="images",
+        work=CONDITIONS * n,
+        bytes_moved=sum(x.nbytes for x in ready) + sum(p.nbytes for p in model.parameters()),
+        contenders={"engine": engine, "peer: bare forward on ready tensors": bare},
+        check=check,
+    )
+
+
+def _write_images(folder: Path, n: int) -> None:
+    rng = np.random.default_rng(0)
+    for i in range(n):
+        path = folder / f"class_{i % 4}" / f"{i:03d}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        coarse = Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8))
+        coarse.resize((300, 280)).save(path)

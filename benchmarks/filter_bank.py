@@ -1,0 +1,113 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The study's 22 spectral conditions of u8 images, normalized: ours, the published filter, plain batched torch."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import torch
+from torch import Tensor
+
+import visionbias as vb
+from benchmarks.registry import Case, benchmark
+from tests.tolerances import FILTER_BANK, assert_within
+from visionbias.ops.filter_bank.bands import Band
+from visionbias.probes.spectral_bias import STUDY_CUTOFFS
+
+BANDS = (*map(vb.lowpass, STUDY_CUTOFFS), *map(vb.highpass, STUDY_CUTOFFS))
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+
+Fill = Callable[[Tensor, Tensor], object]  # x [N, C, H, W] u8, out [F, N, C, H, W]
+
+
+def ours(x: Tensor, out: Tensor, backend: str) -> None:
+    """One call."""
+    vb.filter_bank(x, BANDS, mean=MEAN, std=STD, dtype=out.dtype, out=out, backend=backend)
+
+
+def published(x: Tensor, out: Tensor) -> None:
+    """The study's filter from its definition: a complex FFT of one float32 image for each condition."""
+    mean, std = _constants(x)
+    for f, band in enumerate(BANDS):
+        for i, crop in enumerate(x):
+            out[f, i] = (_published(crop.float() / 255.0, band).clamp(0.0, 1.0) - mean) / std
+
+
+def _published(image: Tensor, band: Band) -> Tensor:
+    h, w = image.shape[-2:]
+    cutoff = band.cutoffs[0] if band.kind == "lowpass" else 1.0 - band.cutoffs[0]
+    ry, rx = int(cutoff * (h // 2)), int(cutoff * (w // 2))
+    mask = torch.zeros(h, w, device=image.device)
+    mask[h // 2 - ry : h // 2 + ry, w // 2 - rx : w // 2 + rx] = 1.0
+    if band.kind == "highpass":
+        mask = 1.0 - mask
+    spectrum = torch.fft.fftshift(torch.fft.fft2(image), dim=(-2, -1)) * mask
+    filtered: Tensor = torch.fft.ifft2(torch.fft.ifftshift(spectrum, dim=(-2, -1))).real
+    return filtered
+
+
+def batched(x: Tensor, out: Tensor, masks: list[Tensor]) -> None:
+    """Plain torch: the real FFT of the whole batch, once more for each band, with masks made in advance."""
+    mean, std = _constants(x)
+    images = x.float() / 255.0
+    for f, mask in enumerate(masks):
+        y = torch.fft.irfft2(torch.fft.rfft2(images) * mask, s=images.shape[-2:])
+        out[f] = (y.clamp(0.0, 1.0) - mean) / std
+
+
+def contenders(device: str, size: int) -> dict[str, Fill]:
+    """Each way to fill the output, ours first."""
+    masks = [torch.tensor(band.mask(size, size), dtype=torch.float32, device=device) for band in BANDS]
+    return {
+        "torch": partial(ours, backend="torch"),
+        "peer: published filter per image": published,
+        "peer: torch.fft batched per band": partial(batched, masks=masks),
+    }
+
+
+def cases(device: str, size: int = 224, n: int = 8) -> Iterator[Case]:
+    """One case an output dtype. Output of 8 images is larger than a last-level cache."""
+    for dtype in (torch.float32, torch.bfloat16):
+        yield _case(device, size, n, dtype)
+
+
+def _case(device: str, size: int, n: int, dtype: torch.dtype) -> Case:
+    fills = contenders(device, size)
+    x = _crops(n, size).to(device)
+    out = _buffer(n, size, dtype, device)
+
+    def check(name: str) -> float:
+        fresh = _crops(2, size)
+        y = _buffer(2, size, dtype, device)
+        fills[name](fresh.to(device), y)
+        wanted = vb.filter_bank(fresh, BANDS, mean=MEAN, std=STD, dtype=torch.float64, backend="reference")
+        assert_within(y, wanted, FILTER_BANK[dtype], 1 / min(STD))
+        return float((y.cpu().double() - wanted).abs().max())
+
+    return Case(
+        op="filter_bank",
+        shape=f"{len(BANDS)} x {[*x.shape]} u8 in, channels_last",
+        dtype=str(dtype).removeprefix("torch."),
+        unit="conditions",
+        work=len(BANDS) * n,
+        bytes_moved=x.nbytes + out.nbytes,
+        contenders={name: partial(fill, x, out) for name, fill in fills.items()},
+        check=check,
+    )
+
+
+benchmark("filter_bank")(cases)
+
+
+def _crops(n: int, size: int) -> Tensor:
+    return torch.randint(0, 256, (n, size, size, 3), dtype=torch.uint8).permute(0, 3, 1, 2)
+
+
+def _buffer(n: int, size: int, dtype: torch.dtype, device: str) -> Tensor:
+    """Poisoned output, as the engine lays it out."""
+    return torch.full((len(BANDS), n, size, size, 3), torch.nan, dtype=dtype, device=device).permute(0, 1, 4, 2, 3)
+
+
+def _constants(x: Tensor) -> tuple[Tensor, Tensor]:
+    mean, std = (torch.tensor(values, device=x.device).view(3, 1, 1) for values in (MEAN, STD))
+    return mean, std

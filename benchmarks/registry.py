@@ -1,0 +1,49 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What can be measured. A new measurement is one file with a registered function, named in `load`."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+
+MODULES = ("benchmarks.filter_bank",)
+
+
+@dataclass(frozen=True)
+class Case:
+    """Contenders for the same work. The first is ours; the others are peers that it is compared with."""
+
+    op: str
+    shape: str  # of one call, as in "22 x [8, 3, 224, 224]"
+    dtype: str
+    unit: str  # of `work`, as in "conditions"
+    work: float  # units done by one call
+    bytes_moved: int  # least number of bytes that one call must read and write
+    contenders: Mapping[str, Callable[[], object]]
+    check: Callable[
+        [str], float
+    ]  # largest error of a contender on fresh random input; raises AssertionError if too large
+
+
+Cases = Callable[[str], Iterator[Case]]  # called with the device
+
+BENCHMARKS: dict[str, Cases] = {}
+
+
+def benchmark(name: str) -> Callable[[Cases], Cases]:
+    """Register a function that yields cases for a device."""
+
+    def register(cases: Cases) -> Cases:
+        if name in BENCHMARKS:
+            raise ValueError(f"benchmark {name!r} is registered twice")
+        BENCHMARKS[name] = cases
+        return cases
+
+    return register
+
+
+def load() -> dict[str, Cases]:
+    """All benchmarks by name."""
+    for module in MODULES:
+        import_module(module)
+    return BENCHMARKS

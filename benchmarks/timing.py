@@ -1,0 +1,64 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Interleaved timing, so that a machine that slows down slows down every contender alike."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from statistics import median, quantiles
+
+import torch
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds of one call."""
+
+    seconds: tuple[float, ...]
+
+    @property
+    def median(self) -> float:
+        """Half of the calls were faster."""
+        return median(self.seconds)
+
+    @property
+    def best(self) -> float:
+        """The fastest call."""
+        return min(self.seconds)
+
+    @property
+    def spread(self) -> float:
+        """Distance between the quartiles over the median."""
+        low, _, high = quantiles(self.seconds, n=4)
+        return (high - low) / self.median
+
+
+def interleaved(contenders: Mapping[str, Callable[[], object]], repeats: int, device: str) -> dict[str, Timing]:
+    """Time each contender `repeats` times, at least 5, in the order A B B A A B ... after one untimed call of each."""
+    if repeats < 5:
+        raise ValueError(f"wanted at least 5 repeats, got {repeats}")
+    for run in contenders.values():
+        run()
+    seconds: dict[str, list[float]] = {name: [] for name in contenders}
+    order = list(contenders)
+    for _ in range(repeats):
+        for name in order:
+            _settle(device)
+            start = time.perf_counter()
+            contenders[name]()
+            _settle(device)
+            seconds[name].append(time.perf_counter() - start)
+        order.reverse()
+    return {name: Timing(tuple(values)) for name, values in seconds.items()}
+
+
+def copy_bandwidth(device: str, size: int = 2**27) -> float:
+    """Bytes/s read and written by the best of some copies of `size` bytes, larger than any cache."""
+    source = torch.ones(size, dtype=torch.uint8, device=device)
+    target = torch.empty_like(source)
+    return 2 * size / interleaved({"copy": lambda: target.copy_(source)}, 7, device)["copy"].best
+
+
+def _settle(device: str) -> None:
+    if device.startswith("cuda"):
+        torch.cuda.synchronize()

@@ -1,0 +1,73 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The benchmark runner: checks come before numbers, contenders alternate, rows are complete."""
+
+import json
+
+import pytest
+
+from benchmarks import registry, run, timing
+from benchmarks.filter_bank import cases
+from benchmarks.registry import Case
+
+KEYS = {
+    *("op", "backend", "shape", "dtype", "unit", "rate", "median_s", "best_s", "spread", "repeats"),
+    *("copy_fraction", "error", "device", "versions", "commit"),
+}
+
+
+def toy(calls, check=lambda name: 0.0):
+    names = ("ours", "peer")
+    return Case("toy", "[1]", "float32", "things", 1, 8, {n: lambda n=n: calls.append(n) for n in names}, check)
+
+
+def test_contenders_alternate():
+    calls = []
+    timings = timing.interleaved(toy(calls).contenders, 5, "cpu")
+    assert calls[2:] == ["ours", "peer", "peer", "ours"] * 2 + ["ours", "peer"]
+    assert {len(t.seconds) for t in timings.values()} == {5}
+    with pytest.raises(ValueError, match="at least 5"):
+        timing.interleaved(toy(calls).contenders, 4, "cpu")
+
+
+def test_rows_are_complete_and_appended(tmp_path):
+    for _ in range(2):
+        run.write(run.measure(toy([]), "cpu", 5, 1e9), tmp_path)
+    rows = [json.loads(line) for line in (tmp_path / "toy.jsonl").read_text().splitlines()]
+    assert [row["backend"] for row in rows] == ["ours", "peer"] * 2
+    assert all(set(row) == KEYS for row in rows)
+    assert "ours" in run.table(rows[:2])
+
+
+def test_no_number_without_a_green_check(tmp_path, monkeypatch, capsys):
+    def wrong(name):
+        assert name != "peer", "off by one"
+        return 0.0
+
+    calls = []
+    monkeypatch.setattr(run, "load", lambda: {"toy": lambda device: iter([toy(calls, wrong)])})
+    monkeypatch.setattr(run, "copy_bandwidth", lambda device: 1e9)
+    assert run.main(["toy", "--results", str(tmp_path)]) == 1
+    assert "not timed, a check failed: off by one" in capsys.readouterr().err
+    assert not calls
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_name_is_registered_once():
+    assert set(registry.load()) >= {"filter_bank"}
+    with pytest.raises(ValueError, match="registered twice"):
+        registry.benchmark("filter_bank")(cases)
+
+
+@pytest.mark.parametrize("size", [16, 21])
+def test_every_contender_of_filter_bank_computes_the_same(size):
+    for case in cases("cpu", size=size, n=1):
+        for name, call in case.contenders.items():
+            assert case.check(name) < 0.1
+            call()
+
+
+def test_a_contender_that_writes_nothing_is_found(monkeypatch):
+    monkeypatch.setattr("benchmarks.filter_bank.ours", lambda x, out, backend: None)
+    with pytest.raises(AssertionError, match="values are off"):
+        next(cases("cpu", size=16, n=1)).check("torch")
