@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: visionbias contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The one family of errors that visionbias raises for bad input. Each message says what was wanted, what came, and the fix."""
+"""The one family of errors that visionbias raises for bad input: each says what was wanted, what came, and the fix."""
 
 
 class VisionBiasError(Exception):

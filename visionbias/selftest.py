@@ -45,7 +45,7 @@ def run_selftest() -> Iterator[Check]:
 def _check_backend(name: str, call: Call, pixels: Tensor, backend: str) -> Check:
     try:
         got = call(pixels, backend)
-    except BackendError as error:
-        return Check(name, True, f"not here: {error}")
+    except BackendError as refusal:
+        return Check(name, True, f"not here: {refusal}")
     error = (got.double() - call(pixels, "reference").double()).abs().max().item()
     return Check(name, error <= TOLERANCE, f"largest error {error:.1e}, allowed {TOLERANCE:.0e}")

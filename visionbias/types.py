@@ -64,5 +64,5 @@ class Normalization:
     def __post_init__(self) -> None:
         if len(self.mean) != len(self.std) or not self.mean or min(self.std) <= 0:
             raise DataError(
-                f"Normalization: wanted as many means as positive standard deviations, got mean={self.mean}, std={self.std}"
+                f"Normalization: wanted as many means as positive deviations, got mean={self.mean}, std={self.std}"
             )

@@ -127,7 +127,7 @@ def test_offline_opens_no_socket(lookups: list[object], empty_caches: Path, name
 def test_failed_download_is_one_clear_error(lookups: list[object], empty_caches: Path, name: str) -> None:
     with pytest.raises(CheckpointError, match=r"the download failed \(.*\); use a file you have: Checkpoint\("):
         resolve_model(name, device=CPU)
-    assert lookups
+    assert 0 < len(lookups) <= 2  # no long series of retries
 
 
 def test_cached_timm_weights_need_no_network(lookups: list[object], empty_caches: Path, weights: Weights) -> None:

@@ -135,9 +135,9 @@ def _indices(name: str, members: int | Sequence[int]) -> tuple[int, ...]:
 @cache
 def _imagenet_wnids() -> tuple[str, ...]:
     """ImageNet's 1000 WordNet ids in class order, which is their sorted order."""
-    from timm.data import ImageNetInfo
+    from timm.data.imagenet_info import ImageNetInfo
 
-    return tuple(ImageNetInfo("imagenet-1k").label_names())
+    return tuple(ImageNetInfo("imagenet-1k").label_names())  # type: ignore[no-untyped-call]
 
 
 def _listed(names: Sequence[str], most: int = 8) -> str:

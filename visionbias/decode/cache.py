@@ -29,6 +29,7 @@ from visionbias.decode.pillow import BadReason, PillowDecoder, available_threads
 from visionbias.decode.scratch import discard, scratch_folder, sweep
 from visionbias.decode.source import Content, read_batches, read_file
 from visionbias.errors import BackendError, DataError
+from visionbias.runtime.cache_folder import cache_folder
 from visionbias.runtime.durable import sync_folder, write_file
 from visionbias.types import BadSample, Preprocessing, Sample
 
@@ -78,7 +79,7 @@ def open_crops(
         raise DataError(f"decode: wanted 'auto', 'dali' or 'pillow', got {decode!r}")
     if not samples:
         raise DataError("open_crops: wanted at least one sample, got none; check the data set's folder")
-    folder = _default_folder() if folder is None else folder
+    folder = cache_folder() / "crops" if folder is None else folder
     if decode != "pillow":
         try:
             check_dali_serves(preprocessing)
@@ -87,11 +88,6 @@ def open_crops(
             if decode == "dali":
                 raise
     return _Entry(samples, preprocessing, "pillow", folder).open(progress)
-
-
-def _default_folder() -> Path:
-    root = os.environ.get("VISIONBIAS_CACHE")
-    return (Path(root) if root else Path.home() / ".cache" / "visionbias") / "crops"
 
 
 class _Entry:

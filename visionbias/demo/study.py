@@ -6,12 +6,12 @@ import hashlib
 from pathlib import Path
 
 from visionbias.datasets.shapes16 import Shapes16
-from visionbias.datasets.shapes16.folder import cache_root
 from visionbias.demo.train import Settings, train_all
 from visionbias.engine.run import Run
 from visionbias.engine.study import Study
 from visionbias.models.checkpoint import Checkpoint
 from visionbias.probes import Accuracy, Probe, SpectralBias
+from visionbias.runtime.cache_folder import cache_folder
 from visionbias.types import Preprocessing
 
 # A probe added here is measured by the demo; what must come of it goes to calibration.py.
@@ -33,7 +33,7 @@ def run_demo(out: Path | None = None, *, progress: bool | None = None) -> Run:
     networks = train_all(settings=settings, progress=progress)
     if out is None:
         key = hashlib.sha256("".join(str(network.path.parent.name) for network in networks).encode()).hexdigest()[:16]
-        out = cache_root() / "demo" / f"run-{key}"
+        out = cache_folder() / "demo" / f"run-{key}"
     study = Study(
         models=[Checkpoint(network.path, arch=settings.arch, name=network.recipe.name) for network in networks],
         data=Shapes16(settings.size, TEST_PER_CLASS, settings.data_seed, "test", progress=progress),

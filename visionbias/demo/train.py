@@ -24,9 +24,9 @@ from tqdm import tqdm
 
 from visionbias.datasets.shapes16.drawing import VERSION as DRAWING_VERSION
 from visionbias.datasets.shapes16.drawing import Split, draw_layer_set
-from visionbias.datasets.shapes16.folder import cache_root
 from visionbias.datasets.shapes16.silhouettes import CATEGORIES
 from visionbias.demo.recipes import RECIPES, Recipe
+from visionbias.runtime.cache_folder import cache_folder
 from visionbias.runtime.durable import write_file
 
 _VERSION = 1  # of the loop below: raise it when the networks it makes change
@@ -109,9 +109,8 @@ def train_all(
     and training. It is written whole or not at all, so a killed call loses at most the networks in the making.
     """
     settings, recipes = settings or Settings(), list(recipes)
-    paths = [
-        (folder or cache_root() / "demo") / _key(recipe, settings) / f"{recipe.name}.safetensors" for recipe in recipes
-    ]
+    folder = folder or cache_folder() / "demo"
+    paths = [folder / _key(recipe, settings) / f"{recipe.name}.safetensors" for recipe in recipes]
     missing = [(recipe, path) for recipe, path in zip(recipes, paths, strict=True) if not path.is_file()]
     if missing:
         data, test = LayerTensors.draw(settings, "train"), LayerTensors.draw(settings, "test")

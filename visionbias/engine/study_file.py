@@ -130,7 +130,12 @@ def read_study(path: str | Path) -> Study:
 
 def _sentences(error: ValidationError) -> list[str]:
     """One line a problem, naming the key and what is allowed."""
-    tables = {"": _StudyTable, "data": _DataTable, "preprocessing": _PreprocessingTable, "models": _CheckpointTable}
+    tables: dict[str, type[_Table]] = {
+        "": _StudyTable,
+        "data": _DataTable,
+        "preprocessing": _PreprocessingTable,
+        "models": _CheckpointTable,
+    }
     lines = []
     for problem in error.errors(include_url=False):
         # pydantic names the union members it tried ("str", "_DataTable"); a reader of the file knows only its keys.

@@ -20,7 +20,9 @@ def list_models(pattern: str) -> list[tuple[str, State]]:
     """
     found = sorted((name, state) for name, state in _all_models(pattern))
     if not found:
-        raise CheckpointError(f"no model name matches {pattern!r}; names look like timm:resnet50.a1_in1k; try '*resnet*'")
+        raise CheckpointError(
+            f"no model name matches {pattern!r}; names look like timm:resnet50.a1_in1k; try '*resnet*'"
+        )
     return found
 
 
@@ -36,14 +38,18 @@ def _all_models(pattern: str) -> Iterator[tuple[str, State]]:
     for name in torchvision.models.list_models(module=torchvision.models):
         if fnmatch(f"torchvision:{name}", pattern):
             url = torchvision.models.get_model_weights(name).DEFAULT.url
-            yield f"torchvision:{name}", "cached" if (checkpoints / url.rsplit("/", 1)[-1]).exists() else "needs download"
+            yield (
+                f"torchvision:{name}",
+                "cached" if (checkpoints / url.rsplit("/", 1)[-1]).exists() else "needs download",
+            )
 
 
 def _timm_state(name: str) -> State:
     import timm
     from huggingface_hub import try_to_load_from_cache
 
-    repository = timm.get_pretrained_cfg(name).hf_hub_id
+    config = timm.get_pretrained_cfg(name)
+    repository = config and config.hf_hub_id
     files = ("model.safetensors", "pytorch_model.bin")
     cached = repository and any(isinstance(try_to_load_from_cache(repository, file), str) for file in files)
     return "cached" if cached else "needs download"

@@ -18,15 +18,11 @@ from visionbias.datasets.shapes16.drawing import VERSION, Pixels, Split, draw_im
 from visionbias.datasets.shapes16.silhouettes import CATEGORIES
 from visionbias.datasets.shapes16.textures import HELD_OUT_TEXTURES
 from visionbias.errors import DataError
+from visionbias.runtime.cache_folder import cache_folder
 from visionbias.runtime.durable import sync_folder
 
 Texture = Literal["own", "other", "held-out", "flat", "grey", "sketch"]
 _ABANDONED_S = 3600.0  # a temporary folder this old belongs to no living process
-
-
-def cache_root() -> Path:
-    """The folder that holds what can be made again: `$VISIONBIAS_CACHE`, or `~/.cache/visionbias`."""
-    return Path(os.environ.get("VISIONBIAS_CACHE") or Path.home() / ".cache" / "visionbias")
 
 
 def write_images(
@@ -47,7 +43,7 @@ def write_images(
         DataError: an argument is out of range, or the disk is full or not writable; no part is left behind then.
     """
     _check(size, per_class, seed, split, texture)
-    home = cache_root() / "shapes16" if folder is None else Path(folder)
+    home = cache_folder() / "shapes16" if folder is None else Path(folder)
     key = f"v{VERSION}-{split}-{texture}-{size}px-{per_class}-seed{seed}"
     target, wanted = home / key, len(CATEGORIES) * per_class
     if _count(target) == wanted:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from visionbias.ops.filter_bank.spec import Spec
+from visionbias.ops.image_threads import over_images
 
 # One image at a time stays in the cache of a CPU core; a GPU wants enough of them to fill it.
 CPU_IMAGES = 1
@@ -48,6 +49,12 @@ class TorchKernel:
 
     def run(self, x: Tensor, out: Tensor) -> None:
         """See `Kernel.run`."""
+        if x.device.type == "cpu":
+            over_images(lambda start, stop: self._fill(x[start:stop], out[:, start:stop]), len(x))
+        else:
+            self._fill(x, out)
+
+    def _fill(self, x: Tensor, out: Tensor) -> None:
         shape = (self.images, *self.spec.image)
         z = torch.empty(shape, dtype=self.compute, device=x.device)
         cast = torch.empty(shape, dtype=out.dtype, device=x.device)
