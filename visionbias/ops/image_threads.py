@@ -37,7 +37,7 @@ def over_images(work: Callable[[int, int], None], n: int) -> None:
 
 def _alone() -> None:
     torch.set_num_threads(1)
-    # A thread adopts the number last set anywhere when it is first asked for its own; here, before the caller sets it back.
+    # A thread adopts the number last set anywhere when first asked for its own: here, before the caller sets it back.
     torch.get_num_threads()
 
 
