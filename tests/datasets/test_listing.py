@@ -17,7 +17,7 @@ def touch(root: Path, *names: str) -> None:
         (root / name).touch()
 
 
-def ids(data: vb.ImageFolder) -> list[str]:
+def ids(data: vb.ImageFolder | vb.CsvManifest) -> list[str]:
     return [sample.id for sample in data.samples]
 
 
@@ -29,6 +29,16 @@ def test_classes_and_ids_are_sorted_paths(tmp_path: Path) -> None:
     assert [sample.label for sample in data.samples] == [0, 1, 1]
     assert data.samples[0].path == tmp_path / "a" / "deep" / "er" / "1.webp"
     assert data.bad == ()
+
+
+def test_folders_named_by_number_are_in_order_of_number(tmp_path: Path) -> None:
+    touch(tmp_path, *(f"{i}/x.png" for i in (10, 2, 0)))
+    assert vb.ImageFolder(tmp_path).classes == ("0", "2", "10")
+
+
+def test_absolute_paths_below_the_root(tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text(f"path,label\n{tmp_path}/x/1.png,a\n")
+    assert ids(vb.CsvManifest(tmp_path / "m.csv")) == ["x/1.png"]
 
 
 @pytest.mark.parametrize(
@@ -60,11 +70,13 @@ def test_links_are_followed_and_loops_end(tmp_path: Path) -> None:
     (tmp_path / "set" / "a" / "linked").symlink_to(tmp_path / "real" / "elsewhere")
     (tmp_path / "set" / "a" / "up").symlink_to(tmp_path / "set")
     (tmp_path / "set" / "a" / "dangling.png").symlink_to(tmp_path / "nowhere.png")
+    (tmp_path / "set" / "a" / "gone").symlink_to(tmp_path / "nowhere")
     (tmp_path / "set" / "a" / "ring.png").symlink_to(tmp_path / "set" / "a" / "ring.png")
     data = vb.ImageFolder(tmp_path / "set")
     assert ids(data) == ["a/2.png", "a/linked/1.png"]
     assert [(sample.id, "link leads nowhere" in sample.reason) for sample in data.bad] == [
         ("a/dangling.png", True),
+        ("a/gone", True),
         ("a/ring.png", True),
     ]
 
@@ -101,6 +113,10 @@ def test_csv_labels_as_numbers_or_text(tmp_path: Path) -> None:
         (b"path,label\n1.png,a\n1.png,b\n", "listed twice, such as 1.png"),
         (b"path,label\n\xff\xfe.png,a\n", "wanted a CSV file in UTF-8"),
         (b'path,label\n"1.png,a\n', "cannot read the manifest"),
+        (b"path,label\na, b.png,dog\n", "line 2: more fields .* double quotes"),
+        (b"path,label\n../1.png,a\n", "lies outside .* with root="),
+        (b"path,label\n/elsewhere/1.png,a\n", "lies outside"),
+        (b"path,label\nx/../1.png,a\n1.png,a\n", "listed twice, such as 1.png"),
     ],
 )
 def test_manifests_that_cannot_be_used(tmp_path: Path, content: bytes, message: str) -> None:

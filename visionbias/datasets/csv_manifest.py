@@ -3,10 +3,12 @@
 """A CSV file that lists images and their labels."""
 
 import csv
+import os
 from pathlib import Path
 
 from visionbias.datasets.base import Dataset
 from visionbias.datasets.label_map import LabelMapLike
+from visionbias.datasets.listing import sorted_names
 from visionbias.errors import DataError
 from visionbias.types import Sample
 
@@ -14,8 +16,8 @@ from visionbias.types import Sample
 class CsvManifest(Dataset):
     """Images listed in a CSV with a header and the columns `path,label` (others, such as `group`, are ignored).
 
-    Classes are the distinct labels: sorted as numbers if all are whole numbers, else as text. Sample ids are the paths
-    as written, with POSIX separators.
+    Classes are the distinct labels: in order of number if all are whole numbers, else of text. Sample ids are the paths
+    below `root`.
 
     Args:
         path: the CSV file, UTF-8.
@@ -23,7 +25,8 @@ class CsvManifest(Dataset):
         label_map, name, precropped: as `ImageFolder`.
 
     Raises:
-        DataError: the file cannot be read, a column is missing, a row is incomplete, or a path stands twice.
+        DataError: the file cannot be read, a column is missing, a row has too few or too many fields, or a path stands
+            twice or lies outside `root`.
     """
 
     def __init__(
@@ -37,18 +40,26 @@ class CsvManifest(Dataset):
     ) -> None:
         path = Path(path)
         root = path.parent if root is None else Path(root)
-        rows = _read(path)
-        classes = _sorted_labels({label for _, label in rows})
+        rows = [(_below(root, image, path), label) for image, label in _read(path)]
+        classes = sorted_names(label for _, label in rows)
         labels = {label: index for index, label in enumerate(classes)}
         self._assemble(
             name=name or path.stem,
             root=root,
-            samples=[Sample(Path(image).as_posix(), root / image, labels[label]) for image, label in rows],
+            samples=[Sample(id_, root / id_, labels[label]) for id_, label in rows],
             classes=classes,
             bad=[],
             label_map=label_map,
             precropped=precropped,
         )
+
+
+def _below(root: Path, image: str, manifest: Path) -> str:
+    """The path below `root`, POSIX separators."""
+    relative = os.path.relpath(root / image, root)
+    if relative.startswith(os.pardir):
+        raise DataError(f"{manifest}: {image} lies outside {root}; name the folder that holds all images with root=")
+    return Path(relative).as_posix()
 
 
 def _read(path: Path) -> list[tuple[str, str]]:
@@ -64,6 +75,11 @@ def _read(path: Path) -> list[tuple[str, str]]:
                     f"got {','.join(reader.fieldnames or ())!r}; add {' and '.join(sorted(missing))}"
                 )
             for row in reader:
+                if None in row:
+                    raise DataError(
+                        f"{path}, line {reader.line_num}: more fields than the first line names; "
+                        "put a path that holds a comma in double quotes"
+                    )
                 image, label = (row["path"] or "").strip(), (row["label"] or "").strip()
                 if not image or not label:
                     raise DataError(
@@ -75,7 +91,3 @@ def _read(path: Path) -> list[tuple[str, str]]:
     if not rows:
         raise DataError(f"{path} lists no images")
     return rows
-
-
-def _sorted_labels(labels: set[str]) -> list[str]:
-    return sorted(labels, key=int) if all(label.isdecimal() for label in labels) else sorted(labels)

@@ -6,13 +6,15 @@ from pathlib import Path
 
 from visionbias.datasets.base import Dataset
 from visionbias.datasets.label_map import LabelMapLike
-from visionbias.datasets.listing import find_images
+from visionbias.datasets.listing import find_images, sorted_names
 from visionbias.errors import DataError
 from visionbias.types import BadSample, Sample
 
 
 class ImageFolder(Dataset):
-    """Images in one folder a class; classes are the folder names in sorted order, sample ids the paths below `root`.
+    """Images in one folder a class; classes are the folder names in order, sample ids the paths below `root`.
+
+    The order is that of text, as torchvision's, but that of numbers where all names are whole numbers.
 
     Args:
         root: the folder that holds the class folders. Folders inside a class folder belong to the class.
@@ -49,7 +51,7 @@ class ImageFolder(Dataset):
                 f"{root}: wanted a folder for each class, found the image {loose} beside them; "
                 "put it into its class's folder, or list your images with vb.CsvManifest"
             )
-        classes = sorted(_class_folders(root))
+        classes = sorted_names(_class_folders(root))
         if not classes:
             raise DataError(f"{root}: wanted a folder for each class, found none; check the path")
         empty = sorted(set(classes) - {sample[1] for sample in samples} - {sample.id.split("/")[0] for sample in bad})

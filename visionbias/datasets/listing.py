@@ -3,7 +3,7 @@
 """Image files below a folder, listed so that no name, link or loop can stop the listing."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".t
 
 @dataclass(frozen=True)
 class Found:
-    """A file that is named like an image."""
+    """A file that is named like an image, or a link that leads nowhere."""
 
     id: str  # path below the root, POSIX separators; characters that are no UTF-8 are escaped
     path: Path
@@ -52,8 +52,14 @@ def _walk(root: Path, folder: Path, above: frozenset[str]) -> Iterator[Found]:
             continue
         if _is_folder(entry):
             yield from _walk(root, path, above | {real})
-        elif path.suffix.lower() in IMAGE_SUFFIXES:
+        elif path.suffix.lower() in IMAGE_SUFFIXES or (entry.is_symlink() and not path.exists()):
             yield Found(_id(root, path), path, _fault(path))
+
+
+def sorted_names(names: Iterable[str]) -> list[str]:
+    """Class names in order: as numbers if all are whole numbers (ImageNet-V2's folders), else as text."""
+    distinct = set(names)
+    return sorted(distinct, key=int) if all(name.isdecimal() for name in distinct) else sorted(distinct)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
