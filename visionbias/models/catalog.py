@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from visionbias.errors import CheckpointError
+from visionbias.models.hub import torch_hub_file
+from visionbias.models.timm import cached_weights
 
 State = Literal["cached", "needs download"]
 
@@ -28,28 +30,16 @@ def list_models(pattern: str) -> list[tuple[str, State]]:
 
 def _all_models(pattern: str) -> Iterator[tuple[str, State]]:
     import timm
-    import torch
-    import torchvision
+    from torchvision import models as torchvision_models
 
     for name in timm.list_models(pretrained=True):
-        if fnmatch(f"timm:{name}", pattern):
-            yield f"timm:{name}", _timm_state(name)
-    checkpoints = Path(torch.hub.get_dir()) / "checkpoints"
-    for name in torchvision.models.list_models(module=torchvision.models):
+        config = timm.get_pretrained_cfg(name)
+        if config is not None and fnmatch(f"timm:{name}", pattern):
+            yield f"timm:{name}", _state(cached_weights(config))
+    for name in torchvision_models.list_models(module=torchvision_models):
         if fnmatch(f"torchvision:{name}", pattern):
-            url = torchvision.models.get_model_weights(name).DEFAULT.url
-            yield (
-                f"torchvision:{name}",
-                "cached" if (checkpoints / url.rsplit("/", 1)[-1]).exists() else "needs download",
-            )
+            yield f"torchvision:{name}", _state(torch_hub_file(torchvision_models.get_model_weights(name).DEFAULT.url))
 
 
-def _timm_state(name: str) -> State:
-    import timm
-    from huggingface_hub import try_to_load_from_cache
-
-    config = timm.get_pretrained_cfg(name)
-    repository = config and config.hf_hub_id
-    files = ("model.safetensors", "pytorch_model.bin")
-    cached = repository and any(isinstance(try_to_load_from_cache(repository, file), str) for file in files)
-    return "cached" if cached else "needs download"
+def _state(weights: Path | None) -> State:
+    return "needs download" if weights is None else "cached"
