@@ -23,7 +23,6 @@ class Claim:
 CLAIMS = (
     Claim("blurred", "lpp", "above"),
     Claim("blurred", "spectral_bias", "below"),
-    Claim("noise", "lpp", "above"),
     Claim("noise", "spectral_bias", "below"),
     Claim("highpass", "hpp", "above"),
     Claim("highpass", "spectral_bias", "above"),
