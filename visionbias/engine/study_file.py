@@ -12,6 +12,7 @@ from visionbias.datasets.base import Dataset
 from visionbias.datasets.csv_manifest import CsvManifest
 from visionbias.datasets.cue_conflict import CueConflictFolder
 from visionbias.datasets.folder import ImageFolder
+from visionbias.decode.cache import Decode
 from visionbias.engine.study import Study
 from visionbias.errors import RunError
 from visionbias.models.checkpoint import Checkpoint
@@ -31,6 +32,12 @@ class _CheckpointTable(_Table):
     mean: list[float] | None = None
     std: list[float] | None = None
     unsafe_sha256: str | None = None
+
+    @model_validator(mode="after")
+    def _both_or_neither(self) -> "_CheckpointTable":
+        if (self.mean is None) != (self.std is None):
+            raise ValueError("wanted mean and std together, or neither")
+        return self
 
     def build(self, folder: Path) -> Checkpoint:
         normalization = None
@@ -59,6 +66,8 @@ class _DataTable(_Table):
     def _one_kind(self) -> "_DataTable":
         if sum(value is not None for value in (self.folder, self.csv, self.cue_conflict)) != 1:
             raise ValueError("wanted exactly one of folder, csv, cue_conflict")
+        if self.root is not None and self.csv is None:
+            raise ValueError("root goes with csv only")
         return self
 
     def build(self, folder: Path) -> Dataset:
@@ -88,7 +97,7 @@ class _StudyTable(_Table):
     seed: int = 0
     batch_size: int | Literal["auto"] = "auto"
     forward_batch: int | Literal["auto"] = "auto"
-    decode: Literal["auto", "dali", "pillow"] = "auto"
+    decode: Decode = "auto"
     max_bad: int = 0
     cache: str | None = None
     offline: bool = False

@@ -64,7 +64,8 @@ def make_probe(config: Mapping[str, Any]) -> Probe:
     """Build a probe from `{"probe": name, option: value, ...}`.
 
     Raises:
-        RunError: the name or an option is unknown; the allowed ones are named.
+        RunError: the name or an option is unknown (the allowed ones are named), or an option is of the wrong kind.
+        DataError: an option is out of range.
     """
     name, options = config.get("probe"), {k: v for k, v in config.items() if k != "probe"}
     if name not in _PROBES:
@@ -74,7 +75,10 @@ def make_probe(config: Mapping[str, Any]) -> Probe:
     if unknown:
         raise RunError(f"probe {name!r} has no option {', '.join(unknown)}; allowed: {', '.join(allowed) or 'none'}")
     frozen = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
-    probe: Probe = _PROBES[name](**frozen)
+    try:
+        probe: Probe = _PROBES[name](**frozen)
+    except TypeError as error:  # text where a number belongs, and the like
+        raise RunError(f"probe {name!r}: {error}; got the options {options}") from error
     return probe
 
 
