@@ -40,6 +40,7 @@ def test_bad_images_fail_the_run_all_named(make_study: Make, spoiled: Path, tmp_
 def test_allowed_bad_images_are_left_out_and_counted(make_study: Make, spoiled: Path, tmp_path: Path) -> None:
     run = make_study(data=spoiled, max_bad=3).run(tmp_path / "run", progress=False)
     summary = run.summary()
+    assert "left 0" in str(make_study(data=spoiled, max_bad=3).plan(tmp_path / "run"))
     assert (summary["n"] == 37).all()
     assert (summary["bad"] == 3).all()
     assert [sample.id for sample in run.bad_samples] == ["class_0/empty.png", "class_1/page.jpg", "class_2/cut.png"]
@@ -114,6 +115,24 @@ def test_folder_that_is_no_run(make_study: Make, tmp_path: Path) -> None:
         vb.open_run(tmp_path / "absent")
 
 
+def test_run_folder_that_cannot_be_locked(make_study: Make, tmp_path: Path) -> None:
+    (tmp_path / "run" / ".run.lock").mkdir(parents=True)
+    with pytest.raises(vb.RunError, match="cannot write the run folder"):
+        make_study(probes=[vb.Accuracy()]).run(tmp_path / "run", progress=False)
+
+
+def test_damaged_records_are_named_and_made_again(make_study: Make, tmp_path: Path) -> None:
+    study = make_study(probes=[vb.Accuracy()])
+    whole = study.run(tmp_path / "run", progress=False).summary().to_csv()
+    path = next((tmp_path / "run").rglob("*.parquet"))
+    path.write_bytes(path.read_bytes()[:-20])
+    assert study.plan(tmp_path / "run").units_done == 37
+    with pytest.raises(vb.RunError, match=rf"{path.name}.*delete the file and start the same run again"):
+        vb.open_run(tmp_path / "run").summary()
+    path.unlink()
+    assert study.run(tmp_path / "run", progress=False).summary().to_csv() == whole
+
+
 def test_images_that_changed_since(make_study: Make, image_folder: Path, tmp_path: Path) -> None:
     root = tmp_path / "images"
     shutil.copytree(image_folder, root)
@@ -145,6 +164,7 @@ def test_wrong_arguments(make_study: Make, image_folder: Path) -> None:
         ({"probes": []}, "probes must be a non-empty list"),
         ({"probes": [vb.Accuracy(), vb.Accuracy()]}, "given 2 times"),
         ({"probes": ["accuracy"]}, "no registered probe"),
+        ({"data": 5}, "data must be a path or a data set, got 5"),
         ({"preprocessing": "mine"}, "preprocessing must be"),
         ({"precision": "int4"}, "precision must be one of"),
         ({"batch_size": 0}, "batch_size must be a whole number"),
@@ -153,6 +173,18 @@ def test_wrong_arguments(make_study: Make, image_folder: Path) -> None:
     ):
         with pytest.raises(vb.RunError, match=message):
             make_study(**changes)
+
+
+@pytest.mark.parametrize("cutoffs", [(), (0.1, 0.1), (0.10001, 0.10002)])
+def test_cutoffs_without_names_of_their_own(cutoffs: tuple[float, ...]) -> None:
+    with pytest.raises(vb.RunError, match="at least one cutoff and none twice"):
+        vb.SpectralBias(cutoffs=cutoffs)
+
+
+@pytest.mark.parametrize("options", [{"cutoffs": (0.1, 1.5)}, {"offset": -0.5}])
+def test_probe_options_are_checked_at_once(options: dict[str, object]) -> None:
+    with pytest.raises(vb.DataError, match=r"in \[0, 1\]"):
+        vb.SpectralBias(**options)  # type: ignore[arg-type]
 
 
 def test_device_that_is_not_there(make_study: Make, tmp_path: Path) -> None:

@@ -124,6 +124,26 @@ def test_finished_run_does_nothing_and_says_so(
     assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*") if path.is_file()}
 
 
+def test_finished_shard_does_not_speak_for_the_run(
+    make_study: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):
+        make_study(probes=[vb.Accuracy()]).run(tmp_path / "run", shard=(1, 3))
+    assert "complete as far as shard 1/3 goes, nothing to do" in capsys.readouterr().err
+
+
+def test_modules_are_tried_at_the_size_of_the_study(
+    make_study: Make, tiny_net: type[nn.Module], tmp_path: Path
+) -> None:
+    seen = set()
+    module = tiny_net(1)
+    module.pretrained_cfg = {"input_size": (3, 40, 40)}  # type: ignore[assignment]
+    module.register_forward_pre_hook(lambda _, inputs: seen.add(tuple(inputs[0].shape[2:])))
+    study = make_study(models=[("mine", module.eval())], probes=[vb.Accuracy()], preprocessing="study")
+    study.run(tmp_path / "run", progress=False)
+    assert seen == {(224, 224)}
+
+
 def test_no_bar_off_a_terminal(make_study: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     make_study().run(tmp_path / "run")
     assert capsys.readouterr().err == ""

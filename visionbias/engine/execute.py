@@ -50,7 +50,8 @@ def run_study(
     todo = ledger.missing_rows(blocks)
     if not todo:
         if progress is not False:
-            print(f"{folder}: complete, nothing to do", file=sys.stderr)
+            part = "" if shards == 1 else f" as far as shard {index}/{shards} goes"
+            print(f"{folder}: complete{part}, nothing to do", file=sys.stderr)
         return run
 
     loop = _Loop(study, prepared, ledger, RecordSink(folder / RECORDS, save_interval_s))

@@ -4,6 +4,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -13,6 +14,12 @@ from torch import Tensor
 from visionbias.datasets.base import Dataset
 from visionbias.errors import BackendError, DataError
 from visionbias.types import BadSample, Preprocessing
+
+if TYPE_CHECKING:
+    from visionbias.engine.study import Study
+
+# Images synthesized together, images forwarded together. On a CPU a small synthesis batch stays in the cache.
+_BATCHES = {"cpu": (8, 32), "cuda": (64, 256)}
 
 
 def pick_device(name: str) -> torch.device:
@@ -31,6 +38,22 @@ def pick_device(name: str) -> torch.device:
             f"device {name!r} cannot be used: {str(error).splitlines()[0]}; try 'auto' or 'cpu'"
         ) from error
     return device
+
+
+def batch_sizes(study: "Study", device_type: str) -> tuple[int, int]:
+    """`batch_size` and `forward_batch` of a study, where it leaves them to us by device."""
+    batch, forward = _BATCHES.get(device_type, _BATCHES["cpu"])
+    return (
+        batch if study.batch_size == "auto" else study.batch_size,
+        min(forward, len(study.data.samples)) if study.forward_batch == "auto" else study.forward_batch,
+    )
+
+
+def shared_preprocessing(study: "Study") -> Preprocessing | None:
+    """The preprocessing that is the same for all models of a study; `None` where each model has its own."""
+    if isinstance(study.preprocessing, Preprocessing):
+        return study.preprocessing
+    return Preprocessing() if study.preprocessing == "study" else None
 
 
 def crop_rule(data: Dataset, wanted: Preprocessing) -> Preprocessing:

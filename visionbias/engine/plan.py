@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from visionbias.engine.run import RECORDS, Run
+from visionbias.engine.inputs import batch_sizes, pick_device, shared_preprocessing
+from visionbias.engine.run import RECORDS
 from visionbias.records.manifest import read_manifest
-from visionbias.records.reader import open_records
+from visionbias.records.writer import covered
 from visionbias.types import Preprocessing
 
 if TYPE_CHECKING:
@@ -48,29 +49,34 @@ class Plan:
 
 def make_plan(study: "Study", folder: Path | None) -> Plan:
     """See `Study.plan`."""
-    images, conditions, models = len(study.data.samples), len(study.conditions), len(study.models)
-    crop = study.preprocessing.crop if isinstance(study.preprocessing, Preprocessing) else Preprocessing().crop
-    batch = study.forward_batch if study.forward_batch != "auto" else 256 if study.device.startswith("cuda") else 32
+    manifest = None if folder is None else read_manifest(folder)
+    sessions = manifest["sessions"] if manifest else []
+    images = manifest["n"] if manifest else len(study.data.samples)  # a run knows which images cannot be used
+    conditions, models = len(study.conditions), len(study.models)
+    crop = (shared_preprocessing(study) or Preprocessing()).crop
+    device_type = pick_device("auto").type if study.device == "auto" else study.device.partition(":")[0]
+    _, batch = batch_sizes(study, device_type)
     units, pixels = models * conditions * images, crop * crop * 3
-    done, rate = (0, None) if folder is None else _progress_of(folder)
+    done = min(_rows_of(study, folder), units) if manifest and folder else 0
+    rate = next((s["images_per_s"] for s in reversed(sessions) if s["images_per_s"]), None)  # 0: every model failed
     return Plan(
         models=models,
         conditions=conditions,
         images=images,
         units=units,
-        units_done=min(done, units),
-        cache_bytes=images * pixels,
+        units_done=done,
+        cache_bytes=len(study.data.samples) * pixels,
         record_bytes=units * _RECORD_BYTES,
         stimulus_bytes=conditions * batch * pixels * 4,
-        predicted_s=None if rate is None else (units - min(done, units)) / rate,
+        predicted_s=None if rate is None else (units - done) / rate,
     )
 
 
-def _progress_of(folder: Path) -> tuple[int, float | None]:
-    """Rows in a run folder, and images/s of its last session."""
-    manifest = read_manifest(folder)
-    if manifest is None:
-        return 0, None
-    sessions = Run(folder, manifest).manifest["sessions"]
-    rows = open_records(folder / RECORDS).count_rows() if (folder / RECORDS).exists() else 0
-    return rows, sessions[-1]["images_per_s"] if sessions else None
+def _rows_of(study: "Study", folder: Path) -> int:
+    """Records of the study's models and conditions in a run folder."""
+    return sum(
+        len(rows)
+        for model in study.model_ids
+        for condition in study.conditions
+        for rows in covered(folder / RECORDS, model, condition)
+    )

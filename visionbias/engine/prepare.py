@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from visionbias.datasets.label_map import LabelMap, resolve_label_map
 from visionbias.decode.cache import Crops, open_crops
-from visionbias.engine.inputs import crop_rule, pick_device, usable
+from visionbias.engine.inputs import batch_sizes, crop_rule, pick_device, shared_preprocessing, usable
 from visionbias.models.model import Model
 from visionbias.models.resolve import resolve_model
 from visionbias.probes.registry import probe_config
@@ -21,9 +21,6 @@ from visionbias.types import BadSample, Normalization, Preprocessing
 
 if TYPE_CHECKING:
     from visionbias.engine.study import Study
-
-# Images synthesized together, images forwarded together. On a CPU a small synthesis batch stays in the cache.
-_BATCHES = {"cpu": (8, 32), "cuda": (64, 256)}
 
 
 @dataclass(frozen=True)
@@ -59,9 +56,9 @@ def prepare(study: "Study", progress: bool | None) -> Prepared:
         BackendError, CheckpointError, DataError: see `Study.run`.
     """
     device = pick_device(study.device)
-    auto_batch, auto_forward = _BATCHES.get(device.type, _BATCHES["cpu"])
-    forward_batch = min(auto_forward, len(study.data.samples)) if study.forward_batch == "auto" else study.forward_batch
-    crop = study.preprocessing.crop if isinstance(study.preprocessing, Preprocessing) else None
+    batch_size, forward_batch = batch_sizes(study, device.type)
+    shared = shared_preprocessing(study)
+    crop = None if shared is None else shared.crop
     models = [
         resolve_model(entry, device=device, offline=study.offline, crop=crop, batch=forward_batch)
         for entry in study.models
@@ -80,7 +77,7 @@ def prepare(study: "Study", progress: bool | None) -> Prepared:
         by_pixels[_preprocessing(study, model), model.normalization].append(model)
     return Prepared(
         device=device,
-        batch_size=auto_batch if study.batch_size == "auto" else study.batch_size,
+        batch_size=batch_size,
         forward_batch=forward_batch,
         groups=tuple(
             ModelGroup(tuple(members), normalization, preprocessing, crops[preprocessing].images)
@@ -96,11 +93,7 @@ def prepare(study: "Study", progress: bool | None) -> Prepared:
 
 
 def _preprocessing(study: "Study", model: Model) -> Preprocessing:
-    if isinstance(study.preprocessing, Preprocessing):
-        wanted = study.preprocessing
-    else:
-        wanted = Preprocessing() if study.preprocessing == "study" else model.preprocessing
-    return crop_rule(study.data, wanted)
+    return crop_rule(study.data, shared_preprocessing(study) or model.preprocessing)
 
 
 def _identity(

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """`Run`: a run folder, finished or not, and the numbers it holds. Needs neither models nor images."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,8 +80,8 @@ class Run:
             for probe in self.probes:
                 row |= probe.score(records)
         except IncompleteError:
-            row = {**{key: row[key] for key in ("model", "status", "n", "bad")}}
-            row["status"] = "failed" if model in self.failures else "incomplete"
+            status = "failed" if model in self.failures else "incomplete"
+            return {"model": model, "status": status, "n": n, "bad": row["bad"]}
         return row
 
 
@@ -133,10 +134,18 @@ def note_session(folder: Path, session: dict[str, Any]) -> Run:
     return run
 
 
-def _locked(folder: Path) -> FileLock:
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
     """Processes that share a run folder change its manifest one at a time; a killed one lets go."""
+    lock = FileLock(folder / _LOCK)
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
     except OSError as error:
-        raise RunError(f"cannot make the run folder {folder}: {error.strerror or error}") from error
-    return FileLock(folder / _LOCK)
+        raise RunError(
+            f"cannot write the run folder {folder}: {error.strerror or error}; mend its permissions or name another"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()

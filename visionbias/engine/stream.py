@@ -5,20 +5,16 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from visionbias.datasets.base import Dataset
 from visionbias.datasets.folder import ImageFolder
-from visionbias.decode.cache import open_crops
+from visionbias.decode.cache import Decode, open_crops
 from visionbias.engine.inputs import crop_rule, load_crops, pick_device, stimulus_buffer, usable
 from visionbias.probes.registry import Probe
 from visionbias.types import Normalization, Preprocessing
-
-if TYPE_CHECKING:
-    from visionbias.engine.study import Decode
 
 
 @dataclass(frozen=True)
@@ -41,7 +37,7 @@ def stimuli(
     normalization: Normalization | None = None,
     dtype: torch.dtype = torch.float32,
     seed: int = 0,
-    decode: "Decode" = "auto",
+    decode: Decode = "auto",
     max_bad: int = 0,
     progress: bool | None = None,
 ) -> Iterator[StimulusBatch]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from visionbias.conditions.stimulus import Stimulus
 from visionbias.datasets.base import Dataset
 from visionbias.datasets.folder import ImageFolder
+from visionbias.decode.cache import Decode
 from visionbias.errors import RunError
 from visionbias.models.resolve import model_ids
 from visionbias.probes.registry import Probe, probe_name
@@ -17,8 +18,6 @@ from visionbias.types import Preprocessing
 if TYPE_CHECKING:
     from visionbias.engine.plan import Plan
     from visionbias.engine.run import Run
-
-Decode = Literal["auto", "dali", "pillow"]
 
 
 class Study:
@@ -70,7 +69,9 @@ class Study:
             )
         self.models = tuple(models)
         self.model_ids = model_ids(self.models)
-        self.data = ImageFolder(data) if isinstance(data, (str, Path)) else data
+        if not isinstance(data, (str, Path, Dataset)):
+            raise RunError(f"Study: data must be a path or a data set, got {data!r}; try data=vb.ImageFolder('images')")
+        self.data = data if isinstance(data, Dataset) else ImageFolder(data)
         self.probes = _checked_probes(probes)
         if preprocessing not in ("study", "model") and not isinstance(preprocessing, Preprocessing):
             raise RunError(f"Study: preprocessing must be 'study', 'model' or a Preprocessing, got {preprocessing!r}")

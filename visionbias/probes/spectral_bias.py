@@ -26,6 +26,10 @@ class SpectralBias:
     `cutoffs` are fractions of the Nyquist frequency. `offset` is added to high-pass images before they are clipped to
     [0, 1]: 0 is the published definition, which clips half of the signal; 0.5 shows the signed image around mid-grey.
 
+    Raises:
+        RunError: there are no cutoffs, or two that have one name, which gives them four digits.
+        DataError: a cutoff or the offset is outside [0, 1].
+
     Source: Gavrikov & Keuper, "Can Biases in ImageNet Models Explain Generalization?", CVPR 2024.
     """
 
@@ -33,8 +37,11 @@ class SpectralBias:
     offset: float = 0.0
 
     def __post_init__(self) -> None:
-        if not self.cutoffs or len(set(self.cutoffs)) != len(self.cutoffs):
-            raise RunError(f"SpectralBias: wanted at least one cutoff and none twice, got {self.cutoffs}")
+        low, _ = self._bands
+        if not low or len({band.name for band in low}) != len(low):
+            raise RunError(
+                f"SpectralBias: wanted at least one cutoff and none twice in its first four digits, got {self.cutoffs}"
+            )
 
     @cached_property
     def _bands(self) -> tuple[tuple[Band, ...], tuple[Band, ...]]:

@@ -31,7 +31,7 @@ def read_condition(
     """Rows of one model under one condition, sorted by sample id, each sample once; `sample_id` comes first.
 
     Raises:
-        RunError: a file cannot be read, or was written by a newer version.
+        RunError: a file cannot be read, or was written by a version with another schema.
     """
     wanted = ["sample_id", *(name for name in columns if name != "sample_id")]
     parts = [_read_file(path, wanted) for path in sorted((folder / partition(model, condition)).glob("*.parquet"))]
@@ -60,7 +60,7 @@ def _read_file(path: Path, columns: list[str]) -> pa.Table:
             return file.read(columns=columns).replace_schema_metadata(None)
     except (pa.ArrowException, OSError) as error:
         raise RunError(
-            f"cannot read {path}: {error}; start the same run again with the same folder, it rewrites damaged files"
+            f"cannot read {path}: {error}; delete the file and start the same run again: it makes what is missing"
         ) from error
 
 
