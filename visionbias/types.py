@@ -62,7 +62,7 @@ class Normalization:
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
 
     def __post_init__(self) -> None:
-        if len(self.mean) != len(self.std) or not self.mean or min(self.std) <= 0:
+        if len(self.mean) != len(self.std) or not self.mean or not min(self.std) > 0:
             raise DataError(
                 f"Normalization: wanted as many means as positive deviations, got mean={self.mean}, std={self.std}"
             )

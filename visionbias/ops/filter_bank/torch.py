@@ -29,7 +29,6 @@ class TorchKernel:
         self.images = CPU_IMAGES if spec.device.type == "cpu" else GPU_IMAGES
         self.compute = torch.float64 if spec.dtype == torch.float64 else torch.float32
         c = len(spec.mean)
-        # Computed in float64, so that float32 results are rounded once.
         self.mean = torch.tensor(spec.mean, dtype=self.compute, device=spec.device).view(c, 1, 1)
         self.std = torch.tensor(spec.std, dtype=self.compute, device=spec.device).view(c, 1, 1)
         self.normalizes = any(spec.mean) or any(value != 1.0 for value in spec.std)

@@ -54,7 +54,8 @@ def normalize(
     """(x - mean) / std for each channel, rounded to `dtype`: what a model takes.
 
     Returns a tensor [N, C, H, W] of the given memory format; or `out`, overwritten, which must not overlap x.
-    Computed in float32, or in float64 for that `dtype`. Differentiable in x, except with `out`.
+    Computed in float32, or in float64 for that `dtype`. Differentiable in x by the backends "auto" and "torch",
+    except with `out`.
 
     Raises:
         ShapeError: a tensor has the wrong shape, dtype or device, or `out` was given where a gradient is wanted.
@@ -63,16 +64,14 @@ def normalize(
     check_output_kind("normalize", dtype, memory_format)
     check_images("normalize", x)
     channels = x.shape[1]
-    means, stds = (
-        per_channel("normalize", "mean", mean, channels, 0.0),
-        per_channel("normalize", "std", std, channels, 1.0),
-    )
-    traced = torch.compiler.is_compiling() or (x.requires_grad and torch.is_grad_enabled())
+    means = per_channel("normalize", "mean", mean, channels, 0.0)
+    stds = per_channel("normalize", "std", std, channels, 1.0)
+    wants_grad = x.requires_grad and torch.is_grad_enabled()
     if out is not None:
         check_out("normalize", out, tuple(x.shape), dtype, x.device)
-        if x.requires_grad and torch.is_grad_enabled():
+        if wants_grad:
             raise ShapeError("normalize: out= is not differentiable, and x requires a gradient; leave out= away")
-    if traced and backend in ("auto", "torch"):
+    if (wants_grad or torch.compiler.is_compiling()) and backend in ("auto", "torch"):
         value = TorchKernel(Spec(means, stds, x.dtype, dtype, x.device, False, False)).value(x)
         value = value.to(dtype).contiguous(memory_format=memory_format)
         return value if out is None else out.copy_(value)
