@@ -208,8 +208,8 @@ def draw_texture(name: str, rng: np.random.Generator, size: int, *, flat: bool =
     """A full frame [size, size, 3] in [0, 1] of texture `name`; `flat` keeps only its mean color."""
     grey = rng.random() < _STRAY_HUE or name not in _HUES
     hue = _between(rng, 0, 1) if grey else _HUES[name] + _HUE_JITTER * float(rng.standard_normal())
-    dark = _rgb(hue + _between(rng, -0.05, 0.05), _between(rng, 0.35, 0.9), _between(rng, 0.2, 0.45))
-    light = _rgb(hue + _between(rng, -0.05, 0.05), _between(rng, 0.2, 0.7), _between(rng, 0.7, 1.0))
+    dark = _rgb(hue + _between(rng, -0.05, 0.05), _between(rng, 0.35, 0.85), _between(rng, 0.25, 0.47))
+    light = _rgb(hue + _between(rng, -0.05, 0.05), _between(rng, 0.2, 0.7), _between(rng, 0.65, 0.92))
     unit = np.arange(size, dtype=np.float32) * np.float32(64 / size)
     x, y = np.meshgrid(unit + np.float32(_between(rng, 0, 64)), unit + np.float32(_between(rng, 0, 64)))
     field = (TEXTURES.get(name) or HELD_OUT_TEXTURES[name])(x, y, rng)
