@@ -22,7 +22,6 @@ from typing import IO, Any, Literal
 import numpy as np
 import PIL
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from visionbias.decode.dali import DaliDecoder, check_dali_serves
 from visionbias.decode.pillow import BadReason, PillowDecoder, available_threads
@@ -31,6 +30,7 @@ from visionbias.decode.source import Content, read_batches, read_file
 from visionbias.errors import BackendError, DataError
 from visionbias.runtime.cache_folder import cache_folder
 from visionbias.runtime.durable import sync_folder, write_file
+from visionbias.runtime.progress import progress_bar
 from visionbias.types import BadSample, Preprocessing, Sample
 
 Decode = Literal["auto", "dali", "pillow"]
@@ -155,7 +155,7 @@ class _Entry:
         digest = hashlib.sha256()
         bad: list[tuple[int, str, bool]] = []
         blank = bytes(self.bytes // len(self.samples))
-        with closing(self._decoded(None if progress is None else not progress)) as results:
+        with closing(self._decoded(progress)) as results:
             for row, (sample, (content, crop)) in enumerate(zip(self.samples, results, strict=True)):
                 name = sample.id.encode("utf-8", "surrogateescape")
                 digest.update(len(name).to_bytes(8, "big") + name + content.digest)
@@ -175,7 +175,7 @@ class _Entry:
         write_file(scratch / _MANIFEST, json.dumps(manifest, indent=1).encode())
         sync_folder(scratch)
 
-    def _decoded(self, silent: bool | None) -> Generator[tuple[Content, NDArray[np.uint8] | BadReason], None, None]:
+    def _decoded(self, progress: bool | None) -> Generator[tuple[Content, NDArray[np.uint8] | BadReason], None, None]:
         """Content and crop u8 [crop, crop, 3] of each sample in order; memory does not grow with N."""
         threads = available_threads()
         batch_size = max(64, 4 * threads)
@@ -186,7 +186,7 @@ class _Entry:
         )
         try:
             with (
-                tqdm(total=len(self.samples), desc="decode", unit="img", disable=silent) as bar,
+                progress_bar(len(self.samples), progress, "decode") as bar,
                 closing(read_batches(self.samples, batch_size, threads)) as batches,
             ):
                 for batch in batches:

@@ -20,16 +20,17 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
-from tqdm import tqdm
 
 from visionbias.datasets.shapes16.drawing import VERSION as DRAWING_VERSION
 from visionbias.datasets.shapes16.drawing import Split, draw_layer_set
 from visionbias.datasets.shapes16.silhouettes import CATEGORIES
 from visionbias.demo.recipes import RECIPES, Recipe
+from visionbias.errors import DataError
 from visionbias.runtime.cache_folder import cache_folder
 from visionbias.runtime.durable import write_file
+from visionbias.runtime.progress import progress_bar
 
-_VERSION = 1  # of the loop below: raise it when the networks it makes change
+_VERSION = 2  # of the loop below and of the recipes' augmentations: raise it when the networks they make change
 _SEEDING = threading.Lock()  # initial weights come from torch's global generator
 
 
@@ -107,6 +108,9 @@ def train_all(
 
     A network is kept as `<key>/<recipe>.safetensors`, where the key covers recipe, settings and the versions of drawing
     and training. It is written whole or not at all, so a killed call loses at most the networks in the making.
+
+    Raises:
+        DataError: the folder cannot be written.
     """
     settings, recipes = settings or Settings(), list(recipes)
     folder = folder or cache_folder() / "demo"
@@ -116,9 +120,8 @@ def train_all(
         data, test = LayerTensors.draw(settings, "train"), LayerTensors.draw(settings, "test")
         threads, stop = torch.get_num_threads(), threading.Event()
         steps = sum(recipe.steps for recipe, _ in missing)
-        silent = None if progress is None else not progress
         pool = ThreadPoolExecutor(workers or threads, initializer=torch.set_num_threads, initargs=(1,))
-        with tqdm(total=steps, desc=f"training {len(missing)} networks", unit="step", disable=silent) as bar:
+        with progress_bar(steps, progress, f"training {len(missing)} networks", "step") as bar:
 
             def tick() -> None:
                 if stop.is_set():
@@ -128,11 +131,10 @@ def train_all(
             def make(task: tuple[Recipe, Path]) -> None:
                 network = _fit(task[0], settings, data, tick)
                 accuracy = _accuracy(network, test)
-                task[1].parent.mkdir(parents=True, exist_ok=True)
                 # One entry: the format orders several at random, and equal networks should be equal files.
                 note = {"visionbias": json.dumps({"accuracy": accuracy, "arch": settings.arch, "recipe": task[0].name})}
                 state = {name: value.contiguous() for name, value in network.state_dict().items()}
-                write_file(task[1], safetensors.torch.save(state, note))
+                _save(task[1], safetensors.torch.save(state, note))
 
             try:
                 longest_first = sorted(missing, key=lambda task: -task[0].cost)
@@ -211,6 +213,17 @@ def _accuracy(network: nn.Module, test: LayerTensors) -> float:
         for picked in torch.split(torch.arange(len(test.label)), 100):
             hits += int((_forward(network, test.mix(picked, picked)).argmax(1) == test.label[picked]).sum())
     return hits / len(test.label)
+
+
+def _save(path: Path, content: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_file(path, content)
+    except OSError as error:
+        raise DataError(
+            f"could not write the network {path}: {error.strerror or error}; "
+            "make room there, or set VISIONBIAS_CACHE to another place"
+        ) from error
 
 
 def _noted_accuracy(path: Path) -> float:

@@ -18,13 +18,13 @@ from visionbias.engine.environment import describe_environment
 from visionbias.engine.inputs import load_crops, stimulus_buffer
 from visionbias.engine.ledger import Ledger
 from visionbias.engine.prepare import ModelGroup, Prepared, prepare
-from visionbias.engine.progress import progress_bar
 from visionbias.engine.run import RECORDS, Run, join_run, note_session
 from visionbias.engine.scoring import Scorer, Scores
 from visionbias.engine.sink import RecordSink
 from visionbias.errors import RunError
 from visionbias.models.forward import Forward
 from visionbias.runtime.durable import remove_leftovers
+from visionbias.runtime.progress import progress_bar
 
 if TYPE_CHECKING:
     from visionbias.engine.study import Study

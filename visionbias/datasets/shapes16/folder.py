@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from PIL import Image
-from tqdm import tqdm
 
 from visionbias.datasets.shapes16.drawing import VERSION, Pixels, Split, draw_image, draw_sketch, image_rng
 from visionbias.datasets.shapes16.silhouettes import CATEGORIES
@@ -20,6 +19,7 @@ from visionbias.datasets.shapes16.textures import HELD_OUT_TEXTURES
 from visionbias.errors import DataError
 from visionbias.runtime.cache_folder import cache_folder
 from visionbias.runtime.durable import sync_folder
+from visionbias.runtime.progress import progress_bar
 
 Texture = Literal["own", "other", "held-out", "flat", "grey", "sketch"]
 _ABANDONED_S = 3600.0  # a temporary folder this old belongs to no living process
@@ -53,11 +53,10 @@ def write_images(
     try:
         temporary.mkdir(parents=True)
         _remove_abandoned(home)
-        images = _draw(size, per_class, seed, split, texture)
-        for name, pixels in tqdm(
-            images, f"shapes16 {split} {texture}", wanted, disable=None if progress is None else not progress
-        ):
-            written += _write_png(temporary / name, pixels)
+        with progress_bar(wanted, progress, f"shapes16 {split} {texture}") as bar:
+            for name, pixels in _draw(size, per_class, seed, split, texture):
+                written += _write_png(temporary / name, pixels)
+                bar.update()
         for made in (*temporary.iterdir(), temporary):
             sync_folder(made)
         _publish(temporary, target, wanted)
