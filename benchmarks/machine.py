@@ -10,22 +10,17 @@ import numpy
 import torch
 
 import visionbias
+from visionbias.engine import environment
 
 ROOT = Path(__file__).parents[1]
 
 
 def device_name(device: str) -> str:
     """The GPU, or the CPU with its number of threads and widest instruction set."""
+    name = environment.device_name(torch.device(device))
     if device.startswith("cuda"):
-        return torch.cuda.get_device_name(device)
-    model = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        names = [
-            line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")
-        ]
-        model = names[0] if names else model
-    return f"{model}, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}"
+        return name
+    return f"{name}, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}"
 
 
 def versions() -> dict[str, str]:
@@ -42,7 +37,7 @@ def commit() -> str:
     """Short hash of the commit, with "+" if package or benchmarks differ from it; "unknown" outside a checkout."""
     try:
         head = _git("rev-parse", "--short=12", "HEAD")
-        changed = _git("status", "--porcelain", "--", "visionbias/ops", "visionbias/runtime", "csrc", "benchmarks/*.py")
+        changed = _git("status", "--porcelain", "--", "visionbias", "csrc", "benchmarks/*.py")
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return head + ("+" if changed else "")

@@ -19,7 +19,7 @@ from visionbias.decode.pillow import BadReason, Geometry, PillowDecoder, geometr
 from visionbias.errors import BackendError, DataError
 from visionbias.types import Preprocessing
 
-_DISTRIBUTIONS = ("nvidia-dali-cuda130", "nvidia-dali-cuda120")
+DISTRIBUTIONS = ("nvidia-dali-cuda130", "nvidia-dali-cuda120")
 # DALI holds all decoded images of a batch at once: 64 Mpx are 192 MiB.
 _BATCH_PIXELS = 64 * 2**20
 Device = Literal["cpu", "mixed"]
@@ -31,7 +31,7 @@ def dali_version() -> str:
     Raises:
         BackendError: DALI is not installed.
     """
-    for name in _DISTRIBUTIONS:
+    for name in DISTRIBUTIONS:
         try:
             return version(name)
         except PackageNotFoundError:

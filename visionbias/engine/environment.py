@@ -12,15 +12,15 @@ from typing import Any
 import torch
 
 import visionbias
+from visionbias.decode.dali import DISTRIBUTIONS
 
 _PACKAGES = ("torch", "torchvision", "timm", "numpy", "pillow", "pyarrow", "pandas", "scipy", "safetensors")
-_DALI = ("nvidia-dali-cuda130", "nvidia-dali-cuda120")
 
 
 def describe_environment(device: torch.device) -> dict[str, Any]:
     """Versions, device, git revision and the time, as plain values for the manifest."""
     versions = {"visionbias": visionbias.__version__, "python": platform.python_version()}
-    for package in (*_PACKAGES, *_DALI):
+    for package in (*_PACKAGES, *DISTRIBUTIONS):
         try:
             versions[package] = version(package)
         except PackageNotFoundError:
