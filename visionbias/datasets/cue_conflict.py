@@ -18,11 +18,12 @@ class CueConflictFolder(Dataset):
     """Files `<shape>N-<texture>M.png`, optionally behind a prefix that ends in `_`, in a folder per shape category.
 
     Labels are the shape categories; `textures` holds the texture categories of the same samples. Categories are all
-    that occur, sorted. The images are crops and never resized.
+    that occur, sorted.
 
     Args:
         root: the folder that holds the category folders.
         label_map, name: as `ImageFolder`; by default a 1000-class model decides among the 16 categories.
+        precropped: the images are published as crops and must not be resized; false for images of other sizes.
 
     Raises:
         DataError: no such folder or no image in it, a name that does not parse, or a file in another category's folder.
