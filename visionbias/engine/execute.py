@@ -106,7 +106,7 @@ class _Loop:
         forwards = {
             model.id: Forward(model, device=p.device, dtype=dtype, batch=p.forward_batch) for model in group.models
         }
-        scorers = {m.id: Scorer(p.label_maps[m.id], m.num_classes, p.device) for m in group.models}
+        scorers = {m.id: Scorer(p.label_maps[m.id], p.device) for m in group.models}
         for block in blocks:
             rows = slice(block * p.forward_batch, min((block + 1) * p.forward_batch, len(p.sample_ids)))
             images: Tensor | None = None

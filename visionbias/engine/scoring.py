@@ -34,14 +34,17 @@ class Scorer:
     of a data class is the mean over its members of the softmax over all the model's classes.
     """
 
-    def __init__(self, label_map: LabelMap, num_classes: int, device: torch.device) -> None:
+    def __init__(self, label_map: LabelMap, device: torch.device) -> None:
         self._single: Tensor | None = None  # [K data] model class of each data class
         if all(len(members) == 1 for members in label_map.members):
             self._single = torch.tensor([members[0] for members in label_map.members], device=device)
             return
-        self._mean = torch.zeros(num_classes, len(label_map.members), dtype=torch.float64, device=device)
+        flat = [index for members in label_map.members for index in members]
+        self._mapped = torch.tensor(flat, device=device)  # [mapped] model classes, grouped by data class
+        self._mean = torch.zeros(len(flat), len(label_map.members), dtype=torch.float64, device=device)
         for column, members in enumerate(label_map.members):
-            self._mean[list(members), column] = 1 / len(members)
+            row = flat.index(members[0])
+            self._mean[row : row + len(members), column] = 1 / len(members)
 
     def __call__(self, logits: Tensor, labels: Tensor) -> Scores:  # [N, K] float32, [N] int64
         """Columns of the N samples."""
@@ -49,7 +52,10 @@ class Scorer:
         if self._single is not None:
             log_p = logits[:, self._single].double().log_softmax(dim=1)
         else:
-            log_p = (logits.double().softmax(dim=1) @ self._mean).log()
+            wide = logits.double()
+            mapped = wide[:, self._mapped]
+            top = mapped.amax(dim=1, keepdim=True)
+            log_p = ((mapped - top).exp() @ self._mean).log() + top - wide.logsumexp(dim=1, keepdim=True)
         own = log_p.gather(1, labels[:, None])
         others = log_p.scatter(1, labels[:, None], -torch.inf)
         # Ties go to the lower index, in the ranking as in argmax, so that a correct prediction is always in the top 5.
