@@ -73,6 +73,13 @@ def test_wrong_keys_and_values_are_named(write: Callable[[str], Path], change: t
         read_study(write(WHOLE.replace(*change)))
 
 
+def test_a_wrong_table_is_not_called_wrong_text(write: Callable[[str], Path]) -> None:
+    with pytest.raises(vb.RunError) as caught:
+        read_study(write(WHOLE.replace('folder = "images"', 'foldr = "images"') + "_note = 1\n"))
+    assert "valid string" not in str(caught.value)
+    assert "  _note: unknown key" in str(caught.value)
+
+
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(vb.RunError, match="cannot read the study file"):
         read_study(tmp_path / "absent.toml")

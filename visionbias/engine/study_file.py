@@ -147,6 +147,8 @@ def _sentences(error: ValidationError) -> list[str]:
     }
     lines = []
     for problem in error.errors(include_url=False):
+        if problem["loc"][-1:] == ("str",) and isinstance(problem["input"], dict):
+            continue  # a table where text would do as well: what is wrong inside it has a line of its own
         # pydantic names the union members it tried ("str", "_DataTable"); a reader of the file knows only its keys.
         keys = [part for part in problem["loc"] if not (isinstance(part, str) and _is_type_name(part))]
         where = ".".join(str(key) for key in keys)
@@ -156,9 +158,10 @@ def _sentences(error: ValidationError) -> list[str]:
         elif problem["type"] == "missing":
             lines.append(f"{where}: missing")
         else:
-            lines.append(f"{where}: {problem['msg']}, got {problem['input']!r}")
+            lines.append(f"{where}: {problem['msg'].removeprefix('Value error, ')}, got {problem['input']!r}")
     return list(dict.fromkeys(lines))
 
 
 def _is_type_name(part: str) -> bool:
-    return part.startswith(("_", "function-", "literal[", "list[", "dict[")) or part in ("str", "int", "float")
+    tables = {table.__name__ for table in _Table.__subclasses__()}
+    return part.startswith(("function-", "literal[", "list[", "dict[")) or part in {"str", "int", "float", *tables}
