@@ -59,7 +59,9 @@ class Run:
         return open_records(self.folder / RECORDS)
 
     def summary(self) -> "pd.DataFrame":
-        """A row a model, sorted by name: `model, status, n, bad`, then the columns of every probe with 95 % intervals.
+        """A row a model, sorted by name: `model, status, n, bad`, then the columns of every probe.
+
+        Columns that end in `_low` and `_high` are the ends of the 95 % interval of the number before them.
 
         `status` is `complete`, `incomplete` (some records are still missing) or `failed`; only complete rows have
         numbers, which are the same to the bit whenever they are computed from the same records. `n` counts the samples
