@@ -3,12 +3,14 @@
 """Image folders, manifests and cue-conflict folders: what they list, and what they refuse."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 import visionbias as vb
+from visionbias.datasets.listing import sorted_names
 
 
 def touch(root: Path, *names: str) -> None:
@@ -34,6 +36,22 @@ def test_classes_and_ids_are_sorted_paths(tmp_path: Path) -> None:
 def test_folders_named_by_number_are_in_order_of_number(tmp_path: Path) -> None:
     touch(tmp_path, *(f"{i}/x.png" for i in (10, 2, 0)))
     assert vb.ImageFolder(tmp_path).classes == ("0", "2", "10")
+
+
+def test_order_of_equal_or_endless_numbers_does_not_depend_on_the_process() -> None:
+    """The names 1 and 01 are equal as numbers; Python orders a set of texts differently in each process."""
+    script = (
+        "from visionbias.datasets.listing import sorted_names\n"
+        "print(sorted_names(f'{i:0{w}}' for i in (2, 1) for w in (1, 2, 3, 4)))"
+    )
+    answers = {
+        subprocess.run(
+            [sys.executable, "-c", script], env=os.environ | {"PYTHONHASHSEED": seed}, capture_output=True, text=True
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert answers == {"['0001', '001', '01', '1', '0002', '002', '02', '2']\n"}
+    assert sorted_names(["9" * 5000, "10"]) == ["10", "9" * 5000]
 
 
 def test_absolute_paths_below_the_root(tmp_path: Path) -> None:

@@ -12,6 +12,8 @@ from visionbias.errors import DataError
 # What torchvision lists, and GIF, which people have.
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp", ".gif"})
 
+_LONGEST_NUMBER = 1000  # digits; Python converts no more than some thousands
+
 
 @dataclass(frozen=True)
 class Found:
@@ -58,8 +60,10 @@ def _walk(root: Path, folder: Path, above: frozenset[str]) -> Iterator[Found]:
 
 def sorted_names(names: Iterable[str]) -> list[str]:
     """Class names in order: as numbers if all are whole numbers (ImageNet-V2's folders), else as text."""
-    distinct = set(names)
-    return sorted(distinct, key=int) if all(name.isdecimal() for name in distinct) else sorted(distinct)
+    # In order of text first: "1" and "01" are the same number, and the order of a set changes from process to process.
+    distinct = sorted(set(names))
+    whole = all(name.isascii() and name.isdecimal() and len(name) <= _LONGEST_NUMBER for name in distinct)
+    return sorted(distinct, key=int) if whole else distinct
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
