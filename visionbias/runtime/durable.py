@@ -6,6 +6,8 @@ import os
 import uuid
 from pathlib import Path
 
+_TRIES = 5
+
 
 def write_file(path: Path, content: bytes | memoryview) -> None:
     """Write `content` under a temporary name, flush it to disk, and rename it to `path`.
@@ -13,16 +15,26 @@ def write_file(path: Path, content: bytes | memoryview) -> None:
     Raises:
         OSError: the disk is full or not writable; nothing is left behind and an older `path` is unharmed.
     """
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    for tries_left in reversed(range(_TRIES)):
+        temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+        try:
+            with temporary.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        try:
+            temporary.replace(path)
+        except FileNotFoundError:  # another process has started here and taken it for a leftover
+            if not tries_left:
+                raise
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        else:
+            return
 
 
 def sync_folder(folder: Path) -> None:
@@ -37,6 +49,6 @@ def sync_folder(folder: Path) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Delete temporary files of killed writers below `folder`. No other process may be writing there."""
+    """Delete temporary files of killed writers below `folder`. A writer that lives makes its file again."""
     for path in folder.rglob(".*.tmp"):
         path.unlink(missing_ok=True)
