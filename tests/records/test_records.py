@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Record files: whole or absent, aligned on reading, honest about what is missing."""
 
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,10 +15,19 @@ import pytest
 from visionbias.errors import RunError
 from visionbias.records.manifest import differences, read_manifest, write_manifest
 from visionbias.records.reader import IncompleteError, ModelRecords, open_records, read_condition
-from visionbias.records.schema import RECORD_SCHEMA, partition
+from visionbias.records.schema import RECORD_SCHEMA, check_names, partition
 from visionbias.records.writer import covered, write_records
 
 MODEL = "timm:resnet50/a=1 é"  # every kind of character that a path or a hive key could trip over
+
+WHOLE = {  # a manifest with no more than it must have
+    "schema_version": 1,
+    "study": {"models": {"m": {}}, "probes": [{"probe": "accuracy"}]},
+    "conditions": ["clean"],
+    "n": 3,
+    "bad_samples": [{"id": "a.png", "reason": "empty file"}],
+    "sessions": [{"failures": {}, "images_per_s": 2.5}],
+}
 
 
 def columns(start: int, stop: int, hit: int = 0) -> dict[str, np.ndarray]:
@@ -123,8 +134,8 @@ except RunError as error:
 def test_manifest_round_trip_and_refusals(tmp_path: Path) -> None:
     assert read_manifest(tmp_path / "absent") is None
     assert read_manifest(tmp_path) is None
-    write_manifest(tmp_path, {"schema_version": 1, "study": {"seed": 3}})
-    assert read_manifest(tmp_path) == {"schema_version": 1, "study": {"seed": 3}}
+    write_manifest(tmp_path, WHOLE)
+    assert read_manifest(tmp_path) == WHOLE
     (tmp_path / "run.json").write_text("{")
     with pytest.raises(RunError, match="not the manifest of a run"):
         read_manifest(tmp_path)
@@ -142,3 +153,32 @@ def test_differences_name_the_leaf() -> None:
         "data.extra: this study has null, the folder has true",
         "seed: this study has 1, the folder has 0",
     ]
+
+
+def test_manifest_that_was_edited_names_what_is_wrong(tmp_path: Path) -> None:
+    """Cut out, of another type, or nested without end: one error of our family, wherever the manifest is read."""
+    path = tmp_path / "run.json"
+    for changes, message in (
+        ({"n": "three"}, 'n must be a whole number, got "three"'),
+        ({"study": {"models": {}}}, "study.probes is missing"),
+        ({"study": []}, "study must be a table"),
+        ({"bad_samples": ["a.png"]}, "bad_samples.0 must be a table"),
+        ({"sessions": [{"failures": {}}]}, "sessions.0.images_per_s is missing"),
+    ):
+        path.write_text(json.dumps(WHOLE | changes))
+        with pytest.raises(RunError, match=re.escape(message)):
+            read_manifest(tmp_path)
+    for content in ("[" * 100_000, "[1]", '{"schema_version": 1}'):
+        path.write_text(content)
+        with pytest.raises(RunError, match="not the manifest of a run"):
+            read_manifest(tmp_path)
+
+
+def test_names_that_cannot_be_folders_are_refused() -> None:
+    check_names(["timm:resnet50.a1_in1k", MODEL, "x" * 249], "model")
+    with pytest.raises(RunError, match="shorter"):
+        check_names(["x" * 250], "model")
+    with pytest.raises(RunError, match="shorter"):
+        check_names(["é" * 42], "model")
+    with pytest.raises(RunError, match="UTF-8"):
+        check_names(["\ud800"], "model")

@@ -13,6 +13,7 @@ from visionbias.decode.cache import Decode
 from visionbias.errors import RunError
 from visionbias.models.resolve import model_ids
 from visionbias.probes.registry import Probe, probe_name
+from visionbias.records.schema import check_names
 from visionbias.types import Preprocessing
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class Study:
             )
         self.models = tuple(models)
         self.model_ids = model_ids(self.models)
+        check_names(self.model_ids, "model")
         if not isinstance(data, (str, Path, Dataset)):
             raise RunError(f"Study: data must be a path or a data set, got {data!r}; try data=vb.ImageFolder('images')")
         self.data = data if isinstance(data, Dataset) else ImageFolder(data)

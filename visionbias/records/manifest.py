@@ -14,6 +14,16 @@ from visionbias.runtime.durable import sync_folder, write_file
 MANIFEST = "run.json"
 Json = dict[str, Any]
 
+# What the readers of a run rely on.
+_FORM = {
+    "study": {"models": {}, "probes": [{"probe": str}]},
+    "conditions": [str],
+    "n": int,
+    "bad_samples": [{"id": str, "reason": str}],
+    "sessions": [{"failures": {}, "images_per_s": float}],
+}
+_JSON_NAMES: dict[type, str] = {dict: "table", list: "list", str: "text", int: "whole number", float: "number"}
+
 
 def read_manifest(folder: Path) -> Json | None:
     """The manifest of a run folder; `None` where the folder is absent or empty.
@@ -29,11 +39,30 @@ def read_manifest(folder: Path) -> Json | None:
     try:
         manifest: Json = json.loads(path.read_text(encoding="utf-8"))
         version = manifest["schema_version"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise RunError(f"{path} is not the manifest of a run: {error}; restore it or name a new folder") from error
     if version != SCHEMA_VERSION:
         raise RunError(f"{path} has schema version {version}, this visionbias reads {SCHEMA_VERSION}")
+    if faults := list(_faults(manifest, _FORM)):
+        raise RunError(f"{path} is not the manifest of a run: {'; '.join(faults)}; restore it or name a new folder")
     return manifest
+
+
+def _faults(value: Any, form: Any, path: str = "") -> Iterator[str]:
+    """Where `value` is not of a form: a type, a dict of the forms of its keys, or a list of the form of its items."""
+    kind: type = form if isinstance(form, type) else type(form)
+    fits: bool = isinstance(value, kind) and not isinstance(value, bool)
+    if not fits:
+        yield f"{path.rstrip('.')} must be a {_JSON_NAMES[kind]}, got {_short(value)}"
+    elif isinstance(form, dict):
+        for key, inner in form.items():
+            if key in value:
+                yield from _faults(value[key], inner, f"{path}{key}.")
+            else:
+                yield f"{path}{key} is missing"
+    elif isinstance(form, list):
+        for i, item in enumerate(value):
+            yield from _faults(item, form[0], f"{path}{i}.")
 
 
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
