@@ -172,7 +172,9 @@ def _fit(recipe: Recipe, settings: Settings, data: LayerTensors, tick: Callable[
         coin, dimming = torch.rand((2, len(images), 1, 1, 1), generator=generator)
         images = torch.where(coin < 0.5, images.flip(-1), images) * torch.exp(-settings.exposure * dimming)
         if recipe.attack:
-            images = _attacked(network, images, labels, recipe.attack, generator)
+            half = len(images) // 2
+            attacked = _attacked(network, images[:half], labels[:half], recipe.attack, generator)
+            images = torch.cat([attacked, images[half:]])
         loss = cross_entropy(_forward(network, images), labels, label_smoothing=0.05)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
