@@ -24,7 +24,7 @@ CONDITIONS, SIZE = 5, 224
 
 
 @benchmark("engine")
-def cases(device: str, n: int = 32) -> Iterator[Case]:
+def cases(device: str, n: int = 16) -> Iterator[Case]:
     """One case an architecture, float32; decoded crops are in the cache, as in every run but the first."""
     folder = Path(tempfile.mkdtemp(prefix="visionbias-engine-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
