@@ -82,7 +82,8 @@ def report(
     opened = open_run(run)
     summary = opened.summary()
     typer.echo(summary.to_csv(index=False).rstrip() if csv else summary_table(summary))
-    for model, reason in opened.failures.items():
+    failed = summary.loc[summary["status"] == "failed", "model"]
+    for model, reason in ((model, opened.failures[model]) for model in failed):
         typer.echo(f"failed: {model}: {reason}", err=True)
 
 

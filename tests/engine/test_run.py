@@ -96,7 +96,7 @@ def test_models_do_not_influence_one_another(
     pd.testing.assert_frame_equal(alone, together, check_exact=True)
 
 
-def test_summary_has_every_number_with_its_interval(reference: vb.Run) -> None:
+def test_summary_is_computed_from_the_records(reference: vb.Run) -> None:
     summary = reference.summary()
     assert summary["model"].tolist() == ["first", "second"]
     assert set(summary["status"]) == {"complete"}

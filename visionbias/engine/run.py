@@ -49,9 +49,11 @@ class Run:
 
     @property
     def failures(self) -> dict[str, str]:
-        """Models that failed in the last session, with the reason."""
-        sessions = self.manifest["sessions"]
-        return dict(sessions[-1]["failures"]) if sessions else {}
+        """Models that failed in some session, with the last reason. One that a later session completed is among them."""
+        reasons: dict[str, str] = {}
+        for session in self.manifest["sessions"]:
+            reasons |= session["failures"]
+        return reasons
 
     def records(self) -> "ds.Dataset":
         """A pyarrow dataset, a row a (model, condition, sample): `sample_id, label, pred, in_top5, p_label, margin,

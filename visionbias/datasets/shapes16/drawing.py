@@ -14,7 +14,7 @@ from visionbias.datasets.shapes16.textures import draw_ground, draw_texture
 
 Pixels = npt.NDArray[np.uint8]
 Split = Literal["train", "test"]
-VERSION = 1  # of the drawing: raise it when any pixel changes, since folders and networks are cached under it
+VERSION = 2  # of the drawing: raise it when any pixel changes, since folders and networks are cached under it
 
 
 @dataclass(frozen=True, slots=True)

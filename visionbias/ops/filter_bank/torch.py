@@ -77,7 +77,7 @@ class TorchKernel:
         z = torch.empty(shape, dtype=self.compute, device=x.device)
         for start, n, image in self._chunks(x):
             total = torch.zeros_like(z)
-            spectrum = torch.zeros_like(torch.fft.rfft2(z))
+            spectrum = torch.fft.rfft2(torch.zeros_like(z))
             for (low, served), mask in zip(self._inverses(image), self.masks, strict=True):
                 filtered = torch.zeros_like(z)
                 for f in served:
