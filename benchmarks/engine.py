@@ -13,19 +13,20 @@ import numpy as np
 import timm
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 from torch import Tensor
 
 import visionbias as vb
 from benchmarks.registry import Case, benchmark
 
 ARCHITECTURES = ("resnet18", "resnet50")
-PROBES = (vb.Accuracy(), vb.SpectralBias(cutoffs=(0.1, 0.5)))
-CONDITIONS, SIZE = 5, 224
+PROBES = (vb.Accuracy(), vb.SpectralBias())
+CONDITIONS, SIZE = 23, 224
 
 
 @benchmark("engine")
-def cases(device: str, n: int = 16) -> Iterator[Case]:
-    """One case an architecture, float32; decoded crops are in the cache, as in every run but the first."""
+def cases(device: str, n: int = 8) -> Iterator[Case]:
+    """One case an architecture, float32; the engine loads the weights, and finds the crops in the cache."""
     folder = Path(tempfile.mkdtemp(prefix="visionbias-engine-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     _write_images(folder / "images", n)
@@ -35,11 +36,14 @@ def cases(device: str, n: int = 16) -> Iterator[Case]:
 
 def _case(arch: str, device: str, n: int, folder: Path) -> Case:
     torch.manual_seed(0)
-    model = timm.create_model(arch, num_classes=4).eval().to(device, memory_format=torch.channels_last)
+    weights = folder / f"{arch}.safetensors"
+    model = timm.create_model(arch, num_classes=4).eval()
+    save_file(model.state_dict(), weights)
+    model = model.to(device, memory_format=torch.channels_last)
     ready = [batch.images for batch in vb.stimuli(folder / "images", PROBES, device=device, batch_size=n)]
 
     def engine() -> vb.Run:
-        study = vb.Study([(arch, model)], folder / "images", PROBES, device=device, forward_batch=n)
+        study = vb.Study([vb.Checkpoint(weights, arch=arch)], folder / "images", PROBES, device=device, forward_batch=n)
         return study.run(folder / uuid.uuid4().hex, progress=False)
 
     @torch.inference_mode()
