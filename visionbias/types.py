@@ -3,6 +3,8 @@
 """Plain records that several layers exchange. This module imports no array library."""
 
 from dataclasses import asdict, dataclass
+from math import isfinite
+from operator import index
 from pathlib import Path
 from typing import Literal
 
@@ -41,6 +43,14 @@ class Preprocessing:
     interpolation: Interpolation = "bilinear"
 
     def __post_init__(self) -> None:
+        for name in ("resize", "crop"):
+            value = getattr(self, name)
+            if name == "resize" and value is None:
+                continue
+            try:
+                object.__setattr__(self, name, index(value))  # NumPy's whole numbers too, as Python's
+            except TypeError:
+                raise DataError(f"Preprocessing: {name} must be a whole number of pixels, got {value!r}") from None
         if self.crop < 1 or (self.resize is not None and self.resize < self.crop):
             raise DataError(
                 f"Preprocessing: wanted 1 <= crop <= resize, got resize={self.resize}, crop={self.crop}; "
@@ -62,7 +72,15 @@ class Normalization:
     std: tuple[float, ...] = (0.229, 0.224, 0.225)
 
     def __post_init__(self) -> None:
-        if len(self.mean) != len(self.std) or not self.mean or not min(self.std) > 0:
+        for name in ("mean", "std"):
+            values = getattr(self, name)
+            try:
+                object.__setattr__(self, name, tuple(map(float, values)))  # lists and arrays would not be hashable
+            except (TypeError, ValueError):
+                raise DataError(f"Normalization: {name} must be one number a channel, got {values!r}") from None
+        finite = all(map(isfinite, (*self.mean, *self.std)))
+        if len(self.mean) != len(self.std) or not self.mean or not min(self.std) > 0 or not finite:
             raise DataError(
-                f"Normalization: wanted as many means as positive deviations, got mean={self.mean}, std={self.std}"
+                f"Normalization: wanted as many finite means as positive deviations, "
+                f"got mean={self.mean}, std={self.std}"
             )

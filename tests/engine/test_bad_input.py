@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -161,6 +162,8 @@ def test_wrong_arguments(make_study: Make, image_folder: Path) -> None:
     for changes, message in (
         ({"models": []}, "models must be a non-empty list"),
         ({"models": "timm:resnet18"}, "models must be a non-empty list"),
+        ({"models": 5}, "models must be a non-empty list"),
+        ({"models": [("x" * 300, print)]}, "shorter"),
         ({"probes": []}, "probes must be a non-empty list"),
         ({"probes": [vb.Accuracy(), vb.Accuracy()]}, "given 2 times"),
         ({"probes": ["accuracy"]}, "no registered probe"),
@@ -188,13 +191,45 @@ def test_probe_options_are_checked_at_once(options: dict[str, object]) -> None:
 
 
 def test_device_that_is_not_there(make_study: Make, tmp_path: Path) -> None:
-    with pytest.raises(vb.BackendError, match="'tpu'"):
-        make_study(device="tpu").run(tmp_path / "run", progress=False)
+    for device in ("tpu", "meta", None):
+        with pytest.raises(vb.BackendError, match=f"device {device!r} cannot be used"):
+            make_study(device=device).run(tmp_path / "run", progress=False)
 
 
 def test_shard_out_of_range(make_study: Make, tmp_path: Path) -> None:
-    with pytest.raises(vb.RunError, match="0 <= i < n"):
-        make_study().run(tmp_path / "run", shard=(3, 3), progress=False)
+    for shard in ((3, 3), (0.5, 1), (0,), None):
+        with pytest.raises(vb.RunError, match="0 <= i < n"):
+            make_study().run(tmp_path / "run", shard=shard, progress=False)  # type: ignore[arg-type]
+
+
+def test_numbers_of_numpy_are_numbers(make_study: Make, image_folder: Path, tmp_path: Path) -> None:
+    """Cutoffs, sizes and class indices often come out of NumPy; lists where tuples are wanted come from files."""
+    label_map = {f"class_{i}": np.int64(i) for i in range(3)}
+    changes = {
+        "data": vb.ImageFolder(image_folder, label_map=label_map),
+        "probes": [vb.SpectralBias(cutoffs=np.array([0.25, 0.5], dtype=np.float32))],
+        "preprocessing": vb.Preprocessing(resize=np.int64(36), crop=np.int64(32)),
+    }
+    make_study(**changes).run(tmp_path / "run", progress=False)
+    plain = make_study(probes=[vb.SpectralBias(cutoffs=(0.25, 0.5))])
+    assert plain.probes == (changes["probes"][0],)
+    assert hash(vb.Normalization([0.5], np.array([0.5]))) == hash(vb.Normalization((0.5,), (0.5,)))
+
+
+def test_what_is_no_number_is_refused() -> None:
+    for make in (
+        lambda: vb.SpectralBias(cutoffs=("0.1",)),
+        lambda: vb.SpectralBias(cutoffs=0.1),
+        lambda: vb.SpectralBias(offset=None),
+        lambda: vb.Preprocessing(crop=1.5),
+        lambda: vb.Preprocessing(resize="256"),
+        lambda: vb.Normalization(0.5, 0.5),
+        lambda: vb.Normalization((float("nan"),), (1.0,)),
+        lambda: vb.LabelMap.groups({"cat": 1.5}),
+        lambda: vb.LabelMap.groups({"cat": None}),
+    ):
+        with pytest.raises(vb.VisionBiasError, match=r"must be|finite"):
+            make()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="file size limits are POSIX")

@@ -59,7 +59,7 @@ def test_every_key_arrives(write: Callable[[str], Path], tmp_path: Path) -> None
         (('folder = "images"', 'folder = "images", csv = "x.csv"'), r"exactly one of folder, csv, cue_conflict"),
         (('folder = "images"', 'folder = "images", root = "x"'), r"root goes with csv only"),
         ((", std = [0.2, 0.2, 0.2]", ""), r"models\.1: .*mean and std together"),
-        (("cutoffs = [0.1, 0.5]", 'cutoffs = ["low"]'), r"probe 'spectral_bias': .*'low'"),
+        (("cutoffs = [0.1, 0.5]", 'cutoffs = ["low"]'), r"SpectralBias: cutoffs must be .*'low'"),
         (('arch = "resnet18"', 'ark = "resnet18"'), r"models\.1\.ark: unknown key; allowed: path, arch"),
         (('"accuracy"', '"acuracy"'), r"probe must be one of accuracy, spectral_bias; got 'acuracy'"),
         (("offset = 0.5", "ofset = 0.5"), r"has no option ofset; allowed: cutoffs, offset"),

@@ -3,9 +3,11 @@
 """How the classes of a model become the classes of a data set."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from operator import index
+from typing import SupportsIndex
 
 from visionbias.datasets.sixteen import CATEGORIES16
 from visionbias.errors import DataError
@@ -86,6 +88,14 @@ def as_label_map(classes: Sequence[str], label_map: LabelMapLike) -> LabelMap | 
     """
     if label_map is None:
         return None
+    if isinstance(label_map, LabelMap):
+        named = True
+    else:
+        named = isinstance(label_map, Mapping) and all(isinstance(name, str) for name in label_map)
+    if not named:
+        raise DataError(
+            f"label map: wanted class names with indices, got {label_map!r}; try {{'cat': [281, 282], 'dog': 207}}"
+        )
     given = label_map if isinstance(label_map, LabelMap) else LabelMap.groups(label_map)
     by_name = dict(zip(given.classes, given.members, strict=True))
     unmapped = [name for name in classes if name not in by_name]
@@ -126,10 +136,10 @@ def resolve_label_map(classes: Sequence[str], label_map: LabelMap | None, num_cl
 
 
 def _indices(name: str, members: int | Sequence[int]) -> tuple[int, ...]:
-    indices = (members,) if isinstance(members, int) else tuple(members)
-    if not all(isinstance(index, int) and not isinstance(index, bool) for index in indices):
+    several = tuple(members) if isinstance(members, Iterable) else (members,)
+    if not all(isinstance(member, SupportsIndex) and not isinstance(member, bool) for member in several):
         raise DataError(f"label map: {name!r} must be a class index or a list of them, got {members!r}")
-    return indices
+    return tuple(map(index, several))  # NumPy's whole numbers too, as Python's
 
 
 @cache

@@ -34,9 +34,9 @@ def run_study(
     study: "Study", folder: Path, *, shard: tuple[int, int], progress: bool | None, save_interval_s: float
 ) -> Run:
     """See `Study.run`."""
+    if not _is_shard(shard):
+        raise RunError(f"shard must be (i, n) with 0 <= i < n, got {shard!r}")
     index, shards = shard
-    if not 0 <= index < shards:
-        raise RunError(f"shard must be (i, n) with 0 <= i < n, got {shard}")
     began = time.monotonic()
     prepared = prepare(study, progress)
     run = join_run(folder, prepared.identity, study.conditions, len(prepared.sample_ids), prepared.bad)
@@ -78,6 +78,11 @@ def run_study(
             f"Mend the models and start the same run again, or leave them out of a new run:\n{listed}"
         )
     return run
+
+
+def _is_shard(shard: object) -> bool:
+    pair = isinstance(shard, tuple) and len(shard) == 2 and all(isinstance(part, int) for part in shard)
+    return pair and 0 <= shard[0] < shard[1]  # type: ignore[index]
 
 
 @dataclass

@@ -32,8 +32,8 @@ def pick_device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError, ImportError) as error:
+        torch.zeros(1, device=device).item()  # "meta" has no values
+    except (RuntimeError, AssertionError, NotImplementedError, ImportError, TypeError) as error:
         raise BackendError(
             f"device {name!r} cannot be used: {str(error).splitlines()[0]}; try 'auto' or 'cpu'"
         ) from error

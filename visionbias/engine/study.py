@@ -64,7 +64,7 @@ class Study:
         cache: str | Path | None = None,
         offline: bool = False,
     ) -> None:
-        if isinstance(models, str) or not models:
+        if isinstance(models, str) or not isinstance(models, Sequence) or not models:
             raise RunError(
                 f"Study: models must be a non-empty list, got {models!r}; try models=['timm:resnet50.a1_in1k']"
             )
