@@ -103,17 +103,17 @@ def selftest() -> None:
     """Check the kernels against their definitions here, and the measurements against networks of known bias."""
     from visionbias.selftest import run_selftest
 
-    _show(run_selftest())
-
-
-def _show(checks: "Iterable[Check]") -> None:
-    """Print checks as they come; exit with 1 at the end if one failed."""
-    failed = 0
-    for check in checks:
-        failed += not check.passed
-        typer.echo(f"{'ok  ' if check.passed else 'FAIL'} {check.name}: {check.detail}")
-    if failed:
+    if not _show(run_selftest()):
         raise typer.Exit(1)
+
+
+def _show(checks: "Iterable[Check]") -> bool:
+    """Print checks as they come; whether all passed."""
+    passed = True
+    for check in checks:
+        passed &= check.passed
+        typer.echo(f"{'ok  ' if check.passed else 'FAIL'} {check.name}: {check.detail}")
+    return passed
 
 
 def _parse_shard(text: str) -> tuple[int, int]:

@@ -16,6 +16,7 @@ import torch
 from visionbias.demo import train as training
 from visionbias.demo.recipes import RECIPES, Recipe
 from visionbias.demo.train import LayerTensors, Settings, train, train_all
+from visionbias.errors import DataError
 from visionbias.models.checkpoint import Checkpoint
 from visionbias.models.resolve import resolve_model
 
@@ -131,3 +132,9 @@ def test_a_failing_network_stops_the_others_and_keeps_what_is_done(
     with pytest.raises(ValueError, match="no such images"):
         train_all(recipes, tmp_path, SMALL, workers=1)
     assert [path.stem for path in tmp_path.glob("*/*.safetensors")] == ["baseline"]
+
+
+def test_a_place_that_cannot_be_written_is_known_before_training(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DataError, match=r"networks cannot be kept in .*VISIONBIAS_CACHE"):
+        train_all([replace(QUICK, steps=10**6)], tmp_path / "file", SMALL)

@@ -117,6 +117,7 @@ def train_all(
     paths = [folder / _key(recipe, settings) / f"{recipe.name}.safetensors" for recipe in recipes]
     missing = [(recipe, path) for recipe, path in zip(recipes, paths, strict=True) if not path.is_file()]
     if missing:
+        _require_writable(folder)
         data, test = LayerTensors.draw(settings, "train"), LayerTensors.draw(settings, "test")
         threads, stop = torch.get_num_threads(), threading.Event()
         steps = sum(recipe.steps for recipe, _ in missing)
@@ -144,6 +145,18 @@ def train_all(
                 pool.shutdown(cancel_futures=True)
                 torch.set_num_threads(threads)
     return [Trained(recipe, path, _noted_accuracy(path)) for recipe, path in zip(recipes, paths, strict=True)]
+
+
+def _require_writable(folder: Path) -> None:
+    """Fail before minutes of training where nothing can be kept."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_file(folder / ".writable", b"")
+    except OSError as error:
+        raise DataError(
+            f"networks cannot be kept in {folder}: {error.strerror or error}; make room there, or choose another place "
+            "with $VISIONBIAS_CACHE"
+        ) from error
 
 
 def _key(recipe: Recipe, settings: Settings) -> str:

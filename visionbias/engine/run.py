@@ -49,7 +49,7 @@ class Run:
 
     @property
     def failures(self) -> dict[str, str]:
-        """Models that failed in some session, with the last reason. One that a later session completed is among them."""
+        """Models that failed in some session, with the last reason, even if a later session completed them."""
         reasons: dict[str, str] = {}
         for session in self.manifest["sessions"]:
             reasons |= session["failures"]

@@ -12,6 +12,7 @@ from torch import Tensor
 from visionbias.datasets.base import Dataset
 from visionbias.datasets.folder import ImageFolder
 from visionbias.decode.cache import Decode, open_crops
+from visionbias.engine.arguments import whole_number
 from visionbias.engine.inputs import crop_rule, load_crops, pick_device, stimulus_buffer, usable
 from visionbias.probes.registry import Probe
 from visionbias.types import Normalization, Preprocessing
@@ -49,7 +50,9 @@ def stimuli(
     Raises:
         DataError: more than `max_bad` images cannot be used (all are named).
         BackendError: the device or decoder is not available.
+        RunError: `batch_size` is no whole number of at least 1.
     """
+    batch_size = whole_number("batch_size", batch_size, at_least=1)
     dataset = ImageFolder(data) if isinstance(data, (str, Path)) else data
     place = pick_device(device)
     wanted = crop_rule(dataset, preprocessing or Preprocessing())

@@ -10,6 +10,7 @@ from visionbias.conditions.stimulus import Stimulus
 from visionbias.datasets.base import Dataset
 from visionbias.datasets.folder import ImageFolder
 from visionbias.decode.cache import Decode
+from visionbias.engine.arguments import one_of, whole_number
 from visionbias.errors import RunError
 from visionbias.models.resolve import model_ids
 from visionbias.probes.registry import Probe, probe_name
@@ -79,14 +80,14 @@ class Study:
             raise RunError(f"Study: preprocessing must be 'study', 'model' or a Preprocessing, got {preprocessing!r}")
         self.preprocessing = preprocessing
         self.device = device
-        self.precision = _one_of("precision", precision, ("auto", "fp32"))
-        self.seed = _whole("seed", seed, at_least=0)
-        self.batch_size = batch_size if batch_size == "auto" else _whole("batch_size", batch_size, at_least=1)
+        self.precision = one_of("precision", precision, ("auto", "fp32"))
+        self.seed = whole_number("seed", seed, at_least=0)
+        self.batch_size = batch_size if batch_size == "auto" else whole_number("batch_size", batch_size, at_least=1)
         self.forward_batch = (
-            forward_batch if forward_batch == "auto" else _whole("forward_batch", forward_batch, at_least=1)
+            forward_batch if forward_batch == "auto" else whole_number("forward_batch", forward_batch, at_least=1)
         )
-        self.decode: Decode = _one_of("decode", decode, ("auto", "dali", "pillow"))
-        self.max_bad = _whole("max_bad", max_bad, at_least=0)
+        self.decode: Decode = one_of("decode", decode, ("auto", "dali", "pillow"))
+        self.max_bad = whole_number("max_bad", max_bad, at_least=0)
         self.cache = None if cache is None else Path(cache)
         self.offline = offline
 
@@ -144,15 +145,3 @@ def _checked_probes(probes: Sequence[Probe]) -> tuple[Probe, ...]:
         if names.count(name) > 1:
             raise RunError(f"Study: probe {name!r} is given {names.count(name)} times; make a study for each variant")
     return tuple(probes)
-
-
-def _whole(name: str, value: Any, at_least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < at_least:
-        raise RunError(f"Study: {name} must be a whole number of at least {at_least}, got {value!r}")
-    return value
-
-
-def _one_of(name: str, value: Any, allowed: tuple[str, ...]) -> Any:
-    if value not in allowed:
-        raise RunError(f"Study: {name} must be one of {', '.join(allowed)}; got {value!r}")
-    return value
