@@ -19,7 +19,7 @@ from torch import Tensor
 import visionbias as vb
 from benchmarks.registry import Case, benchmark
 
-ARCHITECTURES = ("resnet18", "resnet50")
+ARCHITECTURES = ("resnet50", "resnet18")
 PROBES = (vb.Accuracy(), vb.SpectralBias())
 CONDITIONS, SIZE = 23, 224
 
