@@ -14,7 +14,7 @@ from visionbias.datasets.folder import ImageFolder
 from visionbias.decode.cache import Decode, open_crops
 from visionbias.engine.arguments import whole_number
 from visionbias.engine.inputs import crop_rule, load_crops, pick_device, stimulus_buffer, usable
-from visionbias.probes.registry import Probe
+from visionbias.probes.registry import Probe, stimuli_of
 from visionbias.types import Normalization, Preprocessing
 
 
@@ -58,7 +58,7 @@ def stimuli(
     wanted = crop_rule(dataset, preprocessing or Preprocessing())
     crops = open_crops(dataset.samples, wanted, decode=decode, progress=progress)
     rows, _ = usable(dataset, crops.bad, max_bad)
-    shown = dict.fromkeys(stimulus for probe in probes for stimulus in probe.stimuli)
+    shown = stimuli_of(probes)
     renderers = [(s, s.renderer(normalization or Normalization(), dtype, seed)) for s in shown]
     for start in range(0, len(rows), batch_size):
         part = rows[start : start + batch_size]

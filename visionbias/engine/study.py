@@ -13,7 +13,7 @@ from visionbias.decode.cache import Decode
 from visionbias.engine.arguments import one_of, whole_number
 from visionbias.errors import RunError
 from visionbias.models.resolve import model_ids
-from visionbias.probes.registry import Probe, probe_name
+from visionbias.probes.registry import Probe, probe_name, stimuli_of
 from visionbias.records.schema import check_names
 from visionbias.types import Preprocessing
 
@@ -94,7 +94,7 @@ class Study:
     @property
     def stimuli(self) -> tuple[Stimulus, ...]:
         """What the probes show, each stimulus once, in the order of the probes."""
-        return tuple(dict.fromkeys(stimulus for probe in self.probes for stimulus in probe.stimuli))
+        return stimuli_of(self.probes)
 
     @property
     def conditions(self) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The probes by name, for study files, manifests and listings."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, fields
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -80,6 +80,11 @@ def make_probe(config: Mapping[str, Any]) -> Probe:
     except TypeError as error:  # text where a number belongs, and the like
         raise RunError(f"probe {name!r}: {error}; got the options {options}") from error
     return probe
+
+
+def stimuli_of(probes: Iterable[Probe]) -> tuple[Stimulus, ...]:
+    """What the probes show, each stimulus once, in their order."""
+    return tuple(dict.fromkeys(stimulus for probe in probes for stimulus in probe.stimuli))
 
 
 def known_probes() -> list[str]:
