@@ -26,7 +26,7 @@ class BuildEngine(build_ext):
         # Every clone of a loop must give the same bits, so nothing may be fused into an FMA.
         msvc = self.compiler.compiler_type == "msvc"
         for extension in self.extensions:
-            extension.extra_compile_args += ["/O2", "/fp:precise"] if msvc else ["-O3", "-ffp-contract=off"]
+            extension.extra_compile_args += ["/O2", "/fp:precise"] if msvc else ["-O3", "-ffp-contract=off", "-fno-math-errno"]
         try:
             super().build_extensions()
         except (CCompilerError, ExecError, PlatformError) as error:

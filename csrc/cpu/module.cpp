@@ -7,6 +7,7 @@
 #include <string>
 
 #include "normalize.h"
+#include "normals.h"
 
 namespace py = pybind11;
 
@@ -33,6 +34,12 @@ void normalize(std::uintptr_t x, std::ptrdiff_t x_stride_n, std::ptrdiff_t x_str
                         {out_stride_n, out_stride_h}, kind, n, h, w, c, at<const float>(scale), at<const float>(shift));
 }
 
+void normals(std::uint64_t seed, std::uint32_t stream, std::uint32_t key0, std::uint32_t key1, std::ptrdiff_t counters,
+             std::uintptr_t out) {
+  py::gil_scoped_release release;
+  visionbias::normals(seed, stream, key0, key1, counters, at<float>(out));
+}
+
 }  // namespace
 
 PYBIND11_MODULE(_C, m) {
@@ -40,4 +47,6 @@ PYBIND11_MODULE(_C, m) {
   m.def("normalize", &normalize, py::kw_only(), py::arg("x"), py::arg("x_stride_n"), py::arg("x_stride_h"),
         py::arg("out"), py::arg("out_stride_n"), py::arg("out_stride_h"), py::arg("output"), py::arg("n"), py::arg("h"),
         py::arg("w"), py::arg("c"), py::arg("scale"), py::arg("shift"));
+  m.def("normals", &normals, py::kw_only(), py::arg("seed"), py::arg("stream"), py::arg("key0"), py::arg("key1"),
+        py::arg("counters"), py::arg("out"));
 }

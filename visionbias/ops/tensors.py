@@ -4,7 +4,9 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from visionbias.errors import ShapeError
@@ -53,6 +55,8 @@ def check_out(op: str, out: Tensor, shape: tuple[int, ...], dtype: torch.dtype, 
     Raises:
         ShapeError: shape, dtype or device differ, or elements of `out` share memory.
     """
+    if not isinstance(out, Tensor):
+        raise ShapeError(f"{op}: out must be a torch.Tensor {shape}, got {type(out).__name__}; try torch.empty")
     if tuple(out.shape) != shape:
         raise ShapeError(f"{op}: out must be {shape}, got {tuple(out.shape)}")
     if out.dtype != dtype:
@@ -71,7 +75,10 @@ def per_channel(op: str, name: str, values: Sequence[float] | Tensor | None, cha
     """
     if values is None:
         return (default,) * channels
-    numbers = tuple(float(value) for value in (values.tolist() if isinstance(values, Tensor) else values))
+    try:
+        numbers = tuple(float(value) for value in (values.tolist() if isinstance(values, Tensor) else values))
+    except (TypeError, ValueError):
+        raise ShapeError(f"{op}: {name} must be one number a channel of x, got {values!r}; try [0.5] * C") from None
     if len(numbers) != channels:
         raise ShapeError(f"{op}: {name} must have one value a channel of x, C={channels}, got {len(numbers)}")
     if name == "std" and not min(numbers) > 0.0:
@@ -91,6 +98,12 @@ def empty_images(
     if memory_format is torch.channels_last:
         return x.new_empty((*lead, h, w, c), dtype=dtype).movedim(-1, -3)
     return x.new_empty((*lead, c, h, w), dtype=dtype)
+
+
+def float64_pixels(x: Tensor) -> NDArray[np.float64]:
+    """Images as the definitions take them: on the host, u8 divided by 255."""
+    pixels: NDArray[np.float64] = x.detach().to("cpu", torch.float64).numpy()
+    return pixels / 255.0 if x.dtype == torch.uint8 else pixels
 
 
 def _short(dtype: torch.dtype) -> str:

@@ -11,7 +11,7 @@ from visionbias.errors import ShapeError
 from visionbias.ops.filter_bank import reference
 from visionbias.ops.filter_bank.spec import Kernel, Spec
 from visionbias.ops.filter_bank.torch import TorchKernel
-from visionbias.ops.tensors import check_images, check_out, empty_images
+from visionbias.ops.tensors import check_images, check_out, empty_images, float64_pixels
 from visionbias.runtime.dispatch import Impl, Op
 
 
@@ -23,11 +23,8 @@ class ReferenceKernel:
 
     def run(self, x: Tensor, out: Tensor) -> None:
         """See `Kernel.run`."""
-        pixels = x.detach().to("cpu", torch.float64).numpy()
-        if x.dtype == torch.uint8:
-            pixels = pixels / 255.0
         mean, std = (torch.tensor(values, dtype=torch.float64).numpy() for values in (self.spec.mean, self.spec.std))
-        out.copy_(torch.from_numpy(reference.filter_bank(pixels, self.spec.bands, mean, std)))
+        out.copy_(torch.from_numpy(reference.filter_bank(float64_pixels(x), self.spec.bands, mean, std)))
 
 
 OP: Op[Spec, Kernel] = Op(

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from visionbias.ops.filter_bank.spec import Spec
 from visionbias.ops.image_threads import over_images
+from visionbias.ops.output import Finish, Output
 
 # One image at a time stays in the cache of a CPU core; a GPU wants enough of them to fill it.
 CPU_IMAGES = 1
@@ -27,11 +28,8 @@ class TorchKernel:
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
         self.images = CPU_IMAGES if spec.device.type == "cpu" else GPU_IMAGES
-        self.compute = torch.float64 if spec.dtype == torch.float64 else torch.float32
-        c = len(spec.mean)
-        self.mean = torch.tensor(spec.mean, dtype=self.compute, device=spec.device).view(c, 1, 1)
-        self.std = torch.tensor(spec.std, dtype=self.compute, device=spec.device).view(c, 1, 1)
-        self.normalizes = any(spec.mean) or any(value != 1.0 for value in spec.std)
+        output = Output(spec.mean, spec.std, spec.dtype, spec.device)
+        self.compute, self.finish = output.compute, Finish(output)
         self.masks: list[Tensor] = []  # [H, columns kept]
         self.served: list[list[int]] = []  # bands of each mask
         seen: dict[bytes, int] = {}
@@ -61,11 +59,7 @@ class TorchKernel:
             for low, served in self._inverses(image):
                 for f in served:
                     self._before_clip(f, image, low, z)
-                    z.clamp_(0.0, 1.0)
-                    if self.normalizes:
-                        z.sub_(self.mean).div_(self.std)
-                    # A cast in place of memory first, then a plain move: twice as fast as a strided cast.
-                    out[f, start : start + n].copy_(cast.copy_(z)[:n])
+                    self.finish.store(z, cast, out[f, start : start + n])
 
     def backward(self, x: Tensor, grad: Tensor) -> Tensor:
         """Gradient in x [N, C, H, W] from the one in the output, grad [F, N, C, H, W].
@@ -83,7 +77,7 @@ class TorchKernel:
                 for f in served:
                     self._before_clip(f, image, low, z)
                     flow = torch.zeros_like(z)
-                    flow[:n] = grad[f, start : start + n] / self.std
+                    flow[:n] = grad[f, start : start + n] / self.finish.std
                     flow *= (z >= 0.0) & (z <= 1.0)
                     if self.spec.bands[f].complement:
                         total += flow

@@ -13,7 +13,14 @@ from visionbias.ops.normalize import reference
 from visionbias.ops.normalize.native import NativeKernel, refuse
 from visionbias.ops.normalize.spec import Kernel, Spec, stored_as_rows
 from visionbias.ops.normalize.torch import TorchKernel
-from visionbias.ops.tensors import check_images, check_out, check_output_kind, empty_images, per_channel
+from visionbias.ops.tensors import (
+    check_images,
+    check_out,
+    check_output_kind,
+    empty_images,
+    float64_pixels,
+    per_channel,
+)
 from visionbias.runtime.dispatch import Impl, Op
 
 
@@ -25,10 +32,7 @@ class ReferenceKernel:
 
     def run(self, x: Tensor, out: Tensor) -> None:
         """See `Kernel.run`."""
-        pixels = x.detach().to("cpu", torch.float64).numpy()
-        if x.dtype == torch.uint8:
-            pixels = pixels / 255.0
-        out.copy_(torch.from_numpy(reference.normalize(pixels, self.mean, self.std)))
+        out.copy_(torch.from_numpy(reference.normalize(float64_pixels(x), self.mean, self.std)))
 
 
 OP: Op[Spec, Kernel] = Op(

@@ -6,25 +6,13 @@ x [N, C, H, W] u8 -> out [N, C, H, W] f16, bf16 or f32; rows of both hold W, C w
 between images. 224x224x3 to bf16: 0.45 MB moved an image, bound by memory bandwidth.
 """
 
-from functools import cache
-from importlib import import_module
-from typing import Any
-
 import torch
 from torch import Tensor
 
+from visionbias.ops.native import NOT_BUILT, engine
 from visionbias.ops.normalize.spec import Spec
 
 OUTPUTS = {torch.float32: "float32", torch.float16: "float16", torch.bfloat16: "bfloat16"}
-
-
-@cache
-def engine() -> Any:
-    """The extension module, or None if it was not built."""
-    try:
-        return import_module("visionbias._C")
-    except ImportError:
-        return None
 
 
 def refuse(spec: Spec) -> str | None:
@@ -40,7 +28,7 @@ def refuse(spec: Spec) -> str | None:
     if not spec.out_rows:
         return "the output is not channels_last in memory"
     if engine() is None:
-        return "visionbias._C is not built; run: python setup.py build_ext --inplace"
+        return NOT_BUILT
     return None
 
 

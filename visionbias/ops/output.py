@@ -1,0 +1,85 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What every op that emits a stimulus ends with: clip to [0, 1], normalize, cast, store."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from visionbias.errors import ShapeError
+from visionbias.ops.tensors import Channels, check_images, check_out, check_output_kind, empty_images, per_channel
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Numbers and dtype of an output, settled and checked."""
+
+    mean: Channels  # [C]
+    std: Channels  # [C]
+    dtype: torch.dtype
+    device: torch.device
+
+    @property
+    def compute(self) -> torch.dtype:
+        """What the op computes in: float32, or float64 for that output."""
+        return torch.float64 if self.dtype == torch.float64 else torch.float32
+
+
+def prepare_output(
+    op: str,
+    x: Tensor,  # [N, C, H, W]
+    lead: tuple[int, ...],  # axes before N
+    mean: Sequence[float] | Tensor | None,  # [C]
+    std: Sequence[float] | Tensor | None,  # [C]
+    dtype: torch.dtype,
+    memory_format: torch.memory_format,
+    out: Tensor | None,  # [*lead, N, C, H, W]
+) -> tuple[Output, Tensor]:
+    """Check x and the arguments that all such ops share; the output to fill is `out`, or new.
+
+    Raises:
+        ShapeError: an argument is of the wrong kind, or x wants a gradient, which these ops do not have.
+    """
+    check_output_kind(op, dtype, memory_format)
+    check_images(op, x)
+    if x.requires_grad and torch.is_grad_enabled():
+        raise ShapeError(f"{op}: it has no gradient, and x requires one; pass x.detach()")
+    n, c, h, w = x.shape
+    output = Output(per_channel(op, "mean", mean, c, 0.0), per_channel(op, "std", std, c, 1.0), dtype, x.device)
+    if out is None:
+        return output, empty_images((*lead, n), (c, h, w), x, dtype, memory_format)
+    check_out(op, out, (*lead, n, c, h, w), dtype, x.device)
+    return output, out
+
+
+class Finish:
+    """The end of a torch kernel, with mean and standard deviation on their device."""
+
+    def __init__(self, output: Output) -> None:
+        c = len(output.mean)
+        self.mean, self.std = (
+            torch.tensor(values, dtype=output.compute, device=output.device).view(c, 1, 1)
+            for values in (output.mean, output.std)
+        )
+        self.normalizes = any(output.mean) or any(value != 1.0 for value in output.std)
+
+    def store(self, z: Tensor, cast: Tensor, out: Tensor) -> None:
+        """Overwrite out [n, C, H, W] with the first n of z; z and `cast`, of z's shape and out's dtype, are scratch."""
+        z.clamp_(0.0, 1.0)
+        if self.normalizes:
+            z.sub_(self.mean).div_(self.std)
+        # A cast in place of memory first, then a plain move: twice as fast as a strided cast.
+        out.copy_(cast.copy_(z)[: len(out)])
+
+
+def finish_reference(
+    y: NDArray[np.float64],  # [..., C, H, W] in the [0, 1] pixel scale, before the clip
+    output: Output,
+) -> Tensor:  # float64, on the CPU
+    """The same in float64 NumPy: the definition."""
+    mean, std = (np.array(values)[:, None, None] for values in (output.mean, output.std))
+    return torch.from_numpy((np.clip(y, 0.0, 1.0) - mean) / std)

@@ -1,0 +1,8 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Random numbers that are a function of (seed, stream, sample id, position) and of nothing else."""
+
+from visionbias.ops.philox.normals import unit_normals
+from visionbias.ops.philox.streams import sample_keys, stream
+
+__all__ = ["sample_keys", "stream", "unit_normals"]
