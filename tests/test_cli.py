@@ -49,7 +49,7 @@ def test_plan_run_report(study_file: Path) -> None:
     out = study_file.parent / "run"
     planned = visionbias("plan", study_file, "--out", out)
     assert planned.returncode == 0, planned.stderr
-    assert "1 models x 5 conditions x 6 images = 30 forwards" in planned.stdout
+    assert "1 models x 5 conditions, 6 images: 30 forwards" in planned.stdout
 
     ran = visionbias("run", study_file, "--out", out)
     assert ran.returncode == 0, ran.stderr

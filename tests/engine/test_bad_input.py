@@ -140,7 +140,7 @@ def test_images_that_changed_since(make_study: Make, image_folder: Path, tmp_pat
     make_study(data=root, probes=[vb.Accuracy()]).run(tmp_path / "run", progress=False)
     first, second, *_ = sorted((root / "class_0").iterdir())
     shutil.copy(second, first)
-    with pytest.raises(vb.RunError, match=r"data\.content_sha256"):
+    with pytest.raises(vb.RunError, match=r"data\.images\.content_sha256"):
         make_study(data=root, probes=[vb.Accuracy()]).run(tmp_path / "run", progress=False)
 
 

@@ -88,7 +88,8 @@ def test_the_prefixed_file_is_the_same_model(study_of: Callable[..., vb.Study], 
 
 
 def test_dali_decoded_it(run: vb.Run) -> None:
-    assert run.manifest["study"]["models"]["one"]["decoder"].startswith("dali-")
+    (data,) = run.manifest["study"]["data"].values()
+    assert data["models"]["one"]["decoder"].startswith("dali-")
 
 
 def test_numbers_come_from_the_records(run: vb.Run) -> None:

@@ -152,9 +152,10 @@ def test_no_bar_off_a_terminal(make_study: Make, tmp_path: Path, capsys: pytest.
 def test_manifest_says_how_it_was_made(reference: vb.Run) -> None:
     manifest = json.loads((reference.folder / "run.json").read_text())
     study = manifest["study"]
+    (reference_data,) = manifest["data_sets"]
     assert len(study["models"]["first"]["weights_sha256"]) == 64
-    assert study["models"]["first"]["decoder"].startswith("pillow-")
-    assert len(study["data"]["content_sha256"]) == 64
+    assert study["data"][reference_data]["models"]["first"]["decoder"].startswith("pillow-")
+    assert len(study["data"][reference_data]["content_sha256"][0]) == 64
     assert study["seed"] == 0
     (session,) = manifest["sessions"]
     assert session["versions"]["torch"] == torch.__version__.split("+")[0]

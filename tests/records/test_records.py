@@ -15,17 +15,22 @@ import pytest
 from visionbias.errors import RunError
 from visionbias.records.manifest import differences, read_manifest, write_manifest
 from visionbias.records.reader import IncompleteError, ModelRecords, open_records, read_condition
+from visionbias.records.samples import SampleTable, write_samples
 from visionbias.records.schema import RECORD_SCHEMA, check_names, partition
 from visionbias.records.writer import covered, write_records
 
 MODEL = "timm:resnet50/a=1 é"  # every kind of character that a path or a hive key could trip over
 
-WHOLE = {  # a manifest with no more than it must have
-    "schema_version": 1,
-    "study": {"models": {"m": {}}, "probes": [{"probe": "accuracy"}]},
-    "conditions": ["clean"],
+PHOTOS = {
     "n": 3,
+    "classes": ["cat"],
+    "conditions": ["clean"],
     "bad_samples": [{"id": "a.png", "reason": "empty file"}],
+}
+WHOLE = {  # a manifest with no more than it must have
+    "schema_version": 2,
+    "study": {"models": {"m": {}}, "probes": [{"probe": "accuracy"}]},
+    "data_sets": {"photos": PHOTOS},
     "sessions": [{"failures": {}, "images_per_s": 2.5}],
 }
 
@@ -40,6 +45,15 @@ def columns(start: int, stop: int, hit: int = 0) -> dict[str, np.ndarray]:
         "p_label": np.linspace(0, 1, n),
         "margin": np.linspace(-1, 1, n),
     }
+
+
+def model_records(folder: Path, n: int, *conditions: str, first: int = 0) -> ModelRecords:
+    """The reader of model `m`, for conditions that show samples `first` ... `first + n - 1`."""
+    ids = columns(first, first + n)["sample_id"]
+    write_samples(
+        folder, "photos", {"sample_id": ids, "category": ["cat"] * n, "texture": [None] * n, "category16": [None] * n}
+    )
+    return ModelRecords(folder, "m", dict.fromkeys(conditions, SampleTable(folder, "photos", ["cat"])))
 
 
 def test_round_trip_over_shards(tmp_path: Path) -> None:
@@ -60,14 +74,14 @@ def test_samples_covered_twice_count_once(tmp_path: Path) -> None:
     write_records(tmp_path, "m", "clean", 4, columns(4, 10))
     table = read_condition(tmp_path, "m", "clean", ["label"])
     assert table["sample_id"].to_pylist() == [f"class/{i:05d}.png" for i in range(10)]
-    assert ModelRecords(tmp_path, "m", 10).correct(["clean"]).sum() == sum(i % 7 == 0 for i in range(10))
+    assert model_records(tmp_path, 10, "clean").correct(["clean"]).sum() == sum(i % 7 == 0 for i in range(10))
 
 
 def test_conditions_are_aligned_by_sample(tmp_path: Path) -> None:
     write_records(tmp_path, "m", "a", 0, columns(0, 8))
     write_records(tmp_path, "m", "b", 4, columns(4, 8, hit=4))
     write_records(tmp_path, "m", "b", 0, columns(0, 4, hit=4))
-    correct = ModelRecords(tmp_path, "m", 8).correct(["a", "b"])
+    correct = model_records(tmp_path, 8, "a", "b").correct(["a", "b"])
     assert correct[:, 0].tolist() == [i % 7 == 0 for i in range(8)]
     assert correct[:, 1].tolist() == [i % 7 == 4 for i in range(8)]
 
@@ -75,9 +89,15 @@ def test_conditions_are_aligned_by_sample(tmp_path: Path) -> None:
 def test_missing_rows_are_named_not_averaged_over(tmp_path: Path) -> None:
     write_records(tmp_path, "m", "clean", 0, columns(0, 6))
     with pytest.raises(IncompleteError, match="records of 7 samples, got 6"):
-        ModelRecords(tmp_path, "m", 7).correct(["clean"])
+        model_records(tmp_path, 7, "clean").correct(["clean"])
     with pytest.raises(IncompleteError, match="got 0"):
-        ModelRecords(tmp_path, "m", 7).correct(["never written"])
+        model_records(tmp_path, 7, "never written").correct(["never written"])
+
+
+def test_records_of_other_samples_are_refused(tmp_path: Path) -> None:
+    write_records(tmp_path, "m", "clean", 0, columns(0, 6))
+    with pytest.raises(RunError, match="of other samples"):
+        model_records(tmp_path, 6, "clean", first=1).correct(["clean"])
 
 
 def test_damaged_file_is_named_and_not_counted_as_done(tmp_path: Path) -> None:
@@ -89,6 +109,18 @@ def test_damaged_file_is_named_and_not_counted_as_done(tmp_path: Path) -> None:
     assert covered(tmp_path, "m", "clean") == [range(6)]
     with pytest.raises(RunError, match="000000006-000000009"):
         read_condition(tmp_path, "m", "clean", ["label"])
+    assert covered(tmp_path, "m", "clean", set_aside=True) == [range(6)]
+    assert len(read_condition(tmp_path, "m", "clean", ["label"])) == 6
+
+
+def test_damage_behind_an_intact_footer_is_found(tmp_path: Path) -> None:
+    write_records(tmp_path, "m", "clean", 0, columns(0, 600))
+    (path,) = tmp_path.rglob("*.parquet")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3] ^= 0xFF
+    path.write_bytes(content)
+    with pytest.raises(RunError, match=r"cannot read .*delete the file"):
+        read_condition(tmp_path, "m", "clean", RECORD_SCHEMA.names)
 
 
 def test_newer_schema_is_refused(tmp_path: Path) -> None:
@@ -159,16 +191,20 @@ def test_manifest_that_was_edited_names_what_is_wrong(tmp_path: Path) -> None:
     """Cut out, of another type, or nested without end: one error of our family, wherever the manifest is read."""
     path = tmp_path / "run.json"
     for changes, message in (
-        ({"n": "three"}, 'n must be a whole number, got "three"'),
+        ({"data_sets": {"photos": PHOTOS | {"n": "three"}}}, 'data_sets.photos.n must be a whole number, got "three"'),
+        ({"data_sets": {}}, "data_sets must not be empty"),
         ({"study": {"models": {}}}, "study.probes is missing"),
         ({"study": []}, "study must be a table"),
-        ({"bad_samples": ["a.png"]}, "bad_samples.0 must be a table"),
+        (
+            {"data_sets": {"photos": PHOTOS | {"bad_samples": ["a.png"]}}},
+            "bad_samples.0 must be a table",
+        ),
         ({"sessions": [{"failures": {}}]}, "sessions.0.images_per_s is missing"),
     ):
         path.write_text(json.dumps(WHOLE | changes))
         with pytest.raises(RunError, match=re.escape(message)):
             read_manifest(tmp_path)
-    for content in ("[" * 100_000, "[1]", '{"schema_version": 1}'):
+    for content in ("[" * 100_000, "[1]", '{"schema_version": 2}'):
         path.write_text(content)
         with pytest.raises(RunError, match="not the manifest of a run"):
             read_manifest(tmp_path)

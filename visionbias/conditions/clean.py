@@ -2,11 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The unchanged image."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from visionbias.conditions.stimulus import Renderer
+from visionbias.conditions.stimulus import ImageBatch, Renderer
 from visionbias.types import Normalization
 
 if TYPE_CHECKING:
@@ -26,7 +25,7 @@ class Clean:
         """See `Stimulus.renderer`."""
         from visionbias.ops.normalize import normalize
 
-        def render(images: "Tensor", sample_ids: Sequence[str], out: "Tensor") -> None:  # noqa: ARG001
-            normalize(images, normalization.mean, normalization.std, dtype=dtype, out=out[0])
+        def render(batch: ImageBatch, out: "Tensor") -> None:
+            normalize(batch.images, normalization.mean, normalization.std, dtype=dtype, out=out[0])
 
         return render

@@ -2,11 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Band-filtered images: any bank of low-, high- and band-pass filters."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from visionbias.conditions.stimulus import Renderer
+from visionbias.conditions.stimulus import ImageBatch, Renderer
 from visionbias.ops.filter_bank.bands import Band
 from visionbias.types import Normalization
 
@@ -30,7 +29,7 @@ class FilteredImages:
         """See `Stimulus.renderer`."""
         from visionbias.ops.filter_bank import filter_bank
 
-        def render(images: "Tensor", sample_ids: Sequence[str], out: "Tensor") -> None:  # noqa: ARG001
-            filter_bank(images, self.bands, mean=normalization.mean, std=normalization.std, dtype=dtype, out=out)
+        def render(batch: ImageBatch, out: "Tensor") -> None:
+            filter_bank(batch.images, self.bands, mean=normalization.mean, std=normalization.std, dtype=dtype, out=out)
 
         return render

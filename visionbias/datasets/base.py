@@ -4,6 +4,7 @@
 
 import hashlib
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,8 @@ class Dataset:
     bad: tuple[BadSample, ...] = ()  # found while listing: names and links that cannot be used
     label_map: LabelMap | None = None  # None: found from the classes, see `resolve_label_map`
     precropped: bool = False  # published as crops, hence never resized
+    textures: tuple[int, ...] = ()  # [N] or none: class of each sample's texture, in sets of conflicting cues
+    partners: tuple[Sample, ...] = ()  # [N] or none: the image that each sample is mixed with
 
     def __post_init__(self) -> None:
         if not self.samples:
@@ -41,6 +44,7 @@ class Dataset:
         digest = hashlib.sha256()
         for sample in self.samples:
             digest.update(f"{sample.id}\0{sample.label}\n".encode())
+        digest.update(repr((self.textures, [partner.id for partner in self.partners])).encode())
         return {
             "kind": type(self).__name__,
             "name": self.name,
@@ -60,8 +64,11 @@ class Dataset:
         bad: list[BadSample],
         label_map: LabelMapLike,
         precropped: bool,
+        textures: Mapping[str, int] | None = None,  # by sample id
+        partners: Mapping[str, Sample] | None = None,
     ) -> None:
         """Set all fields, for subclasses that list a source in their constructor."""
+        ids = sorted(sample.id for sample in samples)
         values = {
             "name": name,
             "root": root,
@@ -70,6 +77,8 @@ class Dataset:
             "bad": tuple(sorted(bad, key=lambda sample: sample.id)),
             "label_map": as_label_map(classes, label_map),
             "precropped": precropped,
+            "textures": tuple(textures[id_] for id_ in ids) if textures else (),
+            "partners": tuple(partners[id_] for id_ in ids) if partners else (),
         }
         for key, value in values.items():
             object.__setattr__(self, key, value)

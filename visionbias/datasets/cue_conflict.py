@@ -31,8 +31,6 @@ class CueConflictFolder(Dataset):
     Source: Geirhos et al., "ImageNet-trained CNNs are biased towards texture", ICLR 2019.
     """
 
-    textures: tuple[int, ...]  # [N] index into classes, aligned with samples
-
     def __init__(
         self, root: str | Path, *, label_map: LabelMapLike = None, name: str | None = None, precropped: bool = True
     ) -> None:
@@ -46,7 +44,6 @@ class CueConflictFolder(Dataset):
                 cues[found.id] = (found.path, *_parse(root, found.id))
         classes = sorted({category for _, *pair in cues.values() for category in pair})
         labels = {category: label for label, category in enumerate(classes)}
-        object.__setattr__(self, "textures", tuple(labels[cues[id_][2]] for id_ in sorted(cues)))
         self._assemble(
             name=name or root.resolve().name,
             root=root,
@@ -55,6 +52,7 @@ class CueConflictFolder(Dataset):
             bad=bad,
             label_map=label_map,
             precropped=precropped,
+            textures={id_: labels[texture] for id_, (_, _, texture) in cues.items()},
         )
 
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How the classes of a model become the classes of a data set."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from visionbias.datasets.sixteen import CATEGORIES16
 from visionbias.errors import DataError
 
 IMAGENET_CLASSES = 1000
+_WNID = re.compile(r"n\d{8}")
 
 
 @dataclass(frozen=True)
@@ -133,6 +135,15 @@ def resolve_label_map(classes: Sequence[str], label_map: LabelMap | None, num_cl
         "many nor ImageNet's WordNet ids nor the 16 categories; say which model classes mean which of yours with "
         "label_map={'cat': [281, 282], ...}"
     )
+
+
+def categories16_of(classes: Sequence[str]) -> tuple[int | None, ...]:
+    """For each class, a category's name or a WordNet id, its index among the 16 categories; `None` for all others."""
+    category: dict[str, int | None] = {name: index for index, name in enumerate(CATEGORIES16)}
+    if any(_WNID.fullmatch(name) for name in classes):
+        owner = {member: index for index, members in enumerate(CATEGORIES16.values()) for member in members}
+        category |= {wnid: owner.get(i) for i, wnid in enumerate(_imagenet_wnids())}
+    return tuple(category.get(name) for name in classes)
 
 
 def _indices(name: str, members: int | Sequence[int]) -> tuple[int, ...]:

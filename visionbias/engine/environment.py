@@ -4,7 +4,6 @@
 
 import platform
 import subprocess
-from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ _PACKAGES = ("torch", "torchvision", "timm", "numpy", "pillow", "pyarrow", "pand
 
 
 def describe_environment(device: torch.device) -> dict[str, Any]:
-    """Versions, device, git revision and the time, as plain values for the manifest."""
+    """Versions, device and git revision, as plain values for the manifest."""
     versions = {"visionbias": visionbias.__version__, "python": platform.python_version()}
     for package in (*_PACKAGES, *DISTRIBUTIONS):
         try:
@@ -26,7 +25,6 @@ def describe_environment(device: torch.device) -> dict[str, Any]:
         except PackageNotFoundError:
             continue
     return {
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "device": device_name(device),
         "threads": torch.get_num_threads(),
         "platform": platform.platform(),

@@ -2,17 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a run and a stimulus stream share on their way from a data set to a tensor on the device."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
+from math import prod
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from visionbias.datasets.base import Dataset
-from visionbias.errors import BackendError, DataError
+from visionbias.errors import BackendError, DataError, RunError
 from visionbias.types import BadSample, Preprocessing
 
 if TYPE_CHECKING:
@@ -45,7 +44,9 @@ def batch_sizes(study: "Study", device_type: str) -> tuple[int, int]:
     batch, forward = _BATCHES.get(device_type, _BATCHES["cpu"])
     return (
         batch if study.batch_size == "auto" else study.batch_size,
-        min(forward, len(study.data.samples)) if study.forward_batch == "auto" else study.forward_batch,
+        min(forward, max(len(arm.data.samples) for arm in study.arms))
+        if study.forward_batch == "auto"
+        else study.forward_batch,
     )
 
 
@@ -82,11 +83,18 @@ def usable(data: Dataset, bad: Iterable[BadSample], max_bad: int) -> tuple[list[
     return rows, named
 
 
-def load_crops(images: NDArray[np.uint8], rows: Sequence[int] | NDArray[np.int64], device: torch.device) -> Tensor:
-    """Crops of the given rows as u8 [N, C, H, W] in channels_last memory on the device."""
-    return torch.from_numpy(images[rows]).to(device).permute(0, 3, 1, 2)
-
-
 def stimulus_buffer(conditions: int, n: int, size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
-    """Zeros for the stimuli of one batch, [F, N, 3, size, size], each condition channels_last."""
-    return torch.zeros(conditions, n, size, size, 3, dtype=dtype, device=device).permute(0, 1, 4, 2, 3)
+    """Zeros for the stimuli of one batch, [F, N, 3, size, size], each condition channels_last.
+
+    Raises:
+        RunError: there is not enough memory for them.
+    """
+    shape = (conditions, n, size, size, 3)
+    try:
+        return torch.zeros(shape, dtype=dtype, device=device).permute(0, 1, 4, 2, 3)
+    except RuntimeError as error:  # torch.OutOfMemoryError is one
+        gigabytes = prod(shape) * dtype.itemsize / 1e9
+        raise RunError(
+            f"no memory for {conditions} conditions of {n} images of {size} x {size} pixels ({gigabytes:.1f} GB) on "
+            f"{device}; use a smaller batch (forward_batch= of a study, batch_size= of a stream) or crop"
+        ) from error

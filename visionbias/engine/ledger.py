@@ -12,13 +12,13 @@ from visionbias.records.writer import covered
 
 
 class Ledger:
-    """Done or missing, for every (model, condition, block of samples)."""
+    """Done or missing, for every (model, condition, block of samples). Files that cannot be read are set aside."""
 
     def __init__(self, folder: Path, models: Iterable[str], conditions: Iterable[str], n: int, block: int) -> None:
         self._n, self._block = n, block
         conditions = tuple(conditions)
         self._done = {
-            (model, condition): self._blocks(covered(folder, model, condition))
+            (model, condition): self._blocks(covered(folder, model, condition, set_aside=True))
             for model in models
             for condition in conditions
         }

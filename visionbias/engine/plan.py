@@ -4,10 +4,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from visionbias.engine.inputs import batch_sizes, pick_device, shared_preprocessing
-from visionbias.engine.run import RECORDS
+from visionbias.engine.run import RECORDS, require_same
 from visionbias.records.manifest import read_manifest
 from visionbias.records.writer import covered
 from visionbias.types import Preprocessing
@@ -38,7 +38,7 @@ class Plan:
         when = "not known before the first session" if self.predicted_s is None else f"about {self.predicted_s:,.0f} s"
         return "\n".join(
             [
-                f"{self.models} models x {self.conditions} conditions x {self.images} images = {self.units:,} forwards",
+                f"{self.models} models x {self.conditions} conditions, {self.images:,} images: {self.units:,} forwards",
                 f"done      {self.units_done:,} ({self.units_done / max(self.units, 1):.1%}), left {left:,}",
                 f"time      {when}",
                 f"disk      {self.cache_bytes / 1e6:,.1f} MB of crops, {self.record_bytes / 1e6:,.1f} MB of records",
@@ -48,28 +48,43 @@ class Plan:
 
 
 def make_plan(study: "Study", folder: Path | None) -> Plan:
-    """See `Study.plan`."""
+    """See `Study.plan`.
+
+    Raises:
+        RunError: the folder holds something else than a run of this study.
+    """
     manifest = None if folder is None else read_manifest(folder)
+    if manifest is not None and folder is not None:
+        known = _known_of(study)
+        require_same(folder, known, {key: manifest["study"].get(key) for key in known})
     sessions = manifest["sessions"] if manifest else []
-    images = manifest["n"] if manifest else len(study.data.samples)  # a run knows which images cannot be used
-    conditions, models = len(study.conditions), len(study.models)
+    sizes = {arm.data.name: len(arm.data.samples) for arm in study.arms}
+    if manifest:  # a run knows which images cannot be used
+        sizes |= {name: described["n"] for name, described in manifest["data_sets"].items()}
+    models = len(study.models)
+    units = models * sum(len(arm.conditions) * sizes[arm.data.name] for arm in study.arms)
     crop = (shared_preprocessing(study) or Preprocessing()).crop
     device_type = pick_device("auto").type if study.device == "auto" else study.device.partition(":")[0]
     _, batch = batch_sizes(study, device_type)
-    units, pixels = models * conditions * images, crop * crop * 3
+    pixels = crop * crop * 3
     done = min(_rows_of(study, folder), units) if manifest and folder else 0
     rate = next((s["images_per_s"] for s in reversed(sessions) if s["images_per_s"]), None)  # 0: every model failed
     return Plan(
         models=models,
-        conditions=conditions,
-        images=images,
+        conditions=len(study.conditions),
+        images=sum(sizes[arm.data.name] for arm in study.arms),
         units=units,
         units_done=done,
-        cache_bytes=len(study.data.samples) * pixels,
+        cache_bytes=sum(len(arm.data.samples) for arm in study.arms) * pixels,
         record_bytes=units * _RECORD_BYTES,
-        stimulus_bytes=conditions * batch * pixels * 4,
+        stimulus_bytes=max(len(arm.conditions) for arm in study.arms) * batch * pixels * 4,
         predicted_s=None if rate is None else (units - done) / rate,
     )
+
+
+def _known_of(study: "Study") -> dict[str, Any]:
+    """What of a study's identity shows without loading anything."""
+    return {"probes": [probe.config() for probe in study.probes], "seed": study.seed}
 
 
 def _rows_of(study: "Study", folder: Path) -> int:

@@ -4,19 +4,24 @@
 
 import hashlib
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from visionbias.datasets.label_map import LabelMap, resolve_label_map
-from visionbias.decode.cache import Crops, open_crops
+import visionbias
+from visionbias.datasets.base import Dataset
+from visionbias.datasets.label_map import IMAGENET_CLASSES, LabelMap, categories16_of, resolve_label_map
+from visionbias.engine.arms import Arm
+from visionbias.engine.decoded import Decoded, decode_set
 from visionbias.engine.inputs import batch_sizes, crop_rule, pick_device, shared_preprocessing, usable
+from visionbias.errors import DataError
 from visionbias.models.model import Model
 from visionbias.models.resolve import resolve_model
-from visionbias.probes.registry import probe_config
 from visionbias.types import BadSample, Normalization, Preprocessing
 
 if TYPE_CHECKING:
@@ -30,7 +35,45 @@ class ModelGroup:
     models: tuple[Model, ...]
     normalization: Normalization
     preprocessing: Preprocessing
-    images: NDArray[np.uint8]  # [N all, S, S, 3]
+    decoded: Decoded
+
+
+@dataclass(frozen=True)
+class PreparedArm:
+    """An arm with everything that its part of a run needs."""
+
+    arm: Arm
+    groups: tuple[ModelGroup, ...]
+    label_maps: dict[str, LabelMap]  # by model id
+    categories16: tuple[int | None, ...]  # [K data] of the data's classes
+    sample_ids: NDArray[np.object_]  # [N] of the usable samples, sorted
+    labels: NDArray[np.int64]  # [N]
+    rows: NDArray[np.int64]  # [N] row of each usable sample in the groups' images
+    bad: tuple[BadSample, ...]
+
+    def decides16(self, model: Model) -> bool:
+        """Whether a model's decisions among the 16 categories are recorded."""
+        return model.num_classes == IMAGENET_CLASSES and any(c is not None for c in self.categories16)
+
+    def describe(self) -> dict[str, Any]:
+        """What the manifest says of the arm."""
+        return {
+            "n": len(self.sample_ids),
+            "classes": list(self.arm.data.classes),
+            "conditions": list(self.arm.conditions),
+            "bad_samples": [{"id": sample.id, "reason": sample.reason} for sample in self.bad],
+        }
+
+    def sample_columns(self) -> dict[str, Any]:
+        """The columns of the run's sample table."""
+        data = self.arm.data
+        textures = [data.classes[data.textures[row]] for row in self.rows] if data.textures else [None] * len(self.rows)
+        return {
+            "sample_id": self.sample_ids,
+            "category": [data.classes[label] for label in self.labels],
+            "texture": textures,
+            "category16": [self.categories16[label] for label in self.labels],
+        }
 
 
 @dataclass(frozen=True)
@@ -40,12 +83,7 @@ class Prepared:
     device: torch.device
     batch_size: int
     forward_batch: int
-    groups: tuple[ModelGroup, ...]
-    label_maps: dict[str, LabelMap]  # by model id
-    sample_ids: NDArray[np.object_]  # [N] of the usable samples, sorted
-    labels: NDArray[np.int64]  # [N]
-    rows: NDArray[np.int64]  # [N] row of each usable sample in the groups' images
-    bad: tuple[BadSample, ...]
+    arms: tuple[PreparedArm, ...]
     identity: dict[str, Any]  # what a run folder must match to be resumed
 
 
@@ -63,53 +101,65 @@ def prepare(study: "Study", progress: bool | None) -> Prepared:
         resolve_model(entry, device=device, offline=study.offline, crop=crop, batch=forward_batch)
         for entry in study.models
     ]
-    label_maps = {
-        model.id: resolve_label_map(study.data.classes, study.data.label_map, model.num_classes) for model in models
+    label_maps = [_label_maps(study, arm.data, models) for arm in study.arms]
+    arms = tuple(
+        _prepare_arm(study, arm, models, maps, progress) for arm, maps in zip(study.arms, label_maps, strict=True)
+    )
+    return Prepared(device, batch_size, forward_batch, arms, _identity(study, models, arms, device, forward_batch))
+
+
+def _label_maps(study: "Study", data: Dataset, models: Sequence[Model]) -> dict[str, LabelMap]:
+    """The map of each model to the classes of a data set."""
+    maps = {model.id: resolve_label_map(data.classes, data.label_map, model.num_classes) for model in models}
+    wanting = [probe for probe in study.probes if probe.reads_decision16 and (probe.own_data or study.data) is data]
+    if wanting:
+        foreign = [model.id for model in models if model.num_classes != IMAGENET_CLASSES]
+        if foreign or not any(category is not None for category in categories16_of(data.classes)):
+            what = f"model {foreign[0]!r} has other classes" if foreign else f"{data.name} has no class of theirs"
+            raise DataError(
+                f"probe {wanting[0].registered_as}: decisions among the 16 categories need models of ImageNet's 1000 "
+                f"classes and data labeled by WordNet ids or by the categories, but {what}; "
+                "decide among the data's classes"
+            )
+    return maps
+
+
+def _prepare_arm(
+    study: "Study", arm: Arm, models: Sequence[Model], label_maps: dict[str, LabelMap], progress: bool | None
+) -> PreparedArm:
+    decoded = {
+        wanted: decode_set(arm.data, wanted, decode=study.decode, folder=study.cache, progress=progress)
+        for wanted in dict.fromkeys(_preprocessing(study, arm.data, model) for model in models)
     }
-    crops = {
-        wanted: open_crops(study.data.samples, wanted, decode=study.decode, folder=study.cache, progress=progress)
-        for wanted in dict.fromkeys(_preprocessing(study, model) for model in models)
-    }
-    rows, bad = usable(study.data, (sample for c in crops.values() for sample in c.bad), study.max_bad)
-    samples = [study.data.samples[row] for row in rows]
+    rows, bad = usable(arm.data, (sample for d in decoded.values() for sample in d.bad), study.max_bad)
+    samples = [arm.data.samples[row] for row in rows]
     by_pixels: dict[tuple[Preprocessing, Normalization], list[Model]] = defaultdict(list)
     for model in models:
-        by_pixels[_preprocessing(study, model), model.normalization].append(model)
-    return Prepared(
-        device=device,
-        batch_size=batch_size,
-        forward_batch=forward_batch,
+        by_pixels[_preprocessing(study, arm.data, model), model.normalization].append(model)
+    return PreparedArm(
+        arm=arm,
         groups=tuple(
-            ModelGroup(tuple(members), normalization, preprocessing, crops[preprocessing].images)
+            ModelGroup(tuple(members), normalization, preprocessing, decoded[preprocessing])
             for (preprocessing, normalization), members in by_pixels.items()
         ),
         label_maps=label_maps,
+        categories16=categories16_of(arm.data.classes),
         sample_ids=np.array([sample.id for sample in samples], dtype=object),
         labels=np.array([sample.label for sample in samples], dtype=np.int64),
         rows=np.array(rows, dtype=np.int64),
         bad=bad,
-        identity=_identity(study, models, label_maps, crops, bad, device, forward_batch),
     )
 
 
-def _preprocessing(study: "Study", model: Model) -> Preprocessing:
-    return crop_rule(study.data, shared_preprocessing(study) or model.preprocessing)
+def _preprocessing(study: "Study", data: Dataset, model: Model) -> Preprocessing:
+    return crop_rule(data, shared_preprocessing(study) or model.preprocessing)
 
 
 def _identity(
-    study: "Study",
-    models: list[Model],
-    label_maps: dict[str, LabelMap],
-    crops: dict[Preprocessing, Crops],
-    bad: tuple[BadSample, ...],
-    device: torch.device,
-    forward_batch: int,
+    study: "Study", models: Sequence[Model], arms: Sequence[PreparedArm], device: torch.device, forward_batch: int
 ) -> dict[str, Any]:
-    described = study.data.describe()
     return {
-        "data": {key: value for key, value in described.items() if key != "root"}
-        | {"content_sha256": next(iter(crops.values())).sha256},
-        "bad_samples": [sample.id for sample in bad],
+        "data": {prepared.arm.data.name: _described(prepared) for prepared in arms},
         "models": {
             model.id: {
                 "source": model.source,
@@ -117,17 +167,34 @@ def _identity(
                 "num_classes": model.num_classes,
                 "mean": list(model.normalization.mean),
                 "std": list(model.normalization.std),
-                "preprocessing": _preprocessing(study, model).as_dict(),
-                "decoder": crops[_preprocessing(study, model)].decoder,
-                "label_map": _fingerprint(label_maps[model.id]),
             }
             for model in models
         },
-        "probes": [probe_config(probe) for probe in study.probes],
+        "probes": [probe.config() for probe in study.probes],
         "precision": "fp32",
         "device": device.type,
         "forward_batch": forward_batch,
         "seed": study.seed,
+        # Another version may round otherwise, and one table must not mix both.
+        "versions": {"visionbias": visionbias.__version__, "torch": version("torch")},
+    }
+
+
+def _described(prepared: PreparedArm) -> dict[str, Any]:
+    """What a run folder must match of one data set: its images, its labels, and how each model sees them."""
+    described = prepared.arm.data.describe()
+    return {key: value for key, value in described.items() if key != "root"} | {
+        "content_sha256": list(prepared.groups[0].decoded.sha256),
+        "bad_samples": [sample.id for sample in prepared.bad],
+        "models": {
+            model.id: {
+                "preprocessing": group.preprocessing.as_dict(),
+                "decoder": group.decoded.decoder,
+                "label_map": _fingerprint(prepared.label_maps[model.id]),
+            }
+            for group in prepared.groups
+            for model in group.models
+        },
     }
 
 

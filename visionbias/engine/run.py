@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`Run`: a run folder, finished or not, and the numbers it holds. Needs neither models nor images."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from visionbias.errors import RunError
 from visionbias.probes.registry import Probe, make_probe
 from visionbias.records.manifest import differences, read_manifest, write_manifest
 from visionbias.records.reader import IncompleteError, ModelRecords, open_records
+from visionbias.records.samples import SampleTable
 from visionbias.records.schema import SCHEMA_VERSION
 from visionbias.types import BadSample
 
@@ -44,8 +45,9 @@ class Run:
 
     @property
     def bad_samples(self) -> tuple[BadSample, ...]:
-        """Images that could not be used and were left out, with the reason."""
-        return tuple(BadSample(**sample) for sample in self.manifest["bad_samples"])
+        """Images that could not be used and were left out, with the reason, over all data sets."""
+        sets = self.manifest["data_sets"].values()
+        return tuple(BadSample(**sample) for described in sets for sample in described["bad_samples"])
 
     @property
     def failures(self) -> dict[str, str]:
@@ -67,26 +69,40 @@ class Run:
 
         `status` is `complete`, `incomplete` (some records are still missing) or `failed`; only complete rows have
         numbers, which are the same to the bit whenever they are computed from the same records. `n` counts the samples
-        behind every number in the row, `bad` the images that were left out.
+        of the study's data behind every number of it (probes with images of their own have a count of their own),
+        `bad` the images of all sets that were left out.
 
         Raises:
             RunError: a record file cannot be read.
         """
         import pandas as pd
 
-        return pd.DataFrame([self._row(model) for model in self.model_ids])
+        samples = self._samples()
+        return pd.DataFrame([self._row(model, samples) for model in self.model_ids])
 
-    def _row(self, model: str) -> dict[str, Any]:
-        n = self.manifest["n"]
-        row: dict[str, Any] = {"model": model, "status": "complete", "n": n, "bad": len(self.bad_samples)}
-        records = ModelRecords(self.folder / RECORDS, model, n)
+    def _row(self, model: str, samples: Mapping[str, SampleTable]) -> dict[str, Any]:
+        first = next(iter(self.manifest["data_sets"].values()))
+        row: dict[str, Any] = {
+            "model": model,
+            "status": "complete",
+            "n": first["n"],
+            "bad": sum(len(described["bad_samples"]) for described in self.manifest["data_sets"].values()),
+        }
+        records = ModelRecords(self.folder / RECORDS, model, samples)
         try:
-            for probe in self.probes:
-                row |= probe.score(records)
+            scores = [probe.score(records) for probe in self.probes]
         except IncompleteError:
-            status = "failed" if model in self.failures else "incomplete"
-            return {"model": model, "status": status, "n": n, "bad": row["bad"]}
-        return row
+            return row | {"status": "failed" if model in self.failures else "incomplete"}
+        return row | {name: value for columns in scores for name, value in columns.items()}
+
+    def _samples(self) -> dict[str, SampleTable]:
+        """What each condition shows."""
+        return {
+            condition: table
+            for name, described in self.manifest["data_sets"].items()
+            for table in [SampleTable(self.folder, name, described["classes"])]
+            for condition in described["conditions"]
+        }
 
 
 def open_run(folder: str | Path) -> Run:
@@ -102,36 +118,41 @@ def open_run(folder: str | Path) -> Run:
     return Run(folder, manifest)
 
 
-def join_run(
-    folder: Path, identity: dict[str, Any], conditions: Sequence[str], n: int, bad: Sequence[BadSample]
-) -> Run:
+def join_run(folder: Path, identity: dict[str, Any], data_sets: Mapping[str, Any]) -> Run:
     """Start a run in an empty folder, or go on with the same one.
 
     Raises:
         RunError: the folder holds another study, or something else, or cannot be written.
     """
-    with _locked(folder):
+    with locked(folder):
         manifest = read_manifest(folder)
         if manifest is None:
             manifest = {
                 "schema_version": SCHEMA_VERSION,
                 "study": identity,
-                "conditions": list(conditions),
-                "n": n,
-                "bad_samples": [{"id": sample.id, "reason": sample.reason} for sample in bad],
+                "data_sets": dict(data_sets),
                 "sessions": [],
             }
             write_manifest(folder, manifest)
-    differing = differences(identity, manifest["study"])
+    require_same(folder, identity, manifest["study"])
+    return Run(folder, manifest)
+
+
+def require_same(folder: Path, wanted: Mapping[str, Any], found: Mapping[str, Any]) -> None:
+    """Demand that a run folder is of this study.
+
+    Raises:
+        RunError: it is not; says in what they differ.
+    """
+    differing = differences(wanted, found)
     if differing:
         listed = "\n".join(f"  {line}" for line in differing)
         raise RunError(f"{folder} holds the run of another study; name a new folder. They differ in\n{listed}")
-    return Run(folder, manifest)
 
 
 def note_session(folder: Path, session: dict[str, Any]) -> Run:
     """Append what one process did to the manifest."""
-    with _locked(folder):
+    with locked(folder):
         run = open_run(folder)
         run.manifest["sessions"].append(session)
         write_manifest(folder, run.manifest)
@@ -139,7 +160,7 @@ def note_session(folder: Path, session: dict[str, Any]) -> Run:
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """Processes that share a run folder change its manifest one at a time; a killed one lets go."""
     lock = FileLock(folder / _LOCK)
     try:

@@ -2,12 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """From logits to record columns, on the device: only a few bytes a sample leave it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from visionbias.datasets.label_map import LabelMap
+from visionbias.datasets.sixteen import CATEGORIES16
 
 
 @dataclass(frozen=True)
@@ -18,44 +23,66 @@ class Scores:
     in_top5: Tensor  # [N] bool
     p_label: Tensor  # [N] float64
     margin: Tensor  # [N] float64
+    decision16: Tensor | None  # [N] int64, index into the 16 categories
     finite: Tensor  # [N] bool
 
-    def packed(self) -> Tensor:  # [5, N] float64
-        """All columns as one tensor, so that one transfer brings them to the host."""
-        return torch.stack(
-            [column.double() for column in (self.pred, self.in_top5, self.p_label, self.margin, self.finite)]
-        )
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """All of them on the host, brought there by one transfer."""
+        named = {name: getattr(self, name) for name in _TYPES}
+        given = {name: column.double() for name, column in named.items() if column is not None}
+        packed = torch.stack(list(given.values())).cpu().numpy()
+        return {name: column.astype(_TYPES[name]) for name, column in zip(given, packed, strict=True)}
+
+
+_TYPES = {
+    "pred": np.int32,
+    "in_top5": np.bool_,
+    "p_label": np.float32,
+    "margin": np.float32,
+    "decision16": np.int8,
+    "finite": np.bool_,
+}
+
+
+class _ClassMeans:
+    """log of the mean probability, over the softmax of all the model's classes, of each group of them."""
+
+    def __init__(self, groups: Sequence[Sequence[int]], device: torch.device) -> None:
+        flat = [index for members in groups for index in members]
+        self._mapped = torch.tensor(flat, device=device)  # [mapped] model classes, group by group
+        self._mean = torch.zeros(len(flat), len(groups), dtype=torch.float64, device=device)
+        row = 0
+        for column, members in enumerate(groups):
+            self._mean[row : row + len(members), column] = 1 / len(members)
+            row += len(members)
+
+    def __call__(self, logits: Tensor) -> Tensor:  # [N, K] float64 -> [N, groups]
+        mapped = logits[:, self._mapped]
+        top = mapped.amax(dim=1, keepdim=True)
+        return ((mapped - top).exp() @ self._mean).log() + top - logits.logsumexp(dim=1, keepdim=True)
 
 
 class Scorer:
     """Scores logits against labels through a label map.
 
     One model class a data class (all of them, or a subset): the softmax is over those classes. Several: the probability
-    of a data class is the mean over its members of the softmax over all the model's classes.
+    of a data class is the mean over its members of the softmax over all the model's classes. With `decides16` the
+    logits are of ImageNet's 1000 classes, and the decision among the 16 categories, by mean probability, comes too.
     """
 
-    def __init__(self, label_map: LabelMap, device: torch.device) -> None:
+    def __init__(self, label_map: LabelMap, device: torch.device, decides16: bool = False) -> None:
         self._single: Tensor | None = None  # [K data] model class of each data class
         if all(len(members) == 1 for members in label_map.members):
             self._single = torch.tensor([members[0] for members in label_map.members], device=device)
-            return
-        flat = [index for members in label_map.members for index in members]
-        self._mapped = torch.tensor(flat, device=device)  # [mapped] model classes, grouped by data class
-        self._mean = torch.zeros(len(flat), len(label_map.members), dtype=torch.float64, device=device)
-        for column, members in enumerate(label_map.members):
-            row = flat.index(members[0])
-            self._mean[row : row + len(members), column] = 1 / len(members)
+        else:
+            self._means = _ClassMeans(label_map.members, device)
+        self._sixteen = _ClassMeans(tuple(CATEGORIES16.values()), device) if decides16 else None
 
     def __call__(self, logits: Tensor, labels: Tensor) -> Scores:  # [N, K] float32, [N] int64
         """Columns of the N samples."""
         # In float64, where the probability of a hopeless class does not underflow to a tie at zero.
-        if self._single is not None:
-            log_p = logits[:, self._single].double().log_softmax(dim=1)
-        else:
-            wide = logits.double()
-            mapped = wide[:, self._mapped]
-            top = mapped.amax(dim=1, keepdim=True)
-            log_p = ((mapped - top).exp() @ self._mean).log() + top - wide.logsumexp(dim=1, keepdim=True)
+        wide = logits.double()
+        log_p = self._means(wide) if self._single is None else wide[:, self._single].log_softmax(dim=1)
         own = log_p.gather(1, labels[:, None])
         others = log_p.scatter(1, labels[:, None], -torch.inf)
         # Ties go to the lower index, in the ranking as in argmax, so that a correct prediction is always in the top 5.
@@ -66,5 +93,6 @@ class Scorer:
             in_top5=better.sum(dim=1) < 5,
             p_label=own[:, 0].exp(),
             margin=own[:, 0] - others.amax(dim=1),
+            decision16=None if self._sixteen is None else self._sixteen(wide).argmax(dim=1),
             finite=logits.isfinite().all(dim=1),
         )

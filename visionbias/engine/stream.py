@@ -11,10 +11,12 @@ from torch import Tensor
 
 from visionbias.datasets.base import Dataset
 from visionbias.datasets.folder import ImageFolder
-from visionbias.decode.cache import Decode, open_crops
+from visionbias.decode.cache import Decode
 from visionbias.engine.arguments import whole_number
-from visionbias.engine.inputs import crop_rule, load_crops, pick_device, stimulus_buffer, usable
-from visionbias.probes.registry import Probe, stimuli_of
+from visionbias.engine.arms import arms_of
+from visionbias.engine.decoded import decode_set
+from visionbias.engine.inputs import crop_rule, pick_device, stimulus_buffer, usable
+from visionbias.probes.registry import Probe, require_probe
 from visionbias.types import Normalization, Preprocessing
 
 
@@ -44,30 +46,30 @@ def stimuli(
 ) -> Iterator[StimulusBatch]:
     """Yield every image under every condition of the probes: all conditions of a batch of images, then the next batch.
 
-    The pixels are those that `Study.run` shows. The default preprocessing is the study's (256, central 224) with
-    ImageNet's mean and standard deviation. Every batch is a new tensor; the last one may be shorter.
+    Data sets follow one another: the given one, then those that probes bring along. The pixels are those that
+    `Study.run` shows. The default preprocessing is the study's (256, central 224) with ImageNet's mean and standard
+    deviation. Every batch is a new tensor; the last one may be shorter.
 
     Raises:
         DataError: more than `max_bad` images cannot be used (all are named).
         BackendError: the device or decoder is not available.
-        RunError: `batch_size` is no whole number of at least 1.
+        RunError: `batch_size` is no whole number of at least 1, or a batch does not fit in memory.
     """
     batch_size = whole_number("batch_size", batch_size, at_least=1)
     dataset = ImageFolder(data) if isinstance(data, (str, Path)) else data
     place = pick_device(device)
-    wanted = crop_rule(dataset, preprocessing or Preprocessing())
-    crops = open_crops(dataset.samples, wanted, decode=decode, progress=progress)
-    rows, _ = usable(dataset, crops.bad, max_bad)
-    shown = stimuli_of(probes)
-    renderers = [(s, s.renderer(normalization or Normalization(), dtype, seed)) for s in shown]
-    for start in range(0, len(rows), batch_size):
-        part = rows[start : start + batch_size]
-        samples = [dataset.samples[row] for row in part]
-        ids = tuple(sample.id for sample in samples)
-        labels = torch.tensor([sample.label for sample in samples], device=place)
-        images = load_crops(crops.images, part, place)
-        for stimulus, render in renderers:
-            out = stimulus_buffer(len(stimulus.conditions), len(part), wanted.crop, dtype, place)
-            render(images, ids, out)
-            for f, condition in enumerate(stimulus.conditions):
-                yield StimulusBatch(out[f], labels, ids, condition)
+    for arm in arms_of(dataset, map(require_probe, probes)):
+        wanted = crop_rule(arm.data, preprocessing or Preprocessing())
+        decoded = decode_set(arm.data, wanted, decode=decode, folder=None, progress=progress)
+        rows, _ = usable(arm.data, decoded.bad, max_bad)
+        renderers = [(s, s.renderer(normalization or Normalization(), dtype, seed)) for s in arm.stimuli]
+        for start in range(0, len(rows), batch_size):
+            part = rows[start : start + batch_size]
+            samples = [arm.data.samples[row] for row in part]
+            batch = decoded.load(part, [sample.id for sample in samples], place)
+            labels = torch.tensor([sample.label for sample in samples], device=place)
+            for stimulus, render in renderers:
+                out = stimulus_buffer(len(stimulus.conditions), len(part), wanted.crop, dtype, place)
+                render(batch, out)
+                for f, condition in enumerate(arm.conditions_of(stimulus)):
+                    yield StimulusBatch(out[f], labels, tuple(batch.sample_ids), condition)

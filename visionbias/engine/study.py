@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from visionbias.conditions.stimulus import Stimulus
 from visionbias.datasets.base import Dataset
 from visionbias.datasets.folder import ImageFolder
 from visionbias.decode.cache import Decode
 from visionbias.engine.arguments import one_of, whole_number
+from visionbias.engine.arms import arms_of
 from visionbias.errors import RunError
 from visionbias.models.resolve import model_ids
-from visionbias.probes.registry import Probe, probe_name, stimuli_of
+from visionbias.probes.registry import Probe, require_probe
 from visionbias.records.schema import check_names
 from visionbias.types import Preprocessing
 
@@ -28,7 +28,7 @@ class Study:
     Args:
         models: each `"timm:<name>"`, `"torchvision:<name>"`, a `Checkpoint`, or `(id, nn.Module or callable)`.
         data: a data set (`ImageFolder`, `CsvManifest`, `CueConflictFolder` ...); a path means `ImageFolder(path)`.
-        probes: the measurements, at most one of each kind.
+        probes: the measurements, at most one of each kind. Some bring images of their own.
         preprocessing: `"study"` (short side to 256, central 224, each model's own mean and std), `"model"` (each
             model's own data configuration), or a `Preprocessing`.
         device: `"auto"` (CUDA where present), `"cpu"`, `"cuda"`, `"cuda:1"` ...
@@ -38,7 +38,8 @@ class Study:
         forward_batch: images a model sees at once, the last batch padded. The last bits of a logit depend on it, so it
             is part of what a run folder must match. Default 32 on a CPU, 256 on CUDA.
         decode: `"auto"` (DALI where installed, else Pillow), `"dali"`, or `"pillow"` (exact).
-        max_bad: how many images may be unusable; they are listed and left out. Default 0: any bad image fails the run.
+        max_bad: how many images of each set may be unusable; they are listed and left out. Default 0: any
+            bad image fails the run.
         cache: folder of decoded crops. Default `$VISIONBIAS_CACHE/crops` or `~/.cache/visionbias/crops`.
         offline: never open a socket to fetch weights.
 
@@ -76,6 +77,8 @@ class Study:
             raise RunError(f"Study: data must be a path or a data set, got {data!r}; try data=vb.ImageFolder('images')")
         self.data = data if isinstance(data, Dataset) else ImageFolder(data)
         self.probes = _checked_probes(probes)
+        self.arms = arms_of(self.data, self.probes)
+        check_names(self.conditions, "condition")
         if preprocessing not in ("study", "model") and not isinstance(preprocessing, Preprocessing):
             raise RunError(f"Study: preprocessing must be 'study', 'model' or a Preprocessing, got {preprocessing!r}")
         self.preprocessing = preprocessing
@@ -92,14 +95,9 @@ class Study:
         self.offline = offline
 
     @property
-    def stimuli(self) -> tuple[Stimulus, ...]:
-        """What the probes show, each stimulus once, in the order of the probes."""
-        return stimuli_of(self.probes)
-
-    @property
     def conditions(self) -> tuple[str, ...]:
         """The condition ids of all probes, each once."""
-        return tuple(dict.fromkeys(condition for stimulus in self.stimuli for condition in stimulus.conditions))
+        return tuple(condition for arm in self.arms for condition in arm.conditions)
 
     def plan(self, out: str | Path | None = None) -> "Plan":
         """How much work the study is, and how much of it the run folder `out` holds already. Runs nothing."""
@@ -130,7 +128,8 @@ class Study:
             DataError: images cannot be used (all are named) or labels do not fit the models.
             CheckpointError: a model cannot be loaded or does not return logits.
             BackendError: the device or the decoder asked for is not available.
-            RunError: `out` holds another study, cannot be written, or models failed on the way (all else is saved).
+            RunError: `out` holds another study, cannot be written, is being written by another process, or models
+                failed on the way (all else is saved).
         """
         from visionbias.engine.execute import run_study
 
@@ -140,7 +139,7 @@ class Study:
 def _checked_probes(probes: Sequence[Probe]) -> tuple[Probe, ...]:
     if not isinstance(probes, Sequence) or isinstance(probes, str) or not probes:
         raise RunError(f"Study: probes must be a non-empty list, got {probes!r}; try probes=[vb.Accuracy()]")
-    names = [probe_name(probe) for probe in probes]
+    names = [require_probe(probe).registered_as for probe in probes]
     for name in names:
         if names.count(name) > 1:
             raise RunError(f"Study: probe {name!r} is given {names.count(name)} times; make a study for each variant")

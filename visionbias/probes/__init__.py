@@ -3,7 +3,7 @@
 """One file a probe: it names its stimuli and reads its numbers from records. These imports fill the registry."""
 
 from visionbias.probes.accuracy import Accuracy
-from visionbias.probes.registry import Probe, known_probes, make_probe, probe_config
+from visionbias.probes.registry import Probe, known_probes, make_probe
 from visionbias.probes.spectral_bias import SpectralBias
 
-__all__ = ["Accuracy", "Probe", "SpectralBias", "known_probes", "make_probe", "probe_config"]
+__all__ = ["Accuracy", "Probe", "SpectralBias", "known_probes", "make_probe"]

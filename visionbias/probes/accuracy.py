@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from visionbias.conditions.clean import CLEAN, Clean
 from visionbias.conditions.stimulus import Stimulus
 from visionbias.metrics.accuracy import accuracy
-from visionbias.probes.registry import register
+from visionbias.probes.registry import Probe, register
 from visionbias.records.reader import ModelRecords
 
 
 @register("accuracy")
 @dataclass(frozen=True)
-class Accuracy:
+class Accuracy(Probe):
     """Top-1 and top-5 accuracy in [0, 1], with 95 % Wilson intervals."""
 
     @property

@@ -1,63 +1,92 @@
 # SPDX-FileCopyrightText: visionbias contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The probes by name, for study files, manifests and listings."""
+"""`Probe`, and the probes by name, for study files, manifests and listings."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, fields
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from dataclasses import fields
+from typing import Any, ClassVar, TypeVar
 
 from visionbias.conditions.stimulus import Stimulus
+from visionbias.datasets.base import Dataset
 from visionbias.errors import RunError
 from visionbias.records.reader import ModelRecords
 
 
-@runtime_checkable
-class Probe(Protocol):
-    """One measurement: the stimuli it shows and the numbers it reads from their records. A frozen dataclass."""
+class Probe(ABC):
+    """One measurement: the stimuli it shows and the numbers it reads from their records.
+
+    Subclasses are frozen dataclasses. What a field marked with `metadata=IMAGES` holds is needed to run the probe, not
+    to score it, and stays out of the manifest.
+    """
+
+    registered_as: ClassVar[str]
 
     @property
+    def own_data(self) -> Dataset | None:
+        """The images that it shows; `None` for those of the study."""
+        return None
+
+    @property
+    def reads_decision16(self) -> bool:
+        """Whether it needs decisions among the 16 categories, which models of ImageNet's 1000 classes make."""
+        return False
+
+    @property
+    @abstractmethod
     def stimuli(self) -> tuple[Stimulus, ...]:
         """What must be shown."""
-        ...
 
+    @abstractmethod
     def score(self, records: ModelRecords) -> dict[str, float]:
         """Summary columns of one model, from its complete records."""
-        ...
+
+    def config(self) -> dict[str, Any]:
+        """The probe as JSON has it, from which `make_probe` builds it again for scoring."""
+        kept = {field.name: getattr(self, field.name) for field in fields(self) if not field.metadata}  # type: ignore[arg-type]
+        plain = {key: list(value) if isinstance(value, tuple) else value for key, value in kept.items()}
+        return {"probe": self.registered_as, **plain}
 
 
-_PROBES: dict[str, type[Any]] = {}
-P = TypeVar("P", bound=type[Any])
+IMAGES = {"needed": "to run only"}
+
+_PROBES: dict[str, type[Probe]] = {}
+P = TypeVar("P", bound=Probe)
 
 
-def register(name: str) -> Callable[[P], P]:
+def register(name: str) -> Callable[[type[P]], type[P]]:
     """Class decorator that makes a probe known by `name`; a name taken already is a bug."""
 
-    def store(probe: P) -> P:
+    def store(probe: type[P]) -> type[P]:
         if name in _PROBES:
             raise ValueError(f"probe {name!r} is registered twice")
         _PROBES[name] = probe
+        probe.registered_as = name
         return probe
 
     return store
 
 
-def probe_name(probe: Probe) -> str:
-    """The registered name of a probe.
+def require_probe(value: Any) -> Probe:
+    """The value, if it is a registered probe.
 
     Raises:
-        RunError: its class is not registered.
+        RunError: it is not.
     """
-    for name, kind in _PROBES.items():
-        if type(probe) is kind:
-            return name
-    raise RunError(f"{probe!r} is no registered probe; known: {', '.join(known_probes())}")
+    if not isinstance(value, Probe) or _PROBES.get(getattr(value, "registered_as", "")) is not type(value):
+        raise RunError(f"{value!r} is no registered probe; known: {', '.join(known_probes())}")
+    return value
 
 
-def probe_config(probe: Probe) -> dict[str, Any]:
-    """A probe as JSON has it, from which `make_probe` builds it again."""
-    options = asdict(probe)  # type: ignore[call-overload]
-    plain = {key: list(value) if isinstance(value, tuple) else value for key, value in options.items()}
-    return {"probe": probe_name(probe), **plain}
+def probe_class(name: Any) -> type[Probe]:
+    """The class that is registered under a name.
+
+    Raises:
+        RunError: there is none; the known names are listed.
+    """
+    if name not in _PROBES:
+        raise RunError(f"probe must be one of {', '.join(known_probes())}; got {name!r}")
+    return _PROBES[name]
 
 
 def make_probe(config: Mapping[str, Any]) -> Probe:
@@ -65,21 +94,24 @@ def make_probe(config: Mapping[str, Any]) -> Probe:
 
     Raises:
         RunError: the name or an option is unknown (the allowed ones are named), or an option is of the wrong kind.
-        DataError: an option is out of range.
+        DataError: an option is out of range, or the probe's own images cannot be listed.
     """
     name, options = config.get("probe"), {k: v for k, v in config.items() if k != "probe"}
-    if name not in _PROBES:
-        raise RunError(f"probe must be one of {', '.join(known_probes())}; got {name!r}")
-    allowed = [field.name for field in fields(_PROBES[name])]
+    kind = probe_class(name)
+    allowed = [field.name for field in fields(kind)]  # type: ignore[arg-type]
     unknown = sorted(set(options) - set(allowed))
     if unknown:
         raise RunError(f"probe {name!r} has no option {', '.join(unknown)}; allowed: {', '.join(allowed) or 'none'}")
     frozen = {key: tuple(value) if isinstance(value, list) else value for key, value in options.items()}
     try:
-        probe: Probe = _PROBES[name](**frozen)
+        return kind(**frozen)
     except TypeError as error:  # text where a number belongs, and the like
         raise RunError(f"probe {name!r}: {error}; got the options {options}") from error
-    return probe
+
+
+def condition_id(data_name: str | None, condition: str) -> str:
+    """A condition's name in records: alone for the study's images, after the set's name for others."""
+    return condition if data_name is None else f"{data_name}/{condition}"
 
 
 def stimuli_of(probes: Iterable[Probe]) -> tuple[Stimulus, ...]:

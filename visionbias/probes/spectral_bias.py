@@ -12,7 +12,7 @@ from visionbias.conditions.stimulus import Stimulus
 from visionbias.errors import RunError
 from visionbias.metrics.spectral_bias import spectral_bias
 from visionbias.ops.filter_bank.bands import Band, highpass, lowpass
-from visionbias.probes.registry import register
+from visionbias.probes.registry import Probe, register
 from visionbias.records.reader import ModelRecords
 
 # The study's floats to the bit, as np.arange(0.1, 0.99, 0.1) makes them: the radii depend on their rounding.
@@ -21,7 +21,7 @@ STUDY_CUTOFFS = (0.01, *(0.1 + i * 0.1 for i in range(9)), 0.99)
 
 @register("spectral_bias")
 @dataclass(frozen=True)
-class SpectralBias:
+class SpectralBias(Probe):
     """The study's spectral bias: box low- and high-pass at each cutoff, relative to clean accuracy.
 
     `cutoffs` are fractions of the Nyquist frequency. `offset` is added to high-pass images before they are clipped to

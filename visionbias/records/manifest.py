@@ -14,12 +14,12 @@ from visionbias.runtime.durable import sync_folder, write_file
 MANIFEST = "run.json"
 Json = dict[str, Any]
 
+_ANY = "*"  # every key of a table
+
 # What the readers of a run rely on.
 _FORM = {
     "study": {"models": {}, "probes": [{"probe": str}]},
-    "conditions": [str],
-    "n": int,
-    "bad_samples": [{"id": str, "reason": str}],
+    "data_sets": {_ANY: {"n": int, "classes": [str], "conditions": [str], "bad_samples": [{"id": str, "reason": str}]}},
     "sessions": [{"failures": {}, "images_per_s": float}],
 }
 _JSON_NAMES: dict[type, str] = {dict: "table", list: "list", str: "text", int: "whole number", float: "number"}
@@ -55,7 +55,10 @@ def _faults(value: Any, form: Any, path: str = "") -> Iterator[str]:
     if not fits:
         yield f"{path.rstrip('.')} must be a {_JSON_NAMES[kind]}, got {_short(value)}"
     elif isinstance(form, dict):
-        for key, inner in form.items():
+        if _ANY in form and not value:
+            yield f"{path.rstrip('.')} must not be empty"
+        wanted = dict.fromkeys(value, form[_ANY]) if _ANY in form else form
+        for key, inner in wanted.items():
             if key in value:
                 yield from _faults(value[key], inner, f"{path}{key}.")
             else:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads record files back as aligned columns: sorted by sample id, each sample once."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from visionbias.errors import RunError
+from visionbias.records.samples import SampleTable
 from visionbias.records.schema import PARTITIONING, RECORD_SCHEMA, SCHEMA_VERSION, partition
 
 
@@ -50,7 +51,7 @@ def read_condition(
 
 def _read_file(path: Path, columns: list[str]) -> pa.Table:
     try:
-        with pq.ParquetFile(path) as file:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
             version = int((file.schema_arrow.metadata or {}).get(b"visionbias.schema", b"0"))
             if version != SCHEMA_VERSION:
                 raise RunError(
@@ -69,12 +70,21 @@ class IncompleteError(RunError):
 
 
 class ModelRecords:
-    """The records of one model, as the probes' scores read them."""
+    """The records of one model, as the probes' scores read them: aligned with the samples of their data set."""
 
-    def __init__(self, folder: Path, model: str, n: int) -> None:
+    def __init__(
+        self,
+        folder: Path,  # of the records
+        model: str,
+        samples: Mapping[str, SampleTable],  # condition -> what it was shown
+    ) -> None:
         self._folder = folder
         self.model = model
-        self.n = n  # samples that every condition must have
+        self._samples = samples
+
+    def samples(self, condition: str) -> SampleTable:
+        """The images that a condition shows, in order of sample id: the rows of its columns."""
+        return self._samples[condition]
 
     def column(self, condition: str, name: str) -> np.ndarray:  # [N]
         """One column under one condition, in order of sample id."""
@@ -82,21 +92,20 @@ class ModelRecords:
 
     def correct(self, conditions: Sequence[str]) -> np.ndarray:  # [N, F] bool
         """Whether the prediction is the label, for aligned samples."""
-        columns = []
-        ids = None
-        for condition in conditions:
-            table = self._table(condition, ["label", "pred"])
-            if ids is not None and not table["sample_id"].equals(ids):
-                raise RunError(f"model {self.model!r}: {condition!r} holds other samples than {conditions[0]!r}")
-            ids = table["sample_id"]
-            columns.append(pc.equal(table["label"], table["pred"]).to_numpy())
-        return np.stack(columns, axis=1)
+        tables = (self._table(condition, ["label", "pred"]) for condition in conditions)
+        return np.stack([pc.equal(table["label"], table["pred"]).to_numpy() for table in tables], axis=1)
 
     def _table(self, condition: str, columns: Sequence[str]) -> pa.Table:
         table = read_condition(self._folder, self.model, condition, columns)
-        if len(table) != self.n:
+        wanted = self._samples[condition].table["sample_id"]
+        if len(table) != len(wanted):
             raise IncompleteError(
-                f"model {self.model!r}, condition {condition!r}: wanted records of {self.n} samples, got {len(table)}; "
-                "finish the run first by starting it again with the same folder"
+                f"model {self.model!r}, condition {condition!r}: wanted records of {len(wanted)} samples, "
+                f"got {len(table)}; finish the run first by starting it again with the same folder"
+            )
+        if not table["sample_id"].equals(wanted):
+            raise RunError(
+                f"model {self.model!r}, condition {condition!r}: its records are of other samples than the run's; "
+                "delete them and start the same run again"
             )
         return table

@@ -11,7 +11,7 @@ import pyarrow.dataset as ds
 
 from visionbias.errors import RunError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 # One row a sample; model and condition are in the path.
 _FIELDS: list["pa.Field[Any]"] = [
@@ -21,7 +21,7 @@ _FIELDS: list["pa.Field[Any]"] = [
     pa.field("in_top5", pa.bool_(), nullable=False),
     pa.field("p_label", pa.float32(), nullable=False),  # probability of the label
     pa.field("margin", pa.float32(), nullable=False),  # log p(label) - log p(best other class)
-    pa.field("decision16", pa.int8()),  # index into the 16 categories, where the probe asks for it
+    pa.field("decision16", pa.int8()),  # index into the 16 categories, by models of ImageNet's classes
 ]
 RECORD_SCHEMA = pa.schema(_FIELDS, metadata={"visionbias.schema": str(SCHEMA_VERSION)})
 

@@ -33,7 +33,7 @@ def write_records(
     full = {"decision16": pa.nulls(n, pa.int8()), **columns}
     table = pa.table([full[name] for name in RECORD_SCHEMA.names], schema=RECORD_SCHEMA)
     buffer = pa.BufferOutputStream()
-    pq.write_table(table, buffer, compression="zstd", write_statistics=False)
+    pq.write_table(table, buffer, compression="zstd", write_statistics=False, write_page_checksum=True)
     target = folder / partition(model, condition) / f"{start:09d}-{start + n:09d}.parquet"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -46,8 +46,11 @@ def write_records(
         ) from error
 
 
-def covered(folder: Path, model: str, condition: str) -> list[range]:
-    """Ranges of the sample list whose records exist and can be read, sorted. An unreadable file does not count."""
+def covered(folder: Path, model: str, condition: str, *, set_aside: bool = False) -> list[range]:
+    """Ranges of the sample list whose records exist and can be read, sorted. An unreadable file does not count.
+
+    With `set_aside` it is also given another name, so that what replaces it need not have its range.
+    """
     ranges = []
     for path in (folder / partition(model, condition)).glob("*.parquet"):
         match = _RANGE.fullmatch(path.name)
@@ -60,4 +63,6 @@ def covered(folder: Path, model: str, condition: str) -> list[range]:
             readable = False
         if readable:
             ranges.append(rows)
+        elif set_aside:
+            path.replace(path.with_name(f"{path.name}.damaged"))
     return sorted(ranges, key=lambda rows: rows.start)

@@ -1,0 +1,103 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Cue-conflict images made on the fly: the shape of an image of one set, the texture of an image of another."""
+
+from pathlib import Path
+from typing import Literal, get_args
+
+from visionbias.datasets.base import Dataset
+from visionbias.datasets.folder import ImageFolder
+from visionbias.datasets.label_map import LabelMapLike
+from visionbias.datasets.listing import sorted_names
+from visionbias.errors import DataError
+from visionbias.types import BadSample, Sample
+
+Method = Literal["phase", "silhouette"]
+
+
+class CueConflict(Dataset):
+    """Each image of `shapes`, mixed with images of other classes from `textures`.
+
+    Labels are the classes of the shapes, `textures` those of the textures. Which images meet is a function of the seed
+    and of the shape's id. Sample ids are `<shape id>+<texture id>`.
+
+    Args:
+        shapes, textures: labeled sets, or paths of image folders; they may be the same.
+        method: "phase", the phase of the shape image with the amplitude of the texture image; or "silhouette", the dark
+            part of the shape image filled with the texture, on mid-grey.
+        seed: of the pairing.
+        per_image: textures for each shape image.
+        label_map, name: as `ImageFolder`.
+
+    Raises:
+        DataError: an argument is not as above, a shape has no texture of another class, or one set is of ready crops
+            and the other is not.
+    """
+
+    method: Method
+
+    def __init__(
+        self,
+        shapes: Dataset | str | Path,
+        textures: Dataset | str | Path,
+        *,
+        method: Method = "phase",
+        seed: int = 0,
+        per_image: int = 1,
+        label_map: LabelMapLike = None,
+        name: str | None = None,
+    ) -> None:
+        shapes, textures = (s if isinstance(s, Dataset) else ImageFolder(s) for s in (shapes, textures))
+        if method not in get_args(Method):
+            raise DataError(f"CueConflict: method must be one of {', '.join(get_args(Method))}; got {method!r}")
+        for option, value, least in (("seed", seed, 0), ("per_image", per_image, 1)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise DataError(f"CueConflict: {option} must be a whole number of at least {least}, got {value!r}")
+        if shapes.precropped != textures.precropped:
+            raise DataError(
+                f"CueConflict: {shapes.name} and {textures.name} must both be ready crops (precropped=True) or neither"
+            )
+        object.__setattr__(self, "method", method)
+        pairs = _pairs(shapes, textures, seed, per_image)
+        classes = sorted_names({*shapes.classes, *textures.classes})
+        labels = {category: label for label, category in enumerate(classes)}
+        self._assemble(
+            name=name or f"{shapes.name}-{textures.name}-{method}",
+            root=shapes.root,
+            samples=[Sample(id_, shape.path, labels[shapes.classes[shape.label]]) for id_, (shape, _) in pairs.items()],
+            classes=classes,
+            bad=[*shapes.bad, *(BadSample(f"+{sample.id}", sample.reason) for sample in textures.bad)],
+            label_map=label_map,
+            precropped=shapes.precropped,
+            textures={id_: labels[textures.classes[texture.label]] for id_, (_, texture) in pairs.items()},
+            partners={id_: texture for id_, (_, texture) in pairs.items()},
+        )
+
+
+def _pairs(shapes: Dataset, textures: Dataset, seed: int, per_image: int) -> dict[str, tuple[Sample, Sample]]:
+    """Sample id -> shape and texture."""
+    from visionbias.ops.philox.reference import words
+    from visionbias.ops.philox.streams import sample_keys, stream
+
+    ids = [sample.id for sample in shapes.samples]
+    draws = words(seed, stream("cue_conflict"), sample_keys("CueConflict", ids, len(ids)), 0, -(-per_image // 4))
+    others = {
+        category: [sample for sample in textures.samples if textures.classes[sample.label] != category]
+        for category in shapes.classes
+    }
+    pairs = {}
+    for shape, row in zip(shapes.samples, draws.tolist(), strict=True):
+        candidates = others[shapes.classes[shape.label]]
+        if len(candidates) < per_image:
+            raise DataError(
+                f"CueConflict: {textures.name} has {len(candidates)} images of other classes than "
+                f"{shapes.classes[shape.label]!r}, wanted at least per_image={per_image}"
+            )
+        taken: set[int] = set()
+        for word in row[:per_image]:
+            index = (word * len(candidates)) >> 32
+            while index in taken:
+                index = (index + 1) % len(candidates)
+            taken.add(index)
+            pairs[f"{shape.id}+{candidates[index].id}"] = (shape, candidates[index])
+    return pairs

@@ -1,0 +1,54 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""`Arm`: one data set of a study and what is shown of it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from visionbias.conditions.stimulus import Stimulus
+from visionbias.datasets.base import Dataset
+from visionbias.errors import RunError
+from visionbias.probes.registry import Probe, condition_id, stimuli_of
+
+
+@dataclass(frozen=True, eq=False)
+class Arm:
+    """The images of one set under the conditions that probes want of them."""
+
+    data: Dataset
+    stimuli: tuple[Stimulus, ...]
+    own: bool  # a probe's own images, not the study's
+
+    def conditions_of(self, stimulus: Stimulus) -> tuple[str, ...]:
+        """The ids in records of a stimulus' conditions [F]."""
+        name = self.data.name if self.own else None
+        return tuple(condition_id(name, condition) for condition in stimulus.conditions)
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """The ids in records of all conditions."""
+        return tuple(condition for stimulus in self.stimuli for condition in self.conditions_of(stimulus))
+
+
+def arms_of(data: Dataset, probes: Iterable[Probe]) -> tuple[Arm, ...]:
+    """The study's own images first, if any probe shows them, then the sets that probes bring along, each once.
+
+    Raises:
+        RunError: two different sets have one name, or two stimuli of a set share a condition.
+    """
+    probes = tuple(probes)
+    brought: dict[str, tuple[Dataset, list[Probe]]] = {}
+    for probe in probes:
+        if (own := probe.own_data) is not None:
+            known, users = brought.setdefault(own.name, (own, []))
+            if own.name == data.name or known.describe() != own.describe():
+                raise RunError(f"two data sets of the study are named {own.name!r}; give one another name=")
+            users.append(probe)
+    shown = stimuli_of(probe for probe in probes if probe.own_data is None)
+    arms = [Arm(data, shown, own=False)] if shown else []
+    arms += [Arm(own, stimuli_of(users), own=True) for own, users in brought.values()]
+    for arm in arms:
+        if len(set(arm.conditions)) != len(arm.conditions):
+            twice = sorted({name for name in arm.conditions if arm.conditions.count(name) > 1})
+            raise RunError(f"{arm.data.name}: two different stimuli are both named {', '.join(twice)}")
+    return tuple(arms)

@@ -1,0 +1,71 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The crops of a data set, and how they come to the device."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from visionbias.conditions.stimulus import ImageBatch
+from visionbias.datasets.base import Dataset
+from visionbias.decode.cache import Decode, open_crops
+from visionbias.types import BadSample, Preprocessing
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """The crops of a data set for one preprocessing: row i is sample i, and its partner in a set of pairs."""
+
+    images: NDArray[np.uint8]  # [N, S, S, 3]
+    partners: NDArray[np.uint8] | None  # [P, S, S, 3]
+    partner_rows: NDArray[np.int64] | None  # [N] row in `partners` of each sample's partner
+    bad: tuple[BadSample, ...]
+    decoder: str
+    sha256: tuple[str, ...]  # of the content of images and partners
+
+    def load(self, rows: Sequence[int] | NDArray[np.int64], ids: Sequence[str], device: torch.device) -> ImageBatch:
+        """Some samples on the device, u8 in channels_last memory."""
+        partners = None
+        if self.partners is not None and self.partner_rows is not None:
+            partners = _to_device(self.partners[self.partner_rows[rows]], device)
+        return ImageBatch(_to_device(self.images[rows], device), ids, partners)
+
+
+def decode_set(
+    data: Dataset, preprocessing: Preprocessing, *, decode: Decode, folder: Path | None, progress: bool | None
+) -> Decoded:
+    """Decode every image of a data set, and of its partners, or find them in the cache.
+
+    Raises:
+        BackendError: the decoder asked for is not available.
+        DataError: the cache cannot be written.
+    """
+    crops = open_crops(data.samples, preprocessing, decode=decode, folder=folder, progress=progress)
+    if not data.partners:
+        return Decoded(crops.images, None, None, crops.bad, crops.decoder, (crops.sha256,))
+    distinct = {sample.id: sample for sample in data.partners}
+    row_of = {id_: row for row, id_ in enumerate(distinct)}
+    partners = open_crops(tuple(distinct.values()), preprocessing, decode=decode, folder=folder, progress=progress)
+    unusable = {sample.id: sample.reason for sample in partners.bad}
+    bad = [
+        BadSample(sample.id, f"texture {partner.id}: {unusable[partner.id]}")
+        for sample, partner in zip(data.samples, data.partners, strict=True)
+        if partner.id in unusable
+    ]
+    return Decoded(
+        crops.images,
+        partners.images,
+        np.array([row_of[partner.id] for partner in data.partners]),
+        (*crops.bad, *bad),
+        crops.decoder,
+        (crops.sha256, partners.sha256),
+    )
+
+
+def _to_device(images: NDArray[np.uint8], device: torch.device) -> Tensor:
+    return torch.from_numpy(images).to(device).permute(0, 3, 1, 2)

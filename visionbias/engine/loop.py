@@ -1,0 +1,145 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The loop of a run: for each batch of images, for each condition, for each model."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from visionbias.conditions.stimulus import ImageBatch, Renderer, Stimulus
+from visionbias.engine.inputs import stimulus_buffer
+from visionbias.engine.ledger import Ledger
+from visionbias.engine.prepare import ModelGroup, Prepared, PreparedArm
+from visionbias.engine.run import RECORDS
+from visionbias.engine.scoring import Scorer
+from visionbias.engine.sink import RecordSink
+from visionbias.models.forward import Forward
+
+
+@dataclass(frozen=True)
+class Part:
+    """The blocks of one arm that a shard makes, and what of them is there."""
+
+    prepared: PreparedArm
+    ledger: Ledger
+    blocks: range  # of `forward_batch` samples each
+
+    @classmethod
+    def of(
+        cls, prepared: PreparedArm, models: Iterable[str], folder: Path, forward_batch: int, shard: tuple[int, int]
+    ) -> "Part":
+        """The i-th of n parts of an arm's samples, in a run folder."""
+        n = len(prepared.sample_ids)
+        n_blocks = -(-n // forward_batch)
+        blocks = range(n_blocks * shard[0] // shard[1], n_blocks * (shard[0] + 1) // shard[1])
+        return cls(prepared, Ledger(folder / RECORDS, models, prepared.arm.conditions, n, forward_batch), blocks)
+
+    @property
+    def missing_rows(self) -> int:
+        """Records still to make."""
+        return self.ledger.missing_rows(self.blocks)
+
+
+@dataclass
+class Loop:
+    """State of one session: what failed, and how much was done."""
+
+    seed: int
+    prepared: Prepared
+    sink: RecordSink
+    failures: dict[str, str] = field(default_factory=dict)  # model id -> reason
+    forwards: int = 0
+
+    def run(self, part: Part, bar: Any) -> None:
+        """Forward every missing (model, condition) of one part."""
+        for group in part.prepared.groups:
+            self._run_group(part, group, bar)
+
+    @torch.inference_mode()
+    def _run_group(self, part: Part, group: ModelGroup, bar: Any) -> None:
+        p, arm, size, dtype = self.prepared, part.prepared, group.preprocessing.crop, torch.float32
+        renderers = [
+            (
+                stimulus,
+                stimulus.renderer(group.normalization, dtype, self.seed),
+                stimulus_buffer(len(stimulus.conditions), p.forward_batch, size, dtype, p.device),
+            )
+            for stimulus in arm.arm.stimuli
+        ]
+        forwards = {
+            model.id: Forward(model, device=p.device, dtype=dtype, batch=p.forward_batch) for model in group.models
+        }
+        scorers = {m.id: Scorer(arm.label_maps[m.id], p.device, arm.decides16(m)) for m in group.models}
+        for block in part.blocks:
+            rows = slice(block * p.forward_batch, min((block + 1) * p.forward_batch, len(arm.sample_ids)))
+            batch: ImageBatch | None = None
+            for stimulus, renderer, buffer in renderers:
+                missing = self._missing(part, group, stimulus, block)
+                if not missing:
+                    continue
+                if batch is None:
+                    batch = group.decoded.load(arm.rows[rows], list(arm.sample_ids[rows]), p.device)
+                    labels = torch.from_numpy(arm.labels[rows]).to(p.device)
+                self._render(renderer, batch, buffer)
+                for f, condition in enumerate(arm.arm.conditions_of(stimulus)):
+                    for model in missing.get(condition, ()):
+                        if model not in self.failures:
+                            self._forward(
+                                arm, forwards[model], scorers[model], buffer[f], labels, model, condition, rows
+                            )
+                            bar.update(rows.stop - rows.start)
+            self.sink.save_if_due()
+
+    def _missing(self, part: Part, group: ModelGroup, stimulus: Stimulus, block: int) -> dict[str, list[str]]:
+        """Condition -> models without its records in this block."""
+        missing = {
+            condition: [
+                model.id
+                for model in group.models
+                if model.id not in self.failures and not part.ledger.has(model.id, condition, block)
+            ]
+            for condition in part.prepared.arm.conditions_of(stimulus)
+        }
+        return {condition: models for condition, models in missing.items() if models}
+
+    def _render(self, renderer: Renderer, batch: ImageBatch, buffer: Tensor) -> None:
+        """Fill `buffer` [F, forward_batch, C, H, W]; rows past the last sample are zero."""
+        n, step = len(batch.images), self.prepared.batch_size
+        for start in range(0, n, step):
+            rows = slice(start, min(start + step, n))
+            renderer(batch[rows], buffer[:, rows])
+        buffer[:, n:] = 0
+
+    def _forward(
+        self,
+        arm: PreparedArm,
+        forward: Forward,
+        scorer: Scorer,
+        stimulus: Tensor,  # [forward_batch, C, H, W]
+        labels: Tensor,  # [n]
+        model: str,
+        condition: str,
+        rows: slice,
+    ) -> None:
+        """Forward one condition through one model and hand its rows to the sink. A failing model is set aside."""
+        n = rows.stop - rows.start
+        ids = arm.sample_ids[rows]
+        try:
+            columns = scorer(forward(stimulus)[:n], labels).columns()
+        except Exception as error:  # a user's model may raise anything; the other models must go on
+            self.failures[model] = f"under condition {condition!r}: {error}"
+            return
+        finite = columns.pop("finite")
+        if not finite.all():
+            named = ", ".join(ids[~finite][:5])
+            self.failures[model] = (
+                f"under condition {condition!r}: NaN or infinite logits for {int((~finite).sum())} of {n} samples, "
+                f"such as {named}; check its weights and precision"
+            )
+            return
+        self.sink.add(model, condition, rows.start, {"sample_id": ids, "label": arm.labels[rows], **columns})
+        self.forwards += n
