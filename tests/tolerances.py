@@ -27,6 +27,13 @@ NORMALIZE = {
     dtype: Tolerance(1e-15 if dtype == torch.float64 else 2e-7, relative) for dtype, relative in ROUNDING.items()
 }
 
+# Noise of standard deviation 10 at most, and pixels that were scaled down; float32 matrix products of 224 terms.
+CRITICAL_BAND = {
+    dtype: Tolerance(1e-12 if dtype == torch.float64 else 2e-6, relative) for dtype, relative in ROUNDING.items()
+}
+# Unit noise reaches 5; the coarsest band is scaled by up to 60 after the products.
+BAND_NOISE = Tolerance(1e-5)
+
 # Stored values of the published float32 code.
 GOLDEN_PIXEL = 2e-6
 GOLDEN_MOMENT = 1e-6

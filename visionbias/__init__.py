@@ -30,6 +30,8 @@ _HOME = {
     "FilterBank": "visionbias.ops.filter_bank",
     "lowpass": "visionbias.ops.filter_bank.bands",
     "highpass": "visionbias.ops.filter_bank.bands",
+    "band_noise": "visionbias.ops.band_noise",
+    "critical_band": "visionbias.ops.band_noise",
     "bandpass": "visionbias.ops.filter_bank.bands",
     "octave": "visionbias.ops.filter_bank.bands",
     "Band": "visionbias.ops.filter_bank.bands",

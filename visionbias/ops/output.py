@@ -38,6 +38,8 @@ def prepare_output(
     dtype: torch.dtype,
     memory_format: torch.memory_format,
     out: Tensor | None,  # [*lead, N, C, H, W]
+    *,
+    channels: int | None = None,  # C of the output; default that of x
 ) -> tuple[Output, Tensor]:
     """Check x and the arguments that all such ops share; the output to fill is `out`, or new.
 
@@ -49,6 +51,7 @@ def prepare_output(
     if x.requires_grad and torch.is_grad_enabled():
         raise ShapeError(f"{op}: it has no gradient, and x requires one; pass x.detach()")
     n, c, h, w = x.shape
+    c = channels or c
     output = Output(per_channel(op, "mean", mean, c, 0.0), per_channel(op, "std", std, c, 1.0), dtype, x.device)
     if out is None:
         return output, empty_images((*lead, n), (c, h, w), x, dtype, memory_format)

@@ -3,6 +3,6 @@
 """Random numbers that are a function of (seed, stream, sample id, position) and of nothing else."""
 
 from visionbias.ops.philox.normals import unit_normals
-from visionbias.ops.philox.streams import sample_keys, stream
+from visionbias.ops.philox.streams import checked_seed, sample_keys, stream
 
-__all__ = ["sample_keys", "stream", "unit_normals"]
+__all__ = ["checked_seed", "sample_keys", "stream", "unit_normals"]

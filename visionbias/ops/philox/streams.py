@@ -30,3 +30,14 @@ def sample_keys(op: str, sample_ids: Sequence[str], n: int) -> NDArray[np.uint32
         raise ShapeError(f"{op}: wanted a sample id for each of {n} images, got {len(sample_ids)}")
     digests = (blake2b(id_.encode("utf-8", "surrogatepass"), digest_size=8).digest() for id_ in sample_ids)
     return np.frombuffer(b"".join(digests), dtype="<u4").reshape(n, 2).astype(np.uint32)
+
+
+def checked_seed(op: str, seed: int) -> int:
+    """The seed as a plain number.
+
+    Raises:
+        ShapeError: it is no whole number of 64 bits.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= seed < 2**64:
+        raise ShapeError(f"{op}: seed must be a whole number in [0, 2^64), got {seed!r}")
+    return int(seed)
