@@ -53,7 +53,7 @@ def model_records(folder: Path, n: int, *conditions: str, first: int = 0) -> Mod
     write_samples(
         folder, "photos", {"sample_id": ids, "category": ["cat"] * n, "texture": [None] * n, "category16": [None] * n}
     )
-    return ModelRecords(folder, "m", dict.fromkeys(conditions, SampleTable(folder, "photos", ["cat"])))
+    return ModelRecords(folder, "m", dict.fromkeys(conditions, SampleTable(folder, "photos", ["cat"])), {})
 
 
 def test_round_trip_over_shards(tmp_path: Path) -> None:

@@ -56,14 +56,18 @@ class CueConflictFolder(Dataset):
         )
 
 
+def parse_cues(stem: str) -> tuple[str, str] | None:
+    """Shape and texture category from a file's name without its suffix, if it is one like cat7-elephant1."""
+    match = _NAME.fullmatch(stem)
+    return (match["shape"], match["texture"]) if match else None
+
+
 def _parse(root: Path, id_: str) -> tuple[str, str]:
     """Shape and texture category of one file."""
     *folders, file = id_.split("/")
-    match = _NAME.fullmatch(file.rsplit(".", 1)[0])
-    if match is None:
+    cues = parse_cues(file.rsplit(".", 1)[0])
+    if cues is None:
         raise DataError(f"{root / id_}: wanted a name like cat7-elephant1.png (shape, number, texture, number)")
-    if folders and folders[-1] != match["shape"]:
-        raise DataError(
-            f"{root / id_}: its name says shape {match['shape']!r}, its folder {folders[-1]!r}; move or rename it"
-        )
-    return match["shape"], match["texture"]
+    if folders and folders[-1] != cues[0]:
+        raise DataError(f"{root / id_}: its name says shape {cues[0]!r}, its folder {folders[-1]!r}; move or rename it")
+    return cues

@@ -88,12 +88,20 @@ class Run:
             "n": first["n"],
             "bad": sum(len(described["bad_samples"]) for described in self.manifest["data_sets"].values()),
         }
-        records = ModelRecords(self.folder / RECORDS, model, samples)
+        records = ModelRecords(self.folder / RECORDS, model, samples, self._sides(model))
         try:
             scores = [probe.score(records) for probe in self.probes]
         except IncompleteError:
             return row | {"status": "failed" if model in self.failures else "incomplete"}
         return row | {name: value for columns in scores for name, value in columns.items()}
+
+    def _sides(self, model: str) -> dict[str, int]:
+        """Side of the crops that a model sees, for each condition."""
+        return {
+            condition: self.manifest["study"]["data"][name]["models"][model]["preprocessing"]["crop"]
+            for name, described in self.manifest["data_sets"].items()
+            for condition in described["conditions"]
+        }
 
     def _samples(self) -> dict[str, SampleTable]:
         """What each condition shows."""

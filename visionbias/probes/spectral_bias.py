@@ -4,7 +4,6 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import SupportsFloat
 
 from visionbias.conditions.clean import CLEAN, Clean
 from visionbias.conditions.spectral import FilteredImages
@@ -12,6 +11,7 @@ from visionbias.conditions.stimulus import Stimulus
 from visionbias.errors import RunError
 from visionbias.metrics.spectral_bias import spectral_bias
 from visionbias.ops.filter_bank.bands import Band, highpass, lowpass
+from visionbias.probes.options import number, numbers
 from visionbias.probes.registry import Probe, register
 from visionbias.records.reader import ModelRecords
 
@@ -38,15 +38,8 @@ class SpectralBias(Probe):
     offset: float = 0.0
 
     def __post_init__(self) -> None:
-        try:
-            # Plain numbers: a run's manifest holds them.
-            object.__setattr__(self, "cutoffs", tuple(map(_number, self.cutoffs)))
-            object.__setattr__(self, "offset", _number(self.offset))
-        except TypeError:
-            raise RunError(
-                "SpectralBias: cutoffs must be a sequence of numbers and offset a number, "
-                f"got {self.cutoffs!r}, {self.offset!r}"
-            ) from None
+        object.__setattr__(self, "cutoffs", numbers("SpectralBias: cutoffs", self.cutoffs))
+        object.__setattr__(self, "offset", number("SpectralBias: offset", self.offset))
         low, _ = self._bands
         if not low or len({band.name for band in low}) != len(low):
             raise RunError(
@@ -77,9 +70,3 @@ class SpectralBias(Probe):
         for side, curve in (("lfc", result.lfc), ("hfc", result.hfc)):
             columns |= {f"{side}_{cutoff:.4g}": float(value) for cutoff, value in zip(self.cutoffs, curve, strict=True)}
         return columns
-
-
-def _number(value: object) -> float:
-    if isinstance(value, str) or not isinstance(value, SupportsFloat):
-        raise TypeError(value)
-    return float(value)

@@ -77,14 +77,20 @@ class ModelRecords:
         folder: Path,  # of the records
         model: str,
         samples: Mapping[str, SampleTable],  # condition -> what it was shown
+        sides: Mapping[str, int],  # condition -> side in pixels of the crops that the model sees
     ) -> None:
         self._folder = folder
         self.model = model
         self._samples = samples
+        self._sides = sides
 
     def samples(self, condition: str) -> SampleTable:
         """The images that a condition shows, in order of sample id: the rows of its columns."""
         return self._samples[condition]
+
+    def image_side(self, condition: str) -> int:
+        """Side in pixels of the square crops that a condition shows to the model."""
+        return self._sides[condition]
 
     def column(self, condition: str, name: str) -> np.ndarray:  # [N]
         """One column under one condition, in order of sample id."""

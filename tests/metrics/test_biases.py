@@ -1,0 +1,224 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Bias metrics without an oracle: what must hold for any data, and what is refused."""
+
+import numpy as np
+import pytest
+
+import visionbias as vb
+from visionbias.metrics import (
+    CATEGORIES16,
+    channel_fit,
+    decide16,
+    error_consistency,
+    feature_reliance,
+    psychometric_fit,
+    shape_bias,
+)
+
+SDS = [0.0, 0.02, 0.04, 0.08, 0.16]
+
+
+def test_decisions_do_not_depend_on_a_shift_of_the_logits():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 3, (50, 1000))
+    assert np.array_equal(decide16(logits), decide16(logits + 700))
+    bear = np.full((1, 1000), -50.0)
+    bear[0, 294] = 50
+    assert CATEGORIES16[decide16(bear)[0]] == "bear"
+
+
+@pytest.mark.parametrize("shape", [(1000,), (2, 999), (2, 3, 1000)])
+def test_logits_of_another_shape(shape):
+    with pytest.raises(vb.ShapeError, match=r"logits must be \[N, 1000\]"):
+        decide16(np.zeros(shape))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_logits_that_are_no_numbers(value):
+    logits = np.zeros((4, 1000))
+    logits[2, 7] = value
+    with pytest.raises(vb.DataError, match=r"1 of 4 rows, such as \[2\]"):
+        decide16(logits)
+
+
+def test_shape_bias_by_hand():
+    shape = ["cat", "cat", "dog", "dog", "dog", "cat"]
+    texture = ["dog", "dog", "cat", "cat", "cat", "cat"]
+    decision = ["cat", "dog", "dog", None, "car", "cat"]
+    result = shape_bias(shape, texture, decision)
+    assert (result.n, result.n_shape, result.n_texture) == (5, 2, 1)
+    assert result.shape_bias == 2 / 3
+    assert result.cue_accuracy == 3 / 5
+    assert result.interval[0] < 2 / 3 < result.interval[1]
+    assert result.per_category["cat"].shape_bias == 0.5
+    assert (result.per_category["dog"].n, result.per_category["dog"].n_texture) == (3, 0)
+    for missing in ("na", float("nan")):
+        again = shape_bias(shape, texture, [missing if d is None else d for d in decision])
+        assert again.n_shape == 2
+
+
+def test_shape_bias_of_indices_and_swapped_roles():
+    rng = np.random.default_rng(1)
+    shape, texture, decision = rng.integers(0, 6, (3, 500))
+    bias, other = shape_bias(shape, texture, decision), shape_bias(texture, shape, decision)
+    assert bias.shape_bias == pytest.approx(1 - other.shape_bias)
+    assert (bias.n_shape, bias.n) == (other.n_texture, other.n)
+    order = rng.permutation(500)
+    assert shape_bias(shape[order], texture[order], decision[order]) == bias
+    nothing = shape_bias([0, 1], [1, 0], [2, 2])
+    assert np.isnan(nothing.shape_bias)
+    assert nothing.cue_accuracy == 0
+
+
+def test_shape_bias_needs_conflict():
+    with pytest.raises(vb.DataError, match="agree in all 2 images"):
+        shape_bias(["cat", "dog"], ["cat", "dog"], ["cat", "cat"])
+    with pytest.raises(vb.ShapeError, match=r"got \(2,\), \(1,\), \(2,\)"):
+        shape_bias(["cat", "dog"], ["cat"], ["cat", "cat"])
+
+
+def test_error_consistency():
+    rng = np.random.default_rng(2)
+    a, b = rng.random((2, 20_000)) < 0.7
+    assert error_consistency(a, a) == 1
+    assert abs(error_consistency(a, b)) < 0.03
+    assert error_consistency(a, b) == error_consistency(b, a) == pytest.approx(error_consistency(~a, ~b))
+    assert error_consistency(a, ~a) < 0
+    assert error_consistency([True] * 5, [True] * 5) == 1
+    assert np.isnan(error_consistency([], []))
+    with pytest.raises(vb.ShapeError, match="of the same images"):
+        error_consistency(a, b[1:])
+
+
+def responses(**changes):
+    row = {"subj": "s", "session": "1", "trial": "1", "rt": "0.5", "object_response": "cat", "category": "cat"}
+    return row | {"condition": "0", "imagename": "0001_x_cat7-elephant1.png"} | changes
+
+
+def write_csv(path, *rows):
+    path.write_text("\n".join([",".join(rows[0]), *(",".join(row.values()) for row in rows)]) + "\n")
+    return path
+
+
+def test_responses_are_read(tmp_path):
+    path = write_csv(tmp_path / "a.csv", responses(), responses(object_response="na"))
+    for source in (path, tmp_path, [path]):
+        table = vb.metrics.read_responses(source)
+        assert table["image"].tolist() == ["cat7-elephant1.png"] * 2
+        assert table["texture"].tolist() == ["elephant"] * 2
+        assert table["response"].isna().tolist() == [False, True]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"imagename": "photo.png"}, "line 2: imagename 'photo.png'"),
+        ({"object_response": "tree"}, "line 2: object_response 'tree'"),
+        ({"category": "dog"}, "line 2: category 'dog'"),
+    ],
+)
+def test_responses_that_do_not_parse(tmp_path, changes, message):
+    with pytest.raises(vb.DataError, match=message):
+        vb.metrics.read_responses(write_csv(tmp_path / "a.csv", responses(**changes)))
+
+
+def test_responses_that_are_not_there(tmp_path):
+    with pytest.raises(vb.DataError, match="no CSV files"):
+        vb.metrics.read_responses(tmp_path)
+    with pytest.raises(vb.DataError, match="cannot read the responses"):
+        vb.metrics.read_responses(tmp_path / "absent.csv")
+    row = responses()
+    del row["imagename"]
+    with pytest.raises(vb.DataError, match="imagename missing"):
+        vb.metrics.read_responses(write_csv(tmp_path / "a.csv", row))
+
+
+def test_thresholds_count_levels_from_the_strongest():
+    accuracy = np.full((5, 7), 80.0)
+    accuracy[4, 0] = 50  # not strictly above
+    accuracy[2:, 1] = 10
+    accuracy[:, 2] = 10
+    accuracy[4, 3] = 10
+    accuracy[2, 3] = 10  # not monotone: the first level above counts
+    assert channel_fit(accuracy, SDS).thresholds.tolist() == [1, 3, 4, 1, 0, 0, 0]
+    order = [3, 0, 4, 1, 2]
+    again = channel_fit(accuracy[order], np.array(SDS)[order])
+    assert again.thresholds.tolist() == [1, 3, 4, 1, 0, 0, 0]
+    relative = channel_fit(accuracy / 4, SDS, criterion="relative")
+    assert relative.thresholds[:2].tolist() == [0, 3]  # half of 20 is less than 12.5
+
+
+def test_constant_thresholds_determine_no_channel():
+    fit = channel_fit(np.full((5, 7), 10.0), SDS)
+    assert fit.thresholds.tolist() == [4] * 7
+    assert not fit.identifiable
+    assert np.isnan([fit.mu, fit.sigma, fit.bandwidth, fit.center_frequency, fit.peak_noise_sensitivity]).all()
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "sds", "options", "message"),
+    [
+        (np.zeros((5, 7)), SDS[:4], {}, r"\(5, 7\), \(4,\)"),
+        (np.zeros((5, 2)), SDS, {}, "three bands or more"),
+        (np.full((5, 7), np.nan), SDS, {}, "without NaN"),
+        (np.full((5, 7), 101.0), SDS, {}, "in percent"),
+        (np.zeros((5, 7)), [0.1, 0.2, 0.3, 0.4, 0.5], {}, "0 once"),
+        (np.zeros((5, 7)), [0, 0, 0.3, 0.4, 0.5], {}, "0 once"),
+        (np.zeros((5, 7)), SDS, {"criterion": "half"}, "'absolute' or 'relative'"),
+        (np.zeros((5, 7)), SDS, {"bands": [1, 2]}, "7 different numbers"),
+    ],
+)
+def test_channels_of_bad_input(accuracy, sds, options, message):
+    with pytest.raises(vb.ShapeError, match=message):
+        channel_fit(accuracy, sds, **options)
+
+
+def simulated(n, thresholds, seed=0):
+    """Correctness of n samples whose accuracy falls from 1 to 0 over 3 octaves, 1/2 at each band's threshold."""
+    octaves = np.array([5.0, 3.0, 2.0, 1.0, 0.0])  # below the strongest; without noise as good as far below
+    octaves[0] = 40.0
+    p = np.clip(0.5 + (octaves[:, None] - np.asarray(thresholds)) / 3, 0, 1)
+    return np.random.default_rng(seed).random((n, 5, 7)) < p
+
+
+def test_psychometric_thresholds_are_found():
+    channel = 2.8 * np.exp(-((np.arange(7) - 3.2) ** 2) / (2 * 1.4**2))
+    truth = np.maximum(channel, 0.3)
+    fit = psychometric_fit(simulated(2000, truth), SDS)
+    inside = (truth >= fit.thresholds_interval[0] - 0.05) & (truth <= fit.thresholds_interval[1] + 0.05)
+    assert inside.all()
+    assert fit.identifiable
+    for name in ("bandwidth", "center_frequency", "peak_noise_sensitivity"):
+        low, high = getattr(fit, f"{name}_interval")
+        assert low <= getattr(fit, name) <= high
+    assert fit.peak_noise_sensitivity == pytest.approx(2.0 ** (truth.max() - 4), rel=0.1)
+    assert psychometric_fit(simulated(2000, truth), SDS).thresholds.tolist() == fit.thresholds.tolist()
+
+
+def test_whole_and_continuous_thresholds_agree_at_the_levels():
+    correct = simulated(500, [0.4, 0.8, 1.2, 1.7, 2.4, 2.9, 1.5])
+    whole = channel_fit(100 * correct.mean(axis=0), SDS).thresholds
+    assert np.ceil(psychometric_fit(correct, SDS, resamples=2).thresholds).tolist() == whole.tolist()
+
+
+def test_extremes_are_censored():
+    never, always = np.zeros((20, 5, 7), bool), np.ones((20, 5, 7), bool)
+    assert psychometric_fit(never, SDS, resamples=2).thresholds.tolist() == [4] * 7
+    assert psychometric_fit(never, SDS, resamples=2).peak_noise_sensitivity == 1
+    assert psychometric_fit(always, SDS, resamples=2).thresholds.tolist() == [0] * 7
+    with pytest.raises(vb.ShapeError, match=r"correct must be \[N, S, B\]"):
+        psychometric_fit(never[0], SDS)
+
+
+def test_feature_reliance():
+    rng = np.random.default_rng(3)
+    clean = rng.random(4000) < 0.8
+    halved = clean & (rng.random(4000) < 0.5)
+    result = feature_reliance(clean, np.column_stack([clean, halved]))
+    assert result.relative_accuracy[0] == 1
+    assert result.relative_accuracy[1] == pytest.approx(0.5, abs=0.03)
+    assert result.interval[0] < result.reliance == pytest.approx(0.25, abs=0.02) < result.interval[1]
+    assert np.isnan(feature_reliance(np.zeros(5, bool), np.zeros((5, 1), bool)).reliance)
+    with pytest.raises(vb.ShapeError, match="feature_reliance"):
+        feature_reliance(clean, halved)

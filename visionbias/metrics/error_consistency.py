@@ -1,0 +1,30 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Error consistency: do two deciders err on the same images, beyond what their accuracies alone would give?
+
+Source: Geirhos, Meding & Wichmann, "Beyond accuracy: quantifying trial-by-trial behaviour", NeurIPS 2020.
+"""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from visionbias.errors import ShapeError
+
+
+def error_consistency(correct_a: ArrayLike, correct_b: ArrayLike) -> float:  # [N] bool, of the same images in order
+    """Cohen's kappa of correctness: 1 for equal errors, 0 for those of chance. NaN without images.
+
+    Raises:
+        ShapeError: the arguments are not two sequences of one length.
+    """
+    a, b = np.asarray(correct_a, dtype=bool), np.asarray(correct_b, dtype=bool)
+    if a.ndim != 1 or a.shape != b.shape:
+        raise ShapeError(
+            f"error_consistency: wanted correct_a and correct_b [N] of the same images, got {a.shape}, {b.shape}"
+        )
+    if not len(a):
+        return float("nan")
+    p_a, p_b = float(a.mean()), float(b.mean())
+    expected = p_a * p_b + (1 - p_a) * (1 - p_b)
+    # Where both are always right or always wrong, chance agrees as well: no error tells them apart.
+    return (float((a == b).mean()) - expected) / (1 - expected) if expected < 1 else 1.0

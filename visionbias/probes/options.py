@@ -1,0 +1,45 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Options of probes as plain Python values, which a run's manifest can hold."""
+
+from collections.abc import Iterable
+from operator import index
+from typing import Any, SupportsFloat
+
+from visionbias.errors import RunError
+
+
+def number(name: str, value: Any) -> float:
+    """The value as a float.
+
+    Raises:
+        RunError: it is none.
+    """
+    if isinstance(value, (str, bool)) or not isinstance(value, SupportsFloat):
+        raise RunError(f"{name} must be a number, got {value!r}")
+    return float(value)
+
+
+def numbers(name: str, values: Any) -> tuple[float, ...]:
+    """The values as floats.
+
+    Raises:
+        RunError: they are no sequence of numbers.
+    """
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise RunError(f"{name} must be a sequence of numbers, got {values!r}")
+    return tuple(number(name, value) for value in values)
+
+
+def whole_numbers(name: str, values: Any) -> tuple[int, ...]:
+    """The values as whole numbers.
+
+    Raises:
+        RunError: they are no sequence of whole numbers.
+    """
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise RunError(f"{name} must be a sequence of whole numbers, got {values!r}")
+    try:
+        return tuple(index(value) for value in values)
+    except TypeError:
+        raise RunError(f"{name} must be a sequence of whole numbers, got {values!r}") from None
