@@ -218,7 +218,8 @@ def test_feature_reliance():
     result = feature_reliance(clean, np.column_stack([clean, halved]))
     assert result.relative_accuracy[0] == 1
     assert result.relative_accuracy[1] == pytest.approx(0.5, abs=0.03)
-    assert result.interval[0] < result.reliance == pytest.approx(0.25, abs=0.02) < result.interval[1]
+    assert result.reliance == pytest.approx(0.25, abs=0.02)
+    assert result.interval[0] < result.reliance < result.interval[1]
     assert np.isnan(feature_reliance(np.zeros(5, bool), np.zeros((5, 1), bool)).reliance)
     with pytest.raises(vb.ShapeError, match="feature_reliance"):
         feature_reliance(clean, halved)

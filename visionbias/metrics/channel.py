@@ -33,15 +33,6 @@ class Channel:
     curve: NDArray[np.float64]  # [B] the fit at the bands
     condition_number: float  # of the Jacobian at the solution
 
-    @property
-    def bandwidth(self) -> float:
-        """Width at half of the height, in octaves."""
-        return float(WIDTH * self.sigma)
-
-    def center_frequency(self, octave_zero_cpi: float) -> float:
-        """In cycles/image."""
-        return float(octave_zero_cpi * 2.0**self.mu)
-
 
 @dataclass(frozen=True)
 class ChannelFit:
@@ -92,8 +83,8 @@ def channel_fit(
         amplitude=fit.amplitude,
         mu=fit.mu,
         sigma=fit.sigma,
-        bandwidth=fit.bandwidth,
-        center_frequency=fit.center_frequency(octave_zero_cpi),
+        bandwidth=float(WIDTH * fit.sigma),
+        center_frequency=float(octave_zero_cpi * 2.0**fit.mu),
         peak_noise_sensitivity=float(2.0 ** (fit.amplitude - levels)),
         identifiable=fit.identifiable,
         sse=fit.sse,

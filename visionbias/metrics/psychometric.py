@@ -82,11 +82,10 @@ def psychometric_fit(
         percent = 100.0 * accuracies.reshape(-1, s, b)
         found = _thresholds(percent, criterion_of(percent, criterion, threshold), octaves)
         fits = [fit_channel(x, row, top) for row in found]
-        columns = [
-            [fit.amplitude, fit.mu, abs(fit.sigma), WIDTH * abs(fit.sigma), fit.center_frequency(octave_zero_cpi)]
-            for fit in fits
-        ]
-        return np.column_stack([found, columns, 2.0 ** (found.max(axis=1) - top)])
+        amplitude, mu, sigma = (np.array([getattr(fit, name) for fit in fits]) for name in ("amplitude", "mu", "sigma"))
+        width = np.abs(sigma)
+        peak = 2.0 ** (found.max(axis=1) - top)
+        return np.column_stack([found, amplitude, mu, width, WIDTH * width, octave_zero_cpi * 2.0**mu, peak])
 
     flat = outcomes[:, order].reshape(n, s * b)
     observed = numbers(flat.mean(axis=0, keepdims=True))[0]
