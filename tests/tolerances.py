@@ -34,6 +34,18 @@ CRITICAL_BAND = {
 # Unit noise reaches 5; the coarsest band is scaled by up to 60 after the products.
 BAND_NOISE = Tolerance(1e-5)
 
+# float32 knows the phase of a bin F of image x to eps |x| / |F|, and a whole bin of the texture turns by that. Next to
+# the floor of 1e-6 |x| it is a twentieth, but such bins are few, and each is a small part of the image.
+SPECTRUM_MIX = {
+    dtype: Tolerance(1e-10 if dtype == torch.float64 else 2e-5, relative) for dtype, relative in ROUNDING.items()
+}
+# Phases that are given, or amplitudes alone: as well conditioned as a filter.
+PHASES = {dtype: Tolerance(1e-12 if dtype == torch.float64 else 5e-6, relative) for dtype, relative in ROUNDING.items()}
+# A product and a sum or two.
+ELEMENTWISE = {
+    dtype: Tolerance(1e-14 if dtype == torch.float64 else 3e-7, relative) for dtype, relative in ROUNDING.items()
+}
+
 # Stored values of the published float32 code.
 GOLDEN_PIXEL = 2e-6
 GOLDEN_MOMENT = 1e-6

@@ -13,6 +13,7 @@ from visionbias.errors import ShapeError
 
 Channels = tuple[float, ...]
 
+LUMA = (19595, 38470, 7471)  # of 65536, for R, G, B
 IMAGE_DTYPES = (torch.uint8, torch.float16, torch.bfloat16, torch.float32, torch.float64)
 OUTPUT_DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 MEMORY_FORMATS = (torch.contiguous_format, torch.channels_last)
@@ -104,6 +105,26 @@ def float64_pixels(x: Tensor) -> NDArray[np.float64]:
     """Images as the definitions take them: on the host, u8 divided by 255."""
     pixels: NDArray[np.float64] = x.detach().to("cpu", torch.float64).numpy()
     return pixels / 255.0 if x.dtype == torch.uint8 else pixels
+
+
+def luma(images: Tensor) -> Tensor:  # [N, C, H, W] -> [N, 1, H, W]
+    """Grey of floating RGB images by ITU-R 601's weights, as Pillow has them; of others their first channel."""
+    if images.shape[1] != 3:
+        return images[:, :1]
+    red, green, blue = (weight / 65536 for weight in LUMA)
+    return red * images[:, :1] + green * images[:, 1:2] + blue * images[:, 2:]
+
+
+def same_images(op: str, name: str, images: Tensor, like: Tensor) -> None:
+    """Demand images of the shape, dtype and device of others.
+
+    Raises:
+        ShapeError: they are not.
+    """
+    got = (tuple(images.shape), images.dtype, images.device) if isinstance(images, Tensor) else None
+    if got != (tuple(like.shape), like.dtype, like.device):
+        found = type(images).__name__ if got is None else f"{_short(got[1])} {got[0]} on {got[2]}"
+        raise ShapeError(f"{op}: {name} must be {_short(like.dtype)} {tuple(like.shape)} on {like.device}, got {found}")
 
 
 def _short(dtype: torch.dtype) -> str:

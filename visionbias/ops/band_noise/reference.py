@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from visionbias.ops.band_noise.pyramid import level_count, smoothing
+from visionbias.ops.tensors import LUMA
 
 Array = NDArray[np.float64]
 Redraw = Callable[[NDArray[np.int64], int], Array]  # (places of pixels, attempt) -> unit normals
 
-LUMA = (19595, 38470, 7471)  # of 65536, as Pillow has them
 LOW, HIGH = 0.1, 0.9  # where pixels go that noise brought below 0, above 1
 
 

@@ -17,15 +17,12 @@ from torch import Tensor
 
 from visionbias.ops.band_noise.fields import Noise
 from visionbias.ops.band_noise.pyramid import Matrix, down, level_count, level_of, up, upward
-from visionbias.ops.band_noise.reference import HIGH, LOW, LUMA
+from visionbias.ops.band_noise.reference import HIGH, LOW
 from visionbias.ops.band_noise.spec import Spec
+from visionbias.ops.chunks import chunks, images_at_once, padded
 from visionbias.ops.image_threads import over_images
 from visionbias.ops.output import Finish
-
-# One image at a time stays in the cache of a CPU core; a GPU wants enough of them to fill it.
-CPU_IMAGES = 1
-GPU_IMAGES = 16
-
+from visionbias.ops.tensors import LUMA
 
 Work = Callable[[int, int], None]
 Make = Callable[[int], Matrix]
@@ -36,7 +33,7 @@ class TorchKernel:
 
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
-        self.images = CPU_IMAGES if spec.output.device.type == "cpu" else GPU_IMAGES
+        self.images = images_at_once(spec.output.device)
         self.compute, self.finish = spec.output.compute, Finish(spec.output)
         self.levels = [level_of("critical_band", band, spec.height, spec.width) for band in spec.bands]
         self.residual = level_count(spec.height, spec.width) - 1
@@ -55,7 +52,7 @@ class TorchKernel:
         """See `Kernel.bands`."""
 
         def work(start: int, stop: int) -> None:
-            for rows in self._chunks(start, stop):
+            for rows in chunks(start, stop, self.images):
                 for b, band in enumerate(self._scaled(noise, rows)):
                     out[b, rows].copy_(band)
 
@@ -68,7 +65,7 @@ class TorchKernel:
         def work(start: int, stop: int) -> None:
             z = torch.empty((self.images, 3, h, w), dtype=self.compute, device=x.device)
             cast = torch.empty_like(z, dtype=out.dtype)
-            for rows in self._chunks(start, stop):
+            for rows in chunks(start, stop, self.images):
                 image = self._low_contrast(x[rows])
                 n = len(image)
                 bands = self._scaled(noise, rows) if any(self.spec.noise_sds) else (None for _ in self.levels)
@@ -90,27 +87,18 @@ class TorchKernel:
             else:
                 work(0, n)
 
-    def _chunks(self, start: int, stop: int) -> Iterator[slice]:
-        return (slice(first, min(first + self.images, stop)) for first in range(start, stop, self.images))
-
     def _scaled(self, noise: Noise, rows: slice) -> Iterator[Tensor]:
         """Unit noise of each band, [n, H, W]; bands that share a field share its pyramid."""
         levels: list[Tensor] = []
         for band, level in zip(self.spec.bands, self.levels, strict=True):
             if not levels or not noise.common:
-                levels = self._gaussian(self._padded(noise.field(rows, band)))
+                levels = self._gaussian(padded(noise.field(rows, band).to(self.compute), self.images))
                 finest = _rms(self._laplacian(levels, 0))
             left, right = self.upward[level]
             reconstructed = left @ self._laplacian(levels, level) @ right if level else self._laplacian(levels, 0)
             rms = _rms(reconstructed)
             scale = torch.where(rms > 0.0, finest / rms, 0.0)
             yield (reconstructed * scale.to(self.compute))[: rows.stop - rows.start]
-
-    def _padded(self, field: Tensor) -> Tensor:
-        """Fields in the dtype of the computation; zeros fill the last chunk."""
-        field = field.to(self.compute)
-        missing = self.images - len(field)
-        return field if not missing else torch.cat([field, field.new_zeros(missing, *field.shape[1:])])
 
     def _gaussian(self, field: Tensor) -> list[Tensor]:
         levels = [field]

@@ -13,13 +13,10 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
+from visionbias.ops.chunks import images_at_once
 from visionbias.ops.filter_bank.spec import Spec
 from visionbias.ops.image_threads import over_images
 from visionbias.ops.output import Finish, Output
-
-# One image at a time stays in the cache of a CPU core; a GPU wants enough of them to fill it.
-CPU_IMAGES = 1
-GPU_IMAGES = 16
 
 
 class TorchKernel:
@@ -27,7 +24,7 @@ class TorchKernel:
 
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
-        self.images = CPU_IMAGES if spec.device.type == "cpu" else GPU_IMAGES
+        self.images = images_at_once(spec.device)
         output = Output(spec.mean, spec.std, spec.dtype, spec.device)
         self.compute, self.finish = output.compute, Finish(output)
         self.masks: list[Tensor] = []  # [H, columns kept]

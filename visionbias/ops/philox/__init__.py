@@ -4,5 +4,6 @@
 
 from visionbias.ops.philox.normals import unit_normals
 from visionbias.ops.philox.streams import checked_seed, sample_keys, stream
+from visionbias.ops.philox.words import random_words, unit_uniforms
 
-__all__ = ["checked_seed", "sample_keys", "stream", "unit_normals"]
+__all__ = ["checked_seed", "random_words", "sample_keys", "stream", "unit_normals", "unit_uniforms"]

@@ -35,8 +35,8 @@ def words_at(
 def normals(words: Tensor) -> Tensor:  # [..., 2 n] int64 -> [..., 2 n] float32
     """See `reference.normals`."""
     # In float64: torch's float32 root is not correctly rounded on every CPU.
-    radius = (-2.0 * _log(_fraction(words[..., 0::2] >> 9))).double().sqrt().float()
-    a = _fraction((words[..., 1::2] >> 7) & 0x7FFFFF) - 0.5
+    radius = (-2.0 * _log(fraction(words[..., 0::2] >> 9))).double().sqrt().float()
+    a = fraction((words[..., 1::2] >> 7) & 0x7FFFFF) - 0.5
     square = a * a
     cos, sin = _polynomial(COS, square), _polynomial(SIN, square) * a
     quarter = words[..., 1::2] >> 30
@@ -53,7 +53,8 @@ def _multiply(a: Tensor, m: int) -> tuple[Tensor, Tensor]:
     return high >> 16, ((high & 0xFFFF) << 16) | (low & 0xFFFF)
 
 
-def _fraction(bits: Tensor) -> Tensor:
+def fraction(bits: Tensor) -> Tensor:
+    """See `reference._fraction`."""
     return (2 * bits + 1).float() * 2.0**-24
 
 

@@ -1,0 +1,7 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Color taken away at graded strength."""
+
+from visionbias.ops.desaturate.function import desaturate
+
+__all__ = ["desaturate"]

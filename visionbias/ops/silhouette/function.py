@@ -1,0 +1,80 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The function `silhouette` and its backends."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from visionbias.errors import ShapeError
+from visionbias.ops.chunks import fill, pixels
+from visionbias.ops.output import Finish, Output, finish_reference, prepare_output
+from visionbias.ops.silhouette import reference
+from visionbias.ops.tensors import check_images, float64_pixels, same_images
+from visionbias.runtime.dispatch import Impl, Op
+
+Ground = Tensor | float
+Kernel = Callable[[Tensor, Tensor, Ground, Tensor], None]  # mask, texture, ground, out
+
+
+def _torch(output: Output) -> Kernel:
+    finish = Finish(output)
+
+    def run(mask: Tensor, texture: Tensor, ground: Ground, out: Tensor) -> None:
+        def make(rows: slice) -> Tensor:
+            cover = pixels(mask[rows], output.compute)
+            below = pixels(ground[rows], output.compute) if isinstance(ground, Tensor) else ground
+            return cover * pixels(texture[rows], output.compute) + (1.0 - cover) * below
+
+        fill(out, finish, make)
+
+    return run
+
+
+def _reference(output: Output) -> Kernel:
+    def run(mask: Tensor, texture: Tensor, ground: Ground, out: Tensor) -> None:
+        below = float64_pixels(ground) if isinstance(ground, Tensor) else ground
+        filled = reference.silhouette(float64_pixels(mask), float64_pixels(texture), below)
+        out.copy_(finish_reference(filled, output))
+
+    return run
+
+
+OP: Op[Output, Kernel] = Op("silhouette", {"torch": Impl(_torch), "reference": Impl(_reference, on_request=True)})
+
+
+def silhouette(
+    mask: Tensor,  # [N, 1, H, W] coverage, u8 (value / 255) or float in [0, 1]
+    texture: Tensor,  # [N, C, H, W] u8 (value / 255) or float in [0, 1]
+    *,
+    ground: Tensor | float = 0.5,  # [N, C, H, W] of the texture's dtype, or one intensity
+    mean: Sequence[float] | Tensor | None = None,  # [C], default 0
+    std: Sequence[float] | Tensor | None = None,  # [C], default 1
+    dtype: torch.dtype = torch.float32,
+    memory_format: torch.memory_format = torch.contiguous_format,
+    out: Tensor | None = None,  # [N, C, H, W], any strides
+    backend: str = "auto",
+) -> Tensor:
+    """mask * texture + (1 - mask) * ground, clipped to [0, 1], normalized and cast, [N, C, H, W]. It has no gradient.
+
+    Raises:
+        ShapeError: a tensor has the wrong shape, dtype or device, two of them differ in size, `ground` is outside
+            [0, 1], or one wants a gradient.
+        BackendError: no backend, or not the one asked for, can serve the call.
+    """
+    output, out = prepare_output("silhouette", texture, (), mean, std, dtype, memory_format, out)
+    check_images("silhouette", mask)
+    n, _, h, w = texture.shape
+    if tuple(mask.shape) != (n, 1, h, w) or mask.device != texture.device:
+        raise ShapeError(
+            f"silhouette: mask must be {(n, 1, h, w)} on {texture.device}, as the texture {tuple(texture.shape)} is, "
+            f"got {tuple(mask.shape)} on {mask.device}"
+        )
+    if isinstance(ground, Tensor):
+        same_images("silhouette", "ground", ground, texture)
+    elif isinstance(ground, (bool, str)) or not 0.0 <= float(ground) <= 1.0:
+        raise ShapeError(f"silhouette: ground must be images or an intensity in [0, 1], got {ground!r}")
+    with torch.no_grad():
+        OP.pick(output, backend)[1].make(output)(mask, texture, ground, out)
+    return out

@@ -1,0 +1,168 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The functions of spectrum_mix. Results are clipped to [0, 1], normalized and cast; none has a gradient."""
+
+from collections.abc import Sequence
+from math import prod
+
+import torch
+from torch import Tensor
+
+from visionbias.errors import DataError, ShapeError
+from visionbias.ops.chunks import pixels
+from visionbias.ops.output import prepare_output
+from visionbias.ops.philox import checked_seed, sample_keys, stream, unit_normals, unit_uniforms
+from visionbias.ops.silhouette import silhouette
+from visionbias.ops.spectrum_mix.kernels import kernel
+from visionbias.ops.tensors import check_images, luma, same_images
+
+METHODS = ("phase", "silhouette")
+
+
+def cue_conflict(
+    shape: Tensor,  # [N, C, H, W] u8 (value / 255) or float in [0, 1], any strides
+    texture: Tensor,  # [N, C, H, W], of the same dtype
+    *,
+    method: str = "phase",
+    mean: Sequence[float] | Tensor | None = None,  # [C], default 0
+    std: Sequence[float] | Tensor | None = None,  # [C], default 1
+    dtype: torch.dtype = torch.float32,
+    memory_format: torch.memory_format = torch.contiguous_format,
+    out: Tensor | None = None,  # [N, C, H, W], any strides
+    backend: str = "auto",
+) -> Tensor:
+    """The shape of one image with the texture of another, [N, C, H, W].
+
+    Methods:
+      phase       phase of `shape`, amplitude of `texture`, for each channel; a bin in which `shape` has no phase passes
+      silhouette  the dark part of `shape`, as in published silhouettes, filled with `texture` on mid-grey
+
+    Raises:
+        DataError: there is no such method.
+        ShapeError: a tensor has the wrong shape, dtype or device, the two differ, or one wants a gradient.
+        BackendError: no backend, or not the one asked for, can serve the call.
+    """
+    if method not in METHODS:
+        raise DataError(f"cue_conflict: method must be one of {', '.join(METHODS)}; got {method!r}")
+    check_images("cue_conflict", shape)
+    same_images("cue_conflict", "texture", texture, shape)
+    if method == "silhouette":
+        mask = 1.0 - luma(pixels(shape, torch.float32))
+        return silhouette(
+            mask, texture, mean=mean, std=std, dtype=dtype, memory_format=memory_format, out=out, backend=backend
+        )
+    output, out = prepare_output("cue_conflict", shape, (), mean, std, dtype, memory_format, out)
+    with torch.no_grad():
+        kernel(output, backend).phase_swap(shape, texture, out)
+    return out
+
+
+def random_phase(
+    x: Tensor,  # [N, C, H, W] u8 (value / 255) or float in [0, 1], any strides
+    *,
+    sample_ids: Sequence[str],  # [N]
+    seed: int = 0,
+    mean: Sequence[float] | Tensor | None = None,  # [C], default 0
+    std: Sequence[float] | Tensor | None = None,  # [C], default 1
+    dtype: torch.dtype = torch.float32,
+    memory_format: torch.memory_format = torch.contiguous_format,
+    out: Tensor | None = None,  # [N, C, H, W], any strides
+    backend: str = "auto",
+) -> Tensor:
+    """Amplitude and mean of each channel of x, with the phase of white noise: a function of (seed, sample id).
+
+    Raises:
+        ShapeError: an argument is of another shape or kind, or x wants a gradient.
+        BackendError: no backend, or not the one asked for, can serve the call.
+    """
+    output, out = prepare_output("random_phase", x, (), mean, std, dtype, memory_format, out)
+    keys = sample_keys("random_phase", sample_ids, len(x))
+    n = prod(x.shape[1:])
+    drawn = unit_normals(checked_seed("random_phase", seed), stream("random_phase"), keys, n, x.device)
+    with torch.no_grad():
+        kernel(output, backend).random_phase(x, drawn.view(x.shape), out)
+    return out
+
+
+def phase_noise(
+    x: Tensor,  # [N, C, H, W] u8 (value / 255) or float in [0, 1], any strides
+    *,
+    width: float,  # degrees, 0 ... 180
+    sample_ids: Sequence[str],  # [N]
+    seed: int = 0,
+    mean: Sequence[float] | Tensor | None = None,  # [C], default 0
+    std: Sequence[float] | Tensor | None = None,  # [C], default 1
+    dtype: torch.dtype = torch.float32,
+    memory_format: torch.memory_format = torch.contiguous_format,
+    out: Tensor | None = None,  # [N, C, H, W], any strides
+    backend: str = "auto",
+) -> Tensor:
+    """x with uniform noise in [-width, width] added to its phase: a function of (seed, sample id), scaled by width.
+
+    All channels of an image take the same noise, so their relations stay.
+
+    Raises:
+        ShapeError: an argument is of another shape or kind, or x wants a gradient.
+        BackendError: no backend, or not the one asked for, can serve the call.
+
+    Source: Geirhos et al., "Generalisation in humans and deep neural networks", NeurIPS 2018.
+    """
+    output, out = prepare_output("phase_noise", x, (), mean, std, dtype, memory_format, out)
+    if isinstance(width, (bool, str)) or not 0.0 <= float(width) <= 180.0:
+        raise ShapeError(f"phase_noise: width must be in [0, 180] degrees, got {width!r}")
+    h, half = x.shape[2], x.shape[3] // 2 + 1
+    keys = sample_keys("phase_noise", sample_ids, len(x))
+    drawn = unit_uniforms(checked_seed("phase_noise", seed), stream("phase_noise"), keys, h * half, x.device)
+    with torch.no_grad():
+        kernel(output, backend).phase_noise(x, drawn.view(-1, h, half), float(width), out)
+    return out
+
+
+def power_equalize(
+    x: Tensor,  # [N, C, H, W] u8 (value / 255) or float in [0, 1], any strides
+    amplitude: Tensor,  # [H, W // 2 + 1] or [C, H, W // 2 + 1], see `mean_amplitude`
+    *,
+    mean: Sequence[float] | Tensor | None = None,  # [C], default 0
+    std: Sequence[float] | Tensor | None = None,  # [C], default 1
+    dtype: torch.dtype = torch.float32,
+    memory_format: torch.memory_format = torch.contiguous_format,
+    out: Tensor | None = None,  # [N, C, H, W], any strides
+    backend: str = "auto",
+) -> Tensor:
+    """Phase of x with another amplitude, such as the mean one of a data set.
+
+    Raises:
+        ShapeError: an argument is of another shape or kind, an amplitude is negative or not finite, or x wants a
+            gradient.
+        BackendError: no backend, or not the one asked for, can serve the call.
+
+    Source: Geirhos et al., "Generalisation in humans and deep neural networks", NeurIPS 2018.
+    """
+    output, out = prepare_output("power_equalize", x, (), mean, std, dtype, memory_format, out)
+    _, c, h, w = x.shape
+    shapes = ((h, w // 2 + 1), (c, h, w // 2 + 1))
+    if not isinstance(amplitude, Tensor) or tuple(amplitude.shape) not in shapes or amplitude.device != x.device:
+        got = f"{tuple(amplitude.shape)} on {amplitude.device}" if isinstance(amplitude, Tensor) else repr(amplitude)
+        raise ShapeError(f"power_equalize: amplitude must be {shapes[0]} or {shapes[1]} on {x.device}, got {got}")
+    if not (amplitude.is_floating_point() and amplitude.isfinite().all() and (amplitude >= 0).all()):
+        raise ShapeError("power_equalize: amplitude must hold finite floating numbers of at least 0")
+    with torch.no_grad():
+        kernel(output, backend).power_equalize(x, amplitude, out)
+    return out
+
+
+def mean_amplitude(
+    x: Tensor,  # [N, C, H, W] u8 (value / 255) or float in [0, 1], N > 0
+) -> Tensor:  # [C, H, W // 2 + 1] float64
+    """The mean of |rfft2| over images. For more of them than fit in memory: the mean of this over equal batches.
+
+    Raises:
+        ShapeError: x is not as above.
+    """
+    check_images("mean_amplitude", x)
+    if not len(x):
+        raise ShapeError("mean_amplitude: wanted at least one image, got none")
+    total = torch.zeros(x.shape[1], x.shape[2], x.shape[3] // 2 + 1, dtype=torch.float64, device=x.device)
+    for image in x.detach():
+        total += torch.fft.rfft2(pixels(image, torch.float64)).abs()
+    return total / len(x)

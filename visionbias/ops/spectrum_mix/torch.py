@@ -1,0 +1,95 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""spectrum_mix in torch operators, on any device.
+
+x [N, C, H, W] u8 or float, any strides -> out [N, C, H, W] f16, bf16, f32 or f64, any strides
+Two rfft2 and one irfft2 an image; phases are unit phasors F / |F|, never angles. See reference.py for the definitions.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+from visionbias.ops.chunks import fill, images_at_once, padded, pixels
+from visionbias.ops.output import Finish, Output
+from visionbias.ops.spectrum_mix.reference import FLOOR
+
+
+class TorchKernel:
+    """See `kernels.Kernel`."""
+
+    def __init__(self, output: Output) -> None:
+        self.finish, self.compute = Finish(output), output.compute
+        self.images = images_at_once(output.device)
+
+    def phase_swap(self, shape: Tensor, texture: Tensor, out: Tensor) -> None:
+        """See `reference.phase_swap`."""
+
+        def make(rows: slice) -> Tensor:
+            x = self._pixels(shape[rows])
+            own, other = torch.fft.rfft2(x), torch.fft.rfft2(self._pixels(texture[rows]))
+            size = own.abs()
+            mixed = torch.where(self._has_phase(size, x), own * (other.abs() / size), other)
+            return _image(mixed, x)
+
+        fill(out, self.finish, make)
+
+    def random_phase(self, x: Tensor, noise: Tensor, out: Tensor) -> None:
+        """See `reference.random_phase`."""
+
+        def make(rows: slice) -> Tensor:
+            spectrum = torch.fft.rfft2(self._pixels(x[rows]))
+            phases = torch.fft.rfft2(self._pixels(noise[rows]))
+            size = phases.abs()
+            mixed = torch.where(size > 0.0, phases * (spectrum.abs() / size), spectrum.abs())
+            mixed[..., 0, 0] = spectrum[..., 0, 0]
+            return _image(mixed, x)
+
+        fill(out, self.finish, make)
+
+    def phase_noise(self, x: Tensor, uniforms: Tensor, width: float, out: Tensor) -> None:
+        """See `reference.phase_noise`."""
+
+        def make(rows: slice) -> Tensor:
+            drawn = 2.0 * padded(uniforms[rows], self.images).to(self.compute) - 1.0
+            angle = math.radians(width) * _antisymmetric(drawn, x.shape[-1])
+            turned = torch.fft.rfft2(self._pixels(x[rows])) * torch.complex(angle.cos(), angle.sin())[:, None]
+            return _image(turned, x)
+
+        fill(out, self.finish, make)
+
+    def power_equalize(self, x: Tensor, amplitude: Tensor, out: Tensor) -> None:
+        """See `reference.power_equalize`."""
+        wanted = amplitude.to(self.compute)
+
+        def make(rows: slice) -> Tensor:
+            images = self._pixels(x[rows])
+            spectrum = torch.fft.rfft2(images)
+            size = spectrum.abs()
+            mixed = torch.where(self._has_phase(size, images), spectrum * (wanted / size), wanted.to(spectrum.dtype))
+            return _image(mixed, x)
+
+        fill(out, self.finish, make)
+
+    def _pixels(self, x: Tensor) -> Tensor:
+        return padded(pixels(x, self.compute), self.images)
+
+    def _has_phase(self, size: Tensor, x: Tensor) -> Tensor:
+        return size > FLOOR * x.square().sum(dim=(-2, -1), keepdim=True).sqrt()
+
+
+def _image(spectrum: Tensor, like: Tensor) -> Tensor:
+    images: Tensor = torch.fft.irfft2(spectrum, s=like.shape[-2:])
+    return images
+
+
+def _antisymmetric(values: Tensor, width: int) -> Tensor:  # [n, H, W // 2 + 1]
+    """See `reference.antisymmetric`."""
+    odd, height = values.clone(), values.shape[-2]
+    half = (height - 1) // 2  # rows whose mirror image is another row
+    for column in (0, width // 2) if width % 2 == 0 else (0,):
+        odd[:, 0, column] = 0.0
+        odd[:, half + 1 : height - half, column] = 0.0
+        odd[:, height - half :, column] = -values[:, 1 : half + 1, column].flip(-1)
+    return odd

@@ -1,0 +1,139 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Critical band: in which octaves noise disturbs a model, and how little of it does."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from visionbias.conditions.noise_bands import NoiseBands
+from visionbias.conditions.stimulus import Stimulus
+from visionbias.errors import RunError
+from visionbias.metrics.channel import Criterion, channel_fit
+from visionbias.metrics.psychometric import psychometric_fit
+from visionbias.probes.options import number, numbers, whole_numbers
+from visionbias.probes.registry import Probe, register
+from visionbias.records.reader import ModelRecords
+
+BANDS = range(7)
+NOISE_SDS = (0.02, 0.04, 0.08, 0.16)
+
+
+class _FitOptions(TypedDict):
+    bands: tuple[int, ...]
+    criterion: Criterion
+    threshold: float
+    octave_zero_cpi: float
+
+
+@register("critical_band")
+@dataclass(frozen=True)
+class CriticalBand(Probe):
+    """Accuracy on grey low-contrast images in noise of one octave, and the channel that it reveals.
+
+    Args:
+        bands: octaves of 0 ... 6, where 6 is the finest that the image has; images of less than 160 pixels lack some.
+        noise_sds: standard deviations of the noise in units of the [0, 1] pixel scale.
+        criterion: a band's threshold is where accuracy crosses `threshold` percent ("absolute", as published), or that
+            percentage of the accuracy without noise ("relative").
+        threshold: see criterion.
+        decision: "data", among the classes of the data; or "categories16", among the 16 categories, for models of
+            ImageNet's 1000 classes. Then only images of the categories count.
+        common_random_numbers: show the same noise field in all bands, filtered, instead of a field for each.
+
+    Raises:
+        RunError: an option is not as above.
+
+    Source: Subramanian et al., "Spatial-frequency channels, shape bias, and adversarial robustness", NeurIPS 2023.
+    """
+
+    bands: tuple[int, ...] = tuple(BANDS)
+    noise_sds: tuple[float, ...] = NOISE_SDS
+    criterion: Criterion = "absolute"
+    threshold: float = 50.0
+    decision: Literal["data", "categories16"] = "data"
+    common_random_numbers: bool = False
+
+    def __post_init__(self) -> None:
+        bands = whole_numbers("CriticalBand: bands", self.bands)
+        sds = numbers("CriticalBand: noise_sds", self.noise_sds)
+        object.__setattr__(self, "bands", bands)
+        object.__setattr__(self, "noise_sds", sds)
+        object.__setattr__(self, "threshold", number("CriticalBand: threshold", self.threshold))
+        if len(bands) < 3 or sorted(set(bands)) != list(bands) or not set(bands) <= set(BANDS):
+            raise RunError(f"CriticalBand: bands must be three or more of 0 ... 6, rising, got {bands}")
+        if not sds or sorted(set(sds)) != list(sds) or sds[0] <= 0.0 or not np.isfinite(sds).all():
+            raise RunError(f"CriticalBand: noise_sds must be positive and rising, got {sds}")
+        if not 0.0 < self.threshold < 100.0:
+            raise RunError(f"CriticalBand: threshold must be a percentage between 0 and 100, got {self.threshold}")
+        for name, allowed in (("criterion", ("absolute", "relative")), ("decision", ("data", "categories16"))):
+            if getattr(self, name) not in allowed:
+                raise RunError(f"CriticalBand: {name} must be one of {', '.join(allowed)}; got {getattr(self, name)!r}")
+        if not isinstance(self.common_random_numbers, bool):
+            raise RunError(
+                f"CriticalBand: common_random_numbers must be True or False, got {self.common_random_numbers!r}"
+            )
+
+    @cached_property
+    def _shown(self) -> NoiseBands:
+        return NoiseBands(self.bands, self.noise_sds, self.common_random_numbers)
+
+    @property
+    def stimuli(self) -> tuple[Stimulus, ...]:
+        """The low-contrast image, and one noisy image a level and band."""
+        return (self._shown,)
+
+    @property
+    def reads_decision16(self) -> bool:
+        """See `Probe.reads_decision16`."""
+        return self.decision == "categories16"
+
+    def score(self, records: ModelRecords) -> dict[str, float]:
+        """Columns of the published fit on whole thresholds, `critical_band_*`, and of the psychometric fit.
+
+        `critical_band_bandwidth` (octaves), `_center` (cycles/image), `_peak_sensitivity` and `_identifiable` (0 or 1);
+        `channel_bandwidth`, `channel_center` and `peak_noise_sensitivity`, each with `_low` and `_high`;
+        `low_contrast_accuracy`.
+        """
+        correct = self._correct(records)  # [N, 1 + S, B]
+        sds = (0.0, *self.noise_sds)
+        options: _FitOptions = {
+            "bands": self.bands,
+            "criterion": self.criterion,
+            "threshold": self.threshold,
+            "octave_zero_cpi": records.image_side(self._shown.without_noise) / 2.0 ** (BANDS[-1] + 1),
+        }
+        published = channel_fit(100.0 * correct.mean(axis=0), sds, **options)
+        columns = {
+            "low_contrast_accuracy": float(correct[:, 0, 0].mean()),
+            "critical_band_bandwidth": abs(published.bandwidth),
+            "critical_band_center": published.center_frequency,
+            "critical_band_peak_sensitivity": published.peak_noise_sensitivity,
+            "critical_band_identifiable": float(published.identifiable),
+        }
+        fit = psychometric_fit(correct, sds, **options)
+        for name, attribute in (
+            ("channel_bandwidth", "bandwidth"),
+            ("channel_center", "center_frequency"),
+            ("peak_noise_sensitivity", "peak_noise_sensitivity"),
+        ):
+            columns[name] = getattr(fit, attribute)
+            columns[f"{name}_low"], columns[f"{name}_high"] = getattr(fit, f"{attribute}_interval")
+        return columns
+
+    def _correct(self, records: ModelRecords) -> NDArray[np.bool_]:
+        """[N, 1 + S, B]; the noise-free condition counts for every band."""
+        shown = self._shown
+        noisy = [shown.with_noise(sd, band) for sd in self.noise_sds for band in self.bands]
+        conditions = [shown.without_noise, *noisy]
+        if self.decision == "categories16":
+            category = records.samples(shown.without_noise).column("category16")
+            scored = np.isfinite(category)
+            flat = np.stack([records.column(name, "decision16") == category for name in conditions], axis=1)[scored]
+        else:
+            flat = records.correct(conditions)
+        without = np.repeat(flat[:, :1, None], len(self.bands), axis=2)
+        return np.concatenate([without, flat[:, 1:].reshape(-1, len(self.noise_sds), len(self.bands))], axis=1)
