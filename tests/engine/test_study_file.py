@@ -61,7 +61,7 @@ def test_every_key_arrives(write: Callable[[str], Path], tmp_path: Path) -> None
         ((", std = [0.2, 0.2, 0.2]", ""), r"models\.1: .*mean and std together"),
         (("cutoffs = [0.1, 0.5]", 'cutoffs = ["low"]'), r"SpectralBias: cutoffs must be .*'low'"),
         (('arch = "resnet18"', 'ark = "resnet18"'), r"models\.1\.ark: unknown key; allowed: path, arch"),
-        (('"accuracy"', '"acuracy"'), r"probe must be one of accuracy, spectral_bias; got 'acuracy'"),
+        (('"accuracy"', '"acuracy"'), r"probe must be one of accuracy, critical_band, .*; got 'acuracy'"),
         (("offset = 0.5", "ofset = 0.5"), r"has no option ofset; allowed: cutoffs, offset"),
         (("crop = 32", "crop = 40"), r"crop <= resize"),
         (("probes =", "probes = 3 #"), r"probes: .*list"),

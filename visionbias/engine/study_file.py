@@ -11,12 +11,13 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from visionbias.datasets.base import Dataset
 from visionbias.datasets.csv_manifest import CsvManifest
 from visionbias.datasets.cue_conflict import CueConflictFolder
+from visionbias.datasets.cue_pairs import CueConflict
 from visionbias.datasets.folder import ImageFolder
 from visionbias.decode.cache import Decode
 from visionbias.engine.study import Study
 from visionbias.errors import RunError
 from visionbias.models.checkpoint import Checkpoint
-from visionbias.probes import make_probe
+from visionbias.probes import Probe, make_probe
 from visionbias.types import Normalization, Preprocessing
 
 
@@ -57,6 +58,9 @@ class _DataTable(_Table):
     folder: str | None = None
     csv: str | None = None
     cue_conflict: str | None = None
+    shapes: str | None = None  # with textures: cue conflict made on the fly
+    textures: str | None = None
+    method: Literal["phase", "silhouette"] | None = None
     root: str | None = None  # of a CSV's paths
     name: str | None = None
     precropped: bool | None = None
@@ -64,14 +68,22 @@ class _DataTable(_Table):
 
     @model_validator(mode="after")
     def _one_kind(self) -> "_DataTable":
-        if sum(value is not None for value in (self.folder, self.csv, self.cue_conflict)) != 1:
-            raise ValueError("wanted exactly one of folder, csv, cue_conflict")
+        if sum(value is not None for value in (self.folder, self.csv, self.cue_conflict, self.shapes)) != 1:
+            raise ValueError("wanted exactly one of folder, csv, cue_conflict, shapes")
+        if (self.shapes is None) != (self.textures is None):
+            raise ValueError("shapes and textures go together")
+        if self.method is not None and self.shapes is None:
+            raise ValueError("method goes with shapes and textures only")
+        if self.precropped is not None and self.shapes is not None:
+            raise ValueError("precropped does not go with shapes and textures")
         if self.root is not None and self.csv is None:
             raise ValueError("root goes with csv only")
         return self
 
     def build(self, folder: Path) -> Dataset:
         options: dict[str, Any] = {"label_map": self.label_map, "name": self.name}
+        if self.shapes is not None and self.textures is not None:
+            return CueConflict(folder / self.shapes, folder / self.textures, method=self.method or "phase", **options)
         if self.precropped is not None:
             options["precropped"] = self.precropped
         if self.folder is not None:
@@ -87,10 +99,23 @@ class _PreprocessingTable(_Table):
     interpolation: Literal["bilinear", "bicubic"] = "bilinear"
 
 
+class _ProbeTable(_Table):
+    model_config = ConfigDict(extra="allow", strict=True)  # a probe checks its own options
+
+    probe: str
+    data: str | _DataTable | None = None
+
+    def build(self, folder: Path) -> Probe:
+        options = {"probe": self.probe, **(self.model_extra or {})}
+        if self.data is not None:
+            options["data"] = folder / self.data if isinstance(self.data, str) else self.data.build(folder)
+        return make_probe(options)
+
+
 class _StudyTable(_Table):
     models: list[str | _CheckpointTable] = Field(min_length=1)
     data: str | _DataTable
-    probes: list[str | dict[str, Any]] = Field(min_length=1)
+    probes: list[str | _ProbeTable] = Field(min_length=1)
     preprocessing: Literal["study", "model"] | _PreprocessingTable = "study"
     device: str = "auto"
     precision: Literal["auto", "fp32"] = "auto"
@@ -126,7 +151,7 @@ def read_study(path: str | Path) -> Study:
     return Study(
         models=[entry if isinstance(entry, str) else entry.build(folder) for entry in table.models],
         data=folder / table.data if isinstance(table.data, str) else table.data.build(folder),
-        probes=[make_probe({"probe": entry} if isinstance(entry, str) else entry) for entry in table.probes],
+        probes=[make_probe({"probe": e}) if isinstance(e, str) else e.build(folder) for e in table.probes],
         preprocessing=(
             Preprocessing(**table.preprocessing.model_dump())
             if isinstance(table.preprocessing, _PreprocessingTable)
@@ -144,6 +169,7 @@ def _sentences(error: ValidationError) -> list[str]:
         "data": _DataTable,
         "preprocessing": _PreprocessingTable,
         "models": _CheckpointTable,
+        "probes": _DataTable,
     }
     lines = []
     for problem in error.errors(include_url=False):
