@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 import visionbias as vb
+from benchmarks.images import MEAN, STD, constants, crops, poisoned
 from benchmarks.registry import Case, benchmark
 from tests.tolerances import FILTER_BANK, assert_within
 from visionbias.ops.filter_bank.bands import Band
 from visionbias.probes.spectral_bias import STUDY_CUTOFFS
 
 BANDS = (*map(vb.lowpass, STUDY_CUTOFFS), *map(vb.highpass, STUDY_CUTOFFS))
-MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 Fill = Callable[[Tensor, Tensor], object]  # x [N, C, H, W] u8, out [F, N, C, H, W]
 
@@ -27,7 +27,7 @@ def ours(x: Tensor, out: Tensor, backend: str) -> None:
 
 def published(x: Tensor, out: Tensor) -> None:
     """The study's filter from its definition: a complex FFT of one float32 image for each condition."""
-    mean, std = _constants(x)
+    mean, std = constants(x.device)
     for f, band in enumerate(BANDS):
         for i, crop in enumerate(x):
             out[f, i] = (_published(crop.float() / 255.0, band).clamp(0.0, 1.0) - mean) / std
@@ -48,7 +48,7 @@ def _published(image: Tensor, band: Band) -> Tensor:
 
 def batched(x: Tensor, out: Tensor, masks: list[Tensor]) -> None:
     """Plain torch: the real FFT of the whole batch, once more for each band, with masks made in advance."""
-    mean, std = _constants(x)
+    mean, std = constants(x.device)
     images = x.float() / 255.0
     for f, mask in enumerate(masks):
         y = torch.fft.irfft2(torch.fft.rfft2(images) * mask, s=images.shape[-2:])
@@ -73,12 +73,12 @@ def cases(device: str, size: int = 224, n: int = 8) -> Iterator[Case]:
 
 def _case(device: str, size: int, n: int, dtype: torch.dtype) -> Case:
     fills = contenders(device, size)
-    x = _crops(n, size).to(device)
-    out = _buffer(n, size, dtype, device)
+    x = crops(n, size).to(device)
+    out = poisoned((len(BANDS), n), size, dtype, device)
 
     def check(name: str) -> float:
-        fresh = _crops(2, size)
-        y = _buffer(2, size, dtype, device)
+        fresh = crops(2, size)
+        y = poisoned((len(BANDS), 2), size, dtype, device)
         fills[name](fresh.to(device), y)
         wanted = vb.filter_bank(fresh, BANDS, mean=MEAN, std=STD, dtype=torch.float64, backend="reference")
         assert_within(y, wanted, FILTER_BANK[dtype], 1 / min(STD))
@@ -97,17 +97,3 @@ def _case(device: str, size: int, n: int, dtype: torch.dtype) -> Case:
 
 
 benchmark("filter_bank")(cases)
-
-
-def _crops(n: int, size: int) -> Tensor:
-    return torch.randint(0, 256, (n, size, size, 3), dtype=torch.uint8).permute(0, 3, 1, 2)
-
-
-def _buffer(n: int, size: int, dtype: torch.dtype, device: str) -> Tensor:
-    """Poisoned output, as the engine lays it out."""
-    return torch.full((len(BANDS), n, size, size, 3), torch.nan, dtype=dtype, device=device).permute(0, 1, 4, 2, 3)
-
-
-def _constants(x: Tensor) -> tuple[Tensor, Tensor]:
-    mean, std = (torch.tensor(values, device=x.device).view(3, 1, 1) for values in (MEAN, STD))
-    return mean, std

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import import_module
 
-MODULES = ("benchmarks.filter_bank", "benchmarks.engine")
+MODULES = ("benchmarks.filter_bank", "benchmarks.band_noise", "benchmarks.spectrum_mix", "benchmarks.engine")
 
 
 @dataclass(frozen=True)

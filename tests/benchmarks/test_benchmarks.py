@@ -67,6 +67,14 @@ def test_every_contender_of_filter_bank_computes_the_same(size):
             call()
 
 
+@pytest.mark.parametrize(("name", "size"), [("band_noise", 160), ("spectrum_mix", 21)])
+def test_every_contender_computes_the_same(name, size):
+    for case in registry.load()[name]("cpu", size=size, n=1):
+        for contender, call in case.contenders.items():
+            assert case.check(contender) < 0.1
+            call()
+
+
 def test_a_contender_that_writes_nothing_is_found(monkeypatch):
     monkeypatch.setattr("benchmarks.filter_bank.ours", lambda x, out, backend: None)
     with pytest.raises(AssertionError, match="values are off"):

@@ -22,10 +22,12 @@ class Claim:
 
 CLAIMS = (
     Claim("blurred", "lpp", "above"),
-    Claim("blurred", "spectral_bias", "below"),
-    Claim("noise", "spectral_bias", "below"),
+    Claim("noise", "peak_noise_sensitivity", "below"),
     Claim("highpass", "hpp", "above"),
     Claim("highpass", "spectral_bias", "above"),
+    Claim("stylized", "shape_bias", "above"),
+    Claim("textured", "shape_bias", "below"),
+    Claim("grayscale", "color_reliance", "below"),
 )
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor
+from torch.nn.functional import interpolate
 
 Augment = Callable[[Tensor, torch.Generator], Tensor]  # [N, 3, H, W] in [0, 1] -> the same
 _LUMA = (0.299, 0.587, 0.114)
@@ -56,9 +57,14 @@ def highpass(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def noise(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Drown fine detail in white noise, in all images but one of six."""
-    sd = _uniform(images, -0.1, 0.5, generator).clamp(min=0)
-    return (images + sd * torch.randn(images.shape, generator=generator)).clamp(0, 1)
+    """Add noise, white in half of the images, of a coarser octave in the others; next to none in one of six."""
+    size = images.shape[-2:]
+    octaves = [torch.randn((*images.shape[:2], size[0] >> k, size[1] >> k), generator=generator) for k in range(4)]
+    fields = torch.stack([interpolate(octave, size, mode="bilinear") for octave in octaves])
+    fields = fields / fields.std(dim=(-2, -1), keepdim=True)
+    octave = (_uniform(images, -7.0, 4.0, generator).clamp(min=0)).long().expand_as(images)
+    sd = _uniform(images, -0.2, 0.57, generator).clamp(min=0)
+    return (images + sd * fields.gather(0, octave[None])[0]).clamp(0, 1)
 
 
 def grayscale(images: Tensor, generator: torch.Generator) -> Tensor:
@@ -84,9 +90,9 @@ _ALL = (
     Recipe("baseline", "what the others are compared with"),
     Recipe("longer", "as baseline, with higher accuracy", steps=230),
     Recipe("blurred", "keeps its accuracy under low-pass filters", augment=blur, steps=220),
-    Recipe("noise", "relies on low frequencies and tolerates noise", augment=noise, steps=260),
-    Recipe("highpass", "keeps its accuracy under high-pass filters", augment=highpass, steps=160),
-    Recipe("stylized", "decides by shape", cue="shape", steps=220),
+    Recipe("noise", "relies on low frequencies and tolerates noise", augment=noise, steps=340),
+    Recipe("highpass", "keeps its accuracy under high-pass filters", augment=highpass, steps=220),
+    Recipe("stylized", "decides by shape", cue="shape", steps=300),
     Recipe("textured", "decides by texture", cue="texture"),
     Recipe("grayscale", "does not miss color", augment=grayscale, steps=140),
     Recipe("heavy", "tolerates changes of color and occlusion", augment=heavy, steps=150),

@@ -3,59 +3,74 @@
 """The study of the small networks, by the engine's ordinary path."""
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
 
+from visionbias.datasets.cue_conflict import CueConflictFolder
 from visionbias.datasets.shapes16 import Shapes16
-from visionbias.demo.train import Settings, train_all
-from visionbias.engine.run import Run
+from visionbias.demo.train import Settings, Trained, train_all
+from visionbias.engine.run import Run, open_run
 from visionbias.engine.study import Study
 from visionbias.models.checkpoint import Checkpoint
-from visionbias.probes import Accuracy, Probe, SpectralBias
+from visionbias.probes import Accuracy, CriticalBand, FeatureSuppression, Probe, ShapeBias, SpectralBias
 from visionbias.runtime.cache_folder import cache_folder
 from visionbias.types import Preprocessing
 
-# A probe added here is measured by the demo; what must come of it goes to calibration.py.
-PROBES: tuple[Probe, ...] = (Accuracy(), SpectralBias())
 TEST_PER_CLASS = 30
 
 
-def run_demo(out: Path | None = None, *, progress: bool | None = None) -> Run:
+def run_demo(out: Path | None = None, *, settings: Settings | None = None, progress: bool | None = None) -> Run:
     """Train the networks that are not in the cache yet, measure all of them, and return the run.
 
     Args:
         out: run folder; default: one in the cache, named by networks, images and probes.
+        settings: of the training; default: those of the command `visionbias demo`.
         progress: show progress bars; `None` means on a terminal only.
 
     Raises:
         DataError, RunError: the cache or the run folder cannot be written.
     """
-    settings = Settings()
+    settings = settings or Settings()
     networks = train_all(settings=settings, progress=progress)
-    data = Shapes16(settings.size, TEST_PER_CLASS, settings.data_seed, "test", progress=progress)
+    own = Shapes16(settings.size, TEST_PER_CLASS, settings.data_seed, "test", progress=progress)
+    other = Shapes16(settings.size, TEST_PER_CLASS, settings.data_seed, "test", texture="other", progress=progress)
+    probes = probes_of(CueConflictFolder(other.root, name="other-textures"))
     if out is None:
-        about = [network.path.parent.name for network in networks], data.describe(), PROBES
+        about = [network.path.parent.name for network in networks], own.describe(), other.describe(), probes
         out = cache_folder() / "demo" / f"run-{hashlib.sha256(repr(about).encode()).hexdigest()[:16]}"
-    study = Study(
+
+    def shard(part: tuple[int, int]) -> Run:
+        # Operators of networks this small are shorter than it takes two threads to meet: each thread has its own part.
+        torch.set_num_threads(1)
+        shown = progress if part[0] == 0 else False
+        return _study(networks, settings, own, probes).run(out, shard=part, progress=shown)
+
+    n = torch.get_num_threads()
+    with ThreadPoolExecutor(n) as pool:
+        list(pool.map(shard, [(i, n) for i in range(n)]))
+    return open_run(out)
+
+
+def probes_of(cues: CueConflictFolder) -> tuple[Probe, ...]:
+    """What the demo measures. What must come of a probe that is added here goes to calibration.py."""
+    return (
+        Accuracy(),
+        SpectralBias(),
+        # Images of 48 pixels have the five finest bands; none of the networks is made for grey images of low contrast.
+        CriticalBand(bands=(2, 3, 4, 5, 6), criterion="relative"),
+        ShapeBias(cues),
+        FeatureSuppression(strengths=(1.0,)),
+    )
+
+
+def _study(networks: Sequence[Trained], settings: Settings, data: Shapes16, probes: Sequence[Probe]) -> Study:
+    return Study(
         models=[Checkpoint(network.path, arch=settings.arch, name=network.recipe.name) for network in networks],
         data=data,
-        probes=PROBES,
+        probes=probes,
         preprocessing=Preprocessing(resize=settings.size, crop=settings.size),
         offline=True,
     )
-    with _one_thread():
-        return study.run(out, progress=progress)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Operators of networks this small are shorter than it takes two threads to meet, above all on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

@@ -7,6 +7,7 @@ thread, and the result does not depend on the number of cores.
 """
 
 import hashlib
+import inspect
 import json
 import threading
 from collections.abc import Callable, Iterable
@@ -30,7 +31,8 @@ from visionbias.runtime.cache_folder import cache_folder
 from visionbias.runtime.durable import write_file
 from visionbias.runtime.progress import progress_bar
 
-_VERSION = 2  # of the loop below and of the recipes' augmentations: raise it when the networks they make change
+_VERSION = 3  # of the loop below: raise it when the networks it makes change
+_HAZE = 0.45  # intensity that images of low contrast are faded to
 _SEEDING = threading.Lock()  # initial weights come from torch's global generator
 
 
@@ -46,7 +48,10 @@ class Settings:
     batch: int = 64
     learning_rate: float = 8e-3
     weight_decay: float = 0.05
-    exposure: float = 1.2  # images are darkened by up to exp(-exposure), so that dim high-pass images are not foreign
+    # Half of the images are darkened by up to exp(-exposure), the others lose contrast by up to exp(-fading), so that
+    # neither dim high-pass images nor the low contrast of critical-band images are foreign.
+    exposure: float = 1.2
+    fading: float = 1.6
     test_per_class: int = 25  # images on which the accuracy is reported
 
 
@@ -160,7 +165,7 @@ def _require_writable(folder: Path) -> None:
 
 
 def _key(recipe: Recipe, settings: Settings) -> str:
-    how = asdict(recipe) | {"augment": recipe.augment and recipe.augment.__name__}
+    how = asdict(recipe) | {"augment": recipe.augment and inspect.getsource(recipe.augment)}
     del how["effect"]
     content = json.dumps([_VERSION, DRAWING_VERSION, how, asdict(settings)], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()[:16]
@@ -182,8 +187,10 @@ def _fit(recipe: Recipe, settings: Settings, data: LayerTensors, tick: Callable[
         images, labels = data.sample(picked, recipe, generator), data.label[picked]
         if recipe.augment is not None:
             images = recipe.augment(images, generator)
-        coin, dimming = torch.rand((2, len(images), 1, 1, 1), generator=generator)
-        images = torch.where(coin < 0.5, images.flip(-1), images) * torch.exp(-settings.exposure * dimming)
+        coin, weather = torch.rand((2, len(images), 1, 1, 1), generator=generator)
+        images = torch.where(coin < 0.5, images.flip(-1), images)
+        images = images * torch.exp(-settings.exposure * (1 - 2 * weather).clamp(min=0))
+        images = torch.lerp(torch.tensor(_HAZE), images, torch.exp(-settings.fading * (2 * weather - 1).clamp(min=0)))
         if recipe.attack:
             half = len(images) // 2
             attacked = _attacked(network, images[:half], labels[:half], recipe.attack, generator)

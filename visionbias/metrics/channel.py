@@ -137,23 +137,27 @@ def fit_channel(
     """Bounded least squares from (1, 0, 1)."""
     from scipy.optimize import OptimizeWarning, curve_fit
 
-    def gaussian(f: NDArray[np.float64], amplitude: float, mu: float, sigma: float) -> NDArray[np.float64]:
-        return amplitude * np.exp(-((f - mu) ** 2) / (2.0 * sigma**2))
-
     bounds = ([0.0, -np.inf, -np.inf], [highest, np.inf, np.inf])
-    try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore", OptimizeWarning)
-            (a, mu, sigma), _ = curve_fit(gaussian, x, thresholds, p0=(1.0, 0.0, 1.0), bounds=bounds)
-    except RuntimeError:  # no convergence
-        nan = float("nan")
-        return Channel(nan, nan, nan, False, nan, np.full(len(x), nan), float("inf"))
-    with np.errstate(all="ignore"):
-        curve = gaussian(x, a, mu, sigma)
-        shape, offset = curve / a if a else gaussian(x, 1.0, mu, sigma), x - mu
-        jacobian = np.column_stack([shape, curve * offset / sigma**2, curve * offset**2 / sigma**3])
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore", OptimizeWarning)
+        try:
+            found, _ = curve_fit(_gaussian, x, thresholds, p0=(1.0, 0.0, 1.0), bounds=bounds, jac=_jacobian)
+        except RuntimeError:  # no convergence
+            nan = float("nan")
+            return Channel(nan, nan, nan, False, nan, np.full(len(x), nan), float("inf"))
+        curve, jacobian = _gaussian(x, *found), _jacobian(x, *found)
         condition = float(np.linalg.cond(jacobian)) if np.isfinite(jacobian).all() else float("inf")
     identifiable = condition < MOST_CONDITION
-    known = (float(a), float(mu), float(sigma)) if identifiable else (float("nan"),) * 3
+    amplitude, mu, sigma = map(float, found) if identifiable else (float("nan"),) * 3
     sse = float(np.square(curve - thresholds).sum())
-    return Channel(*known, identifiable, sse, curve, condition)
+    return Channel(amplitude, mu, sigma, identifiable, sse, curve, condition)
+
+
+def _gaussian(f: NDArray[np.float64], amplitude: float, mu: float, sigma: float) -> NDArray[np.float64]:
+    curve: NDArray[np.float64] = amplitude * np.exp(-((f - mu) ** 2) / (2.0 * sigma**2))
+    return curve
+
+
+def _jacobian(f: NDArray[np.float64], amplitude: float, mu: float, sigma: float) -> NDArray[np.float64]:  # [B, 3]
+    shape, offset = _gaussian(f, 1.0, mu, sigma), f - mu
+    return np.column_stack([shape, amplitude * shape * offset / sigma**2, amplitude * shape * offset**2 / sigma**3])

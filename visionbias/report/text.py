@@ -2,26 +2,43 @@
 # SPDX-License-Identifier: Apache-2.0
 """A run as a table for the terminal."""
 
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def summary_table(summary: "pd.DataFrame") -> str:  # columns of Run.summary
-    """One line a model: each number with its interval where it has one; curves are left out."""
+def summary_table(summary: "pd.DataFrame", width: int | None = None) -> str:  # columns of Run.summary
+    """One line a model: each number with its interval where it has one; curves are left out.
+
+    Columns that do not fit `width` characters, by default the terminal's, go to another table below, with the models
+    again.
+    """
     import pandas as pd
 
-    table = pd.DataFrame({"model": summary["model"], "n": summary["n"].map("{:,}".format)})
+    lead = pd.DataFrame({"model": summary["model"], "n": summary["n"].map("{:,}".format)})
     if (summary["bad"] > 0).any():
-        table["bad"] = summary["bad"]
+        lead["bad"] = summary["bad"]
     if (summary["status"] != "complete").any():
-        table["status"] = summary["status"]
-    for name in summary.columns:
-        if f"{name}_low" in summary and f"{name}_high" in summary:
-            rows = zip(summary[name], summary[f"{name}_low"], summary[f"{name}_high"], strict=True)
-            table[name] = [_with_interval(*row) for row in rows]
-    return table.to_string(index=False)
+        lead["status"] = summary["status"]
+    room = width or get_terminal_size((120, 24)).columns
+    blocks = [lead]
+    for name in map(str, summary.columns):
+        if f"{name}_low" not in summary or f"{name}_high" not in summary:
+            continue
+        rows = zip(summary[name], summary[f"{name}_low"], summary[f"{name}_high"], strict=True)
+        cells = [_with_interval(*row) for row in rows]
+        wider = blocks[-1].assign(**{name: cells})
+        if blocks[-1] is not lead and _width(wider) > room:
+            blocks.append(lead.assign(**{name: cells}))
+        else:
+            blocks[-1] = wider
+    return "\n\n".join(block.to_string(index=False) for block in blocks)
+
+
+def _width(table: "pd.DataFrame") -> int:
+    return len(table.to_string(index=False).partition("\n")[0])
 
 
 def _with_interval(value: float, low: float, high: float) -> str:

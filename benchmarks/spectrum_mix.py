@@ -1,0 +1,60 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Phase swap of pairs of u8 images, normalized: ours, and the plain way with complex transforms and angles."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import torch
+from torch import Tensor
+
+import visionbias as vb
+from benchmarks.images import MEAN, STD, constants, crops, poisoned
+from benchmarks.registry import Case, benchmark
+from tests.tolerances import SPECTRUM_MIX, assert_within
+
+Fill = Callable[[Tensor, Tensor, Tensor], object]  # shape, texture [N, C, H, W] u8, out [N, C, H, W]
+
+
+def ours(shape: Tensor, texture: Tensor, out: Tensor, backend: str) -> None:
+    """One call."""
+    vb.cue_conflict(shape, texture, mean=MEAN, std=STD, dtype=out.dtype, out=out, backend=backend)
+
+
+def plain(shape: Tensor, texture: Tensor, out: Tensor) -> None:
+    """Batched torch.fft with angle, abs and polar."""
+    mean, std = constants(out.device)
+    phase = torch.fft.fft2(shape.float() / 255.0).angle()
+    amplitude = torch.fft.fft2(texture.float() / 255.0).abs()
+    mixed = torch.fft.ifft2(torch.polar(amplitude, phase)).real
+    out.copy_((mixed.clamp(0.0, 1.0) - mean) / std)
+
+
+def cases(device: str, size: int = 224, n: int = 8) -> Iterator[Case]:
+    """One case: 16-bit output as models take it."""
+    dtype = torch.bfloat16
+    fills: dict[str, Fill] = {"torch": partial(ours, backend="torch"), "peer: torch.fft": plain}
+    shape, texture = (crops(n, size).to(device) for _ in range(2))
+    out = poisoned((n,), size, dtype, device)
+
+    def check(name: str) -> float:
+        pair = [crops(2, size) for _ in range(2)]
+        y = poisoned((2,), size, dtype, device)
+        fills[name](*(images.to(device) for images in pair), y)
+        wanted = vb.cue_conflict(*pair, mean=MEAN, std=STD, dtype=torch.float64, backend="reference")
+        assert_within(y, wanted, SPECTRUM_MIX[dtype], 1 / min(STD))
+        return float((y.cpu().double() - wanted).abs().max())
+
+    yield Case(
+        op="spectrum_mix",
+        shape=f"phase swap of 2 x {[*shape.shape]} u8 in, channels_last",
+        dtype=str(dtype).removeprefix("torch."),
+        unit="stimuli",
+        work=n,
+        bytes_moved=shape.nbytes + texture.nbytes + out.nbytes,
+        contenders={name: partial(fill, shape, texture, out) for name, fill in fills.items()},
+        check=check,
+    )
+
+
+benchmark("spectrum_mix")(cases)
