@@ -130,3 +130,5 @@ def main() -> None:
         app()
     except VisionBiasError as error:
         sys.exit(f"{type(error).__name__}: {error}")
+    except OSError as error:  # what is printed cannot be written: a full disk, a closed pipe
+        sys.exit(f"{type(error).__name__}: {error}")

@@ -75,8 +75,10 @@ def test_entries_of_no_known_kind(entry: object, message: str) -> None:
 def test_ids_are_unique() -> None:
     files = [Checkpoint(f"{folder}/model.pt", arch="resnet50") for folder in "ab"]
     assert model_ids([files[0], ("other", Small())]) == ("model", "other")
-    with pytest.raises(CheckpointError, match="got 'model' more than once; name them"):
+    with pytest.raises(CheckpointError, match="got 'model'; name them"):
         model_ids(files)
+    with pytest.raises(CheckpointError, match="got 'A', 'a'; name them"):
+        model_ids([("a", Small()), ("A", Small())])
 
 
 @pytest.mark.parametrize(

@@ -57,10 +57,12 @@ def model_ids(entries: Sequence[ModelEntry | Any]) -> tuple[str, ...]:
         CheckpointError: an entry is of no known kind, or two have the same id.
     """
     ids = tuple(model_id(entry) for entry in entries)
-    twice = sorted({name for name in ids if ids.count(name) > 1})
+    # Ids name folders, and some file systems do not tell "a" from "A".
+    folded = [name.casefold() for name in ids]
+    twice = sorted({name for name in ids if folded.count(name.casefold()) > 1})
     if twice:
         raise CheckpointError(
-            f"models: wanted a different id for each, got {', '.join(map(repr, twice))} more than once; "
+            f"models: wanted a different id for each, got {', '.join(map(repr, twice))}; "
             "name them: Checkpoint(..., name='other') or ('other', module)"
         )
     return ids

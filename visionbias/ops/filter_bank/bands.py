@@ -3,7 +3,7 @@
 """Bands of spatial frequency, by name and as real even masks."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, SupportsFloat, get_args
 
 from visionbias.errors import DataError
 
@@ -103,7 +103,7 @@ def highpass(cutoff: float, window: Window = "box", order: int | None = None, of
     Raises:
         DataError: as `lowpass`, and for an offset outside [0, 1].
     """
-    if not 0.0 <= offset <= 1.0:
+    if not _is_number(offset) or not 0.0 <= offset <= 1.0:
         raise DataError(f"highpass: offset must be in [0, 1], got {offset}; 0.5 is mid-grey")
     return Band("highpass", (_cutoff("highpass", cutoff),), *_window("highpass", window, order), float(offset))
 
@@ -130,15 +130,19 @@ def octave(band: float) -> Band:
 
     Source: Subramanian, Sizikova, Majaj & Pelli, NeurIPS 2023.
     """
-    if not -64 <= band <= 64:
-        raise DataError(f"octave: band must be in octaves above {OCTAVE_ZERO_CPI} cycles/image, got {band}; try 0 to 6")
+    if not _is_number(band) or not -64 <= band <= 64:
+        raise DataError(f"octave: band must be in octaves above {OCTAVE_ZERO_CPI} cycles/image, got {band!r}; try 0 to 6")
     return Band("octave", (float(band),))
 
 
 def _cutoff(function: str, cutoff: float) -> float:
-    if not 0.0 <= cutoff <= 1.0:
-        raise DataError(f"{function}: cutoff must be a fraction of the Nyquist frequency in [0, 1], got {cutoff}")
+    if not _is_number(cutoff) or not 0.0 <= cutoff <= 1.0:
+        raise DataError(f"{function}: cutoff must be a fraction of the Nyquist frequency in [0, 1], got {cutoff!r}")
     return float(cutoff)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, SupportsFloat) and not isinstance(value, str)
 
 
 def _window(function: str, window: Window, order: int | None) -> tuple[Window, int | None]:

@@ -97,7 +97,10 @@ class FilterBank(nn.Module):
 
 
 def _tuple(bands: Band | Iterable[Band]) -> tuple[Band, ...]:
-    return (bands,) if isinstance(bands, Band) else tuple(bands)
+    bank = (bands,) if isinstance(bands, Band) else tuple(bands) if isinstance(bands, Iterable) else ()
+    if not bank or not all(isinstance(band, Band) for band in bank):
+        raise ShapeError(f"filter_bank: bands must be one or more Band, got {bands!r}; try [lowpass(0.1)]")
+    return bank
 
 
 def _spec(
@@ -108,8 +111,6 @@ def _spec(
     dtype: torch.dtype,
 ) -> Spec:
     bank = _tuple(bands)
-    if not bank or not all(isinstance(band, Band) for band in bank):
-        raise ShapeError(f"filter_bank: bands must be one or more Band, got {bands!r}; try [lowpass(0.1)]")
     check_images("filter_bank", x)
     c, h, w = x.shape[1:]
     return Spec(
