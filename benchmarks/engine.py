@@ -25,7 +25,7 @@ CONDITIONS, SIZE = 23, 224
 
 
 @benchmark("engine")
-def cases(device: str, n: int = 16) -> Iterator[Case]:
+def cases(device: str, n: int = 32) -> Iterator[Case]:
     """One case an architecture, float32; the engine loads the weights, and finds the crops in the cache."""
     folder = Path(tempfile.mkdtemp(prefix="visionbias-engine-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)

@@ -77,6 +77,9 @@ def test_octave_is_in_cycles_of_the_shorter_side():
         (lambda: vb.lowpass(0.1, "butterworth", 0), "order must be a whole number of at least 1, got 0"),
         (lambda: vb.highpass(0.1, offset=1.5), r"offset must be in \[0, 1\], got 1.5"),
         (lambda: vb.octave(float("inf")), "octave: band must be"),
+        (lambda: vb.octave(None), "octave: band must be"),
+        (lambda: vb.lowpass("0.1"), r"cutoff must be .* in \[0, 1\], got '0.1'"),
+        (lambda: vb.highpass(0.1, offset="a"), r"offset must be in \[0, 1\], got a"),
     ],
 )
 def test_refused(make, message):

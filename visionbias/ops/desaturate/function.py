@@ -2,32 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The function `desaturate` and its backends."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from visionbias.errors import ShapeError
-from visionbias.ops.chunks import fill, pixels
 from visionbias.ops.desaturate import reference
-from visionbias.ops.output import Finish, Output, finish_reference, prepare_output
-from visionbias.ops.tensors import float64_pixels, luma
+from visionbias.ops.desaturate.spec import Kernel
+from visionbias.ops.desaturate.torch import torch_kernel
+from visionbias.ops.output import Output, finish_reference, prepare_output
+from visionbias.ops.tensors import float64_pixels
 from visionbias.runtime.dispatch import Impl, Op
-
-Kernel = Callable[[Tensor, float, Tensor], None]  # x, strength, out
-
-
-def _torch(output: Output) -> Kernel:
-    finish = Finish(output)
-
-    def run(x: Tensor, strength: float, out: Tensor) -> None:
-        def make(rows: slice) -> Tensor:
-            images = pixels(x[rows], output.compute)
-            return images + strength * (luma(images) - images)
-
-        fill(out, finish, make)
-
-    return run
 
 
 def _reference(output: Output) -> Kernel:
@@ -37,7 +23,7 @@ def _reference(output: Output) -> Kernel:
     return run
 
 
-OP: Op[Output, Kernel] = Op("desaturate", {"torch": Impl(_torch), "reference": Impl(_reference, on_request=True)})
+OP: Op[Output, Kernel] = Op("desaturate", {"torch": Impl(torch_kernel), "reference": Impl(_reference, on_request=True)})
 
 
 def desaturate(

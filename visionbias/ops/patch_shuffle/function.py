@@ -2,40 +2,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """The function `patch_shuffle` and its backends."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import gcd
 
 import torch
 from torch import Tensor
 
 from visionbias.errors import ShapeError
-from visionbias.ops.chunks import fill, pixels
-from visionbias.ops.output import Finish, Output, finish_reference, prepare_output
+from visionbias.ops.output import Output, finish_reference, prepare_output
 from visionbias.ops.patch_shuffle import reference
+from visionbias.ops.patch_shuffle.spec import Kernel
+from visionbias.ops.patch_shuffle.torch import torch_kernel
 from visionbias.ops.philox import checked_seed, random_words, sample_keys, stream
 from visionbias.ops.tensors import float64_pixels
 from visionbias.runtime.dispatch import Impl, Op
-
-Kernel = Callable[[Tensor, Tensor, int, Tensor], None]  # x, words [N, grid * grid], grid, out
-
-
-def _torch(output: Output) -> Kernel:
-    finish = Finish(output)
-
-    def run(x: Tensor, words: Tensor, grid: int, out: Tensor) -> None:
-        order = torch.argsort(words, dim=1, stable=True)
-
-        def make(rows: slice) -> Tensor:
-            images = pixels(x[rows], output.compute)
-            n, c, h, w = images.shape
-            blocks = images.reshape(n, c, grid, h // grid, grid, w // grid).permute(0, 2, 4, 1, 3, 5).flatten(1, 2)
-            index = order[rows].view(n, -1, 1, 1, 1).expand_as(blocks)
-            moved = blocks.gather(1, index).view(n, grid, grid, c, h // grid, w // grid)
-            return moved.permute(0, 3, 1, 4, 2, 5).reshape(n, c, h, w)
-
-        fill(out, finish, make)
-
-    return run
 
 
 def _reference(output: Output) -> Kernel:
@@ -46,7 +26,9 @@ def _reference(output: Output) -> Kernel:
     return run
 
 
-OP: Op[Output, Kernel] = Op("patch_shuffle", {"torch": Impl(_torch), "reference": Impl(_reference, on_request=True)})
+OP: Op[Output, Kernel] = Op(
+    "patch_shuffle", {"torch": Impl(torch_kernel), "reference": Impl(_reference, on_request=True)}
+)
 
 
 def patch_shuffle(

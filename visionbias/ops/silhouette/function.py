@@ -2,34 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The function `silhouette` and its backends."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 
 from visionbias.errors import ShapeError
-from visionbias.ops.chunks import fill, pixels
-from visionbias.ops.output import Finish, Output, finish_reference, prepare_output
+from visionbias.ops.output import Output, finish_reference, prepare_output
 from visionbias.ops.silhouette import reference
+from visionbias.ops.silhouette.spec import Ground, Kernel
+from visionbias.ops.silhouette.torch import torch_kernel
 from visionbias.ops.tensors import check_images, float64_pixels, same_images
 from visionbias.runtime.dispatch import Impl, Op
-
-Ground = Tensor | float
-Kernel = Callable[[Tensor, Tensor, Ground, Tensor], None]  # mask, texture, ground, out
-
-
-def _torch(output: Output) -> Kernel:
-    finish = Finish(output)
-
-    def run(mask: Tensor, texture: Tensor, ground: Ground, out: Tensor) -> None:
-        def make(rows: slice) -> Tensor:
-            cover = pixels(mask[rows], output.compute)
-            below = pixels(ground[rows], output.compute) if isinstance(ground, Tensor) else ground
-            return cover * pixels(texture[rows], output.compute) + (1.0 - cover) * below
-
-        fill(out, finish, make)
-
-    return run
 
 
 def _reference(output: Output) -> Kernel:
@@ -41,7 +25,7 @@ def _reference(output: Output) -> Kernel:
     return run
 
 
-OP: Op[Output, Kernel] = Op("silhouette", {"torch": Impl(_torch), "reference": Impl(_reference, on_request=True)})
+OP: Op[Output, Kernel] = Op("silhouette", {"torch": Impl(torch_kernel), "reference": Impl(_reference, on_request=True)})
 
 
 def silhouette(
