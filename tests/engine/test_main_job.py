@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: visionbias contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The main job on real images: 256 cue-conflict PNGs, checkpoints from files, 23 conditions, DALI decode."""
+"""The main job on real images: 256 cue-conflict PNGs, checkpoints from files, 24 conditions, DALI decode."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -47,7 +47,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def study_of(shared: Path, folder: Path) -> Callable[..., vb.Study]:
     """The study of some of the files."""
 
-    def make(files: list[str], *probes: vb.Accuracy | vb.SpectralBias) -> vb.Study:
+    def make(files: list[str], *probes: object) -> vb.Study:
         models = [vb.Checkpoint(folder / file, arch="test_resnet") for file in files]
         data = vb.CueConflictFolder(shared / "data" / "cue-conflict")
         return vb.Study(models, data, probes, decode="dali", device="cpu")
@@ -56,8 +56,9 @@ def study_of(shared: Path, folder: Path) -> Callable[..., vb.Study]:
 
 
 @pytest.fixture(scope="module")
-def run(study_of: Callable[..., vb.Study], folder: Path) -> vb.Run:
-    study = study_of(["one.safetensors", "two.safetensors"], vb.Accuracy(), vb.SpectralBias())
+def run(study_of: Callable[..., vb.Study], shared: Path, folder: Path) -> vb.Run:
+    cues = vb.ShapeBias(vb.CueConflictFolder(shared / "data" / "cue-conflict", name="cues"))
+    study = study_of(["one.safetensors", "two.safetensors"], vb.Accuracy(), vb.SpectralBias(), cues)
     return study.run(folder / "run", progress=False)
 
 
@@ -70,10 +71,10 @@ def clean_records(run: vb.Run, model: str) -> pd.DataFrame:
 
 def test_every_record_is_there(run: vb.Run) -> None:
     frame = run.records().to_table().to_pandas()
-    assert len(frame) == 2 * 23 * 256
+    assert len(frame) == 2 * 24 * 256
     assert not frame.duplicated(["model", "condition", "sample_id"]).any()
     assert set(frame["model"]) == {"one", "two"}
-    assert frame["label"].value_counts().to_dict() == dict.fromkeys(range(16), 16 * 2 * 23)
+    assert frame["label"].value_counts().to_dict() == dict.fromkeys(range(16), 16 * 2 * 24)
     assert "airplane/airplane1-elephant1.png" in set(frame["sample_id"])
     assert frame["pred"].between(0, 15).all()
     assert frame["p_label"].between(0, 1).all()
@@ -88,8 +89,21 @@ def test_the_prefixed_file_is_the_same_model(study_of: Callable[..., vb.Study], 
 
 
 def test_dali_decoded_it(run: vb.Run) -> None:
-    (data,) = run.manifest["study"]["data"].values()
-    assert data["models"]["one"]["decoder"].startswith("dali-")
+    for data in run.manifest["study"]["data"].values():
+        assert data["models"]["one"]["decoder"].startswith("dali-")
+
+
+def test_shape_bias_is_that_of_the_decisions(run: vb.Run) -> None:
+    frame = run.records().to_table().to_pandas()
+    rows = frame[(frame["model"] == "one") & (frame["condition"] == "cues/clean")]
+    cues = rows["sample_id"].str.extract(r"/([a-z]+)\d+-([a-z]+)\d+")
+    decided = [vb.metrics.CATEGORIES16[index] for index in rows["decision16"].astype(int)]
+    assert decided == [vb.metrics.CATEGORIES16[index] for index in rows["pred"]]  # all 16 categories are in the data
+    wanted = vb.metrics.shape_bias(cues[0].tolist(), cues[1].tolist(), decided)
+    summary = run.summary().set_index("model").loc["one"]
+    assert summary["shape_bias_n"] == wanted.n == 240
+    assert summary["cue_accuracy"] == wanted.cue_accuracy
+    assert summary["shape_bias"] == pytest.approx(wanted.shape_bias, nan_ok=True)
 
 
 def test_numbers_come_from_the_records(run: vb.Run) -> None:

@@ -27,7 +27,8 @@ class CueConflict(Dataset):
             part of the shape image filled with the texture, on mid-grey.
         seed: of the pairing.
         per_image: textures for each shape image.
-        label_map, name: as `ImageFolder`.
+        label_map: as `ImageFolder`; default that of `shapes`, if it has all classes.
+        name: as `ImageFolder`.
 
     Raises:
         DataError: an argument is not as above, a shape has no texture of another class, or one set is of ready crops
@@ -60,6 +61,8 @@ class CueConflict(Dataset):
         object.__setattr__(self, "method", method)
         pairs = _pairs(shapes, textures, seed, per_image)
         classes = sorted_names({*shapes.classes, *textures.classes})
+        if label_map is None and shapes.classes == tuple(classes):
+            label_map = shapes.label_map
         labels = {category: label for label, category in enumerate(classes)}
         self._assemble(
             name=name or f"{shapes.name}-{textures.name}-{method}",

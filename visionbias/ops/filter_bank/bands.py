@@ -131,9 +131,7 @@ def octave(band: float) -> Band:
     Source: Subramanian, Sizikova, Majaj & Pelli, NeurIPS 2023.
     """
     if not _is_number(band) or not -64 <= band <= 64:
-        raise DataError(
-            f"octave: band must be in octaves above {OCTAVE_ZERO_CPI} cycles/image, got {band!r}"
-        )
+        raise DataError(f"octave: band must be in octaves above {OCTAVE_ZERO_CPI} cycles/image, got {band!r}")
     return Band("octave", (float(band),))
 
 
