@@ -39,7 +39,7 @@ def study(images: Path) -> vb.Study:
     return vb.Study(
         models=[("a", slow_model(1.0)), ("b", slow_model(-1.0))],
         data=images,
-        probes=[vb.Accuracy(), vb.SpectralBias()],
+        probes=[vb.Accuracy(), vb.SpectralBias(), vb.ShapeBias(vb.CueConflict(images, images))],
         preprocessing=vb.Preprocessing(resize=36, crop=32),
         device="cpu",
         decode="pillow",

@@ -174,6 +174,21 @@ def test_channels_of_bad_input(accuracy, sds, options, message):
         channel_fit(accuracy, sds, **options)
 
 
+def test_what_is_no_number():
+    for call in (
+        lambda: decide16("a"),
+        lambda: channel_fit("a", SDS),
+        lambda: channel_fit(np.zeros((5, 7)), SDS, bands=["x"] * 7),
+        lambda: channel_fit(np.zeros((5, 7)), SDS, threshold="half"),
+        lambda: channel_fit(np.zeros((5, 7)), SDS, threshold=100),
+        lambda: psychometric_fit(np.zeros((5, 5, 7)), SDS, resamples=0),
+        lambda: shape_bias(["a"], ["b"], ["a"], confidence=2),
+    ):
+        with pytest.raises(vb.ShapeError, match=r"must be|wanted"):
+            call()
+    assert shape_bias([1, "a"], ["a", 1], [1, 1]).n == 2
+
+
 def simulated(n, thresholds, seed=0):
     """Correctness of n samples whose accuracy falls from 1 to 0 over 3 octaves, 1/2 at each band's threshold."""
     octaves = np.array([5.0, 3.0, 2.0, 1.0, 0.0])  # below the strongest; without noise as good as far below

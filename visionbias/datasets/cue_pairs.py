@@ -48,6 +48,9 @@ class CueConflict(Dataset):
         label_map: LabelMapLike = None,
         name: str | None = None,
     ) -> None:
+        for option, source in (("shapes", shapes), ("textures", textures)):
+            if not isinstance(source, (Dataset, str, Path)):
+                raise DataError(f"CueConflict: {option} must be a data set or the path of a folder, got {source!r:.80}")
         shapes, textures = (s if isinstance(s, Dataset) else ImageFolder(s) for s in (shapes, textures))
         if method not in get_args(Method):
             raise DataError(f"CueConflict: method must be one of {', '.join(get_args(Method))}; got {method!r}")

@@ -52,8 +52,8 @@ class PreparedArm:
     bad: tuple[BadSample, ...]
 
     def decides16(self, model: Model) -> bool:
-        """Whether a model's decisions among the 16 categories are recorded."""
-        return model.num_classes == IMAGENET_CLASSES and any(c is not None for c in self.categories16)
+        """Whether a model's decisions among the 16 categories are recorded: not where a label map was given instead."""
+        return model.num_classes == IMAGENET_CLASSES and _has_categories16(self.arm.data)
 
     def describe(self) -> dict[str, Any]:
         """What the manifest says of the arm."""
@@ -114,14 +114,18 @@ def _label_maps(study: "Study", data: Dataset, models: Sequence[Model]) -> dict[
     wanting = [probe for probe in study.probes if probe.reads_decision16 and (probe.own_data or study.data) is data]
     if wanting:
         foreign = [model.id for model in models if model.num_classes != IMAGENET_CLASSES]
-        if foreign or not any(category is not None for category in categories16_of(data.classes)):
-            what = f"model {foreign[0]!r} has other classes" if foreign else f"{data.name} has no class of theirs"
+        if foreign or not _has_categories16(data):
+            what = f"model {foreign[0]!r} has other classes" if foreign else f"{data.name} is labeled otherwise"
             raise DataError(
                 f"probe {wanting[0].registered_as}: decisions among the 16 categories need models of ImageNet's 1000 "
                 f"classes and data labeled by WordNet ids or by the categories, but {what}; "
                 "decide among the data's classes"
             )
     return maps
+
+
+def _has_categories16(data: Dataset) -> bool:
+    return data.label_map is None and any(category is not None for category in categories16_of(data.classes))
 
 
 def _prepare_arm(

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from visionbias.errors import ShapeError
+from visionbias.metrics.arrays import floats, percentage
 
 Criterion = Literal["absolute", "relative"]
 OCTAVE_ZERO_CPI = 1.75  # center of band 0 of 224 pixels, cycles/image
@@ -101,7 +102,7 @@ def strongest_first(
     Raises:
         ShapeError: see `channel_fit`.
     """
-    rows, sds = np.asarray(accuracy, dtype=np.float64), np.asarray(noise_sds, dtype=np.float64)
+    rows, sds = floats("channel_fit", "accuracy", accuracy), floats("channel_fit", "noise_sds", noise_sds)
     if rows.ndim != 2 or sds.shape != (len(rows),) or len(sds) < 2 or rows.shape[1] < 3:
         raise ShapeError(
             f"channel_fit: wanted accuracy [S, B] of two levels or more and three bands or more, and noise_sds [S]; "
@@ -111,12 +112,12 @@ def strongest_first(
         raise ShapeError(f"channel_fit: noise_sds must be 0 once and different positive numbers, got {sds.tolist()}")
     if not ((rows >= 0) & (rows <= 100)).all():
         raise ShapeError("channel_fit: accuracy must be in percent, 0 to 100, without NaN; multiply fractions by 100")
-    x = np.arange(rows.shape[1]) if bands is None else np.asarray(bands)
+    x = np.arange(rows.shape[1], dtype=np.float64) if bands is None else floats("channel_fit", "bands", bands)
     if x.shape != (rows.shape[1],) or len(set(x.tolist())) != len(x):
         raise ShapeError(f"channel_fit: bands must be {rows.shape[1]} different numbers, got {bands!r}")
     if criterion not in ("absolute", "relative"):
         raise ShapeError(f"channel_fit: criterion must be 'absolute' or 'relative', got {criterion!r}")
-    return rows[np.argsort(-sds)], x.astype(np.float64)
+    return rows[np.argsort(-sds)], x
 
 
 def criterion_of(
@@ -124,7 +125,12 @@ def criterion_of(
     criterion: str,
     threshold: float,  # percent
 ) -> NDArray[np.float64]:  # [..., 1, B]
-    """The accuracy that counts as seeing."""
+    """The accuracy that counts as seeing.
+
+    Raises:
+        ShapeError: `threshold` is no percentage.
+    """
+    threshold = percentage("channel_fit", "threshold", threshold)
     without = accuracy[..., -1:, :]
     return without * threshold / 100.0 if criterion == "relative" else np.full_like(without, threshold)
 

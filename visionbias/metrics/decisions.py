@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from visionbias.datasets.sixteen import CATEGORIES16 as MEMBERS
 from visionbias.errors import DataError, ShapeError
+from visionbias.metrics.arrays import floats
 
 CATEGORIES16: tuple[str, ...] = tuple(MEMBERS)  # alphabetical
 CLASSES = 1000
@@ -22,7 +23,7 @@ def category_probabilities16(logits: ArrayLike) -> NDArray[np.float64]:  # [N, 1
         ShapeError: logits are not [N, 1000].
         DataError: some are NaN or infinite; the rows are named.
     """
-    values = np.asarray(logits, dtype=np.float64)
+    values = floats("decide16", "logits", logits)
     if values.ndim != 2 or values.shape[1] != CLASSES:
         raise ShapeError(f"decide16: logits must be [N, {CLASSES}], got {values.shape}; try logits[None] for one image")
     bad = np.flatnonzero(~np.isfinite(values).all(axis=1))

@@ -7,11 +7,15 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from visionbias.errors import ShapeError
+
 Interval = tuple[float, float]
 
 
 def wilson(successes: int, n: int, confidence: float = 0.95) -> Interval:
     """Wilson score interval of a proportion (Wilson, JASA 1927). NaN for n = 0."""
+    if not 0.0 < confidence < 1.0:
+        raise ShapeError(f"wilson: confidence must be between 0 and 1, got {confidence}; try 0.95")
     if n == 0:
         return (float("nan"), float("nan"))
     from scipy.stats import binomtest
@@ -33,6 +37,10 @@ def bootstrap_accuracies(
     Samples are drawn once for all conditions, so their correlation is kept. Sums are of integers, hence exact, and the
     same seed gives the same bits on every machine. Resamples whose statistic is NaN are left out of its percentiles.
     """
+    if resamples < 1 or not 0.0 < confidence < 1.0:
+        raise ShapeError(
+            f"bootstrap: wanted resamples of 1 or more, confidence in (0, 1), got {resamples}, {confidence}"
+        )
     n = len(correct)
     rng = np.random.default_rng(seed)
     outcomes = correct.astype(np.float64)

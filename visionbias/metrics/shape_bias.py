@@ -71,7 +71,9 @@ def shape_bias(
         n_texture=n_texture,
         cue_accuracy=(n_shape + n_texture) / n,
         interval=wilson(n_shape, n_shape + n_texture, confidence),
-        per_category={str(name): _of_category(shape == name, by_shape, by_texture) for name in sorted(set(shape))},
+        per_category={
+            str(name): _of_category(shape == name, by_shape, by_texture) for name in sorted(set(shape), key=str)
+        },
     )
 
 

@@ -3,6 +3,7 @@
 """What the ops demand of the tensors and per-channel numbers that they are given."""
 
 from collections.abc import Sequence
+from typing import SupportsFloat
 
 import numpy as np
 import torch
@@ -85,6 +86,17 @@ def per_channel(op: str, name: str, values: Sequence[float] | Tensor | None, cha
     if name == "std" and not min(numbers) > 0.0:
         raise ShapeError(f"{op}: std must be positive, got {numbers}")
     return numbers
+
+
+def number_between(op: str, name: str, value: object, low: float, high: float) -> float:
+    """The value as a float.
+
+    Raises:
+        ShapeError: it is no number, or outside [low, high].
+    """
+    if isinstance(value, (str, bool)) or not isinstance(value, SupportsFloat) or not low <= float(value) <= high:
+        raise ShapeError(f"{op}: {name} must be a number in [{low:g}, {high:g}], got {value!r}")
+    return float(value)
 
 
 def empty_images(

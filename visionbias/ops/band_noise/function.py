@@ -20,7 +20,7 @@ from visionbias.ops.band_noise.spec import Kernel, Spec
 from visionbias.ops.band_noise.torch import TorchKernel
 from visionbias.ops.output import Output, finish_reference, prepare_output
 from visionbias.ops.philox import checked_seed, sample_keys
-from visionbias.ops.tensors import float64_pixels
+from visionbias.ops.tensors import float64_pixels, number_between
 from visionbias.runtime.dispatch import Impl, Op
 
 CONTRAST, LUMINANCE = 0.2, 0.449  # of the published images
@@ -110,9 +110,11 @@ def critical_band(
     n, c, h, w = x.shape
     if c not in (1, 3):
         raise ShapeError(f"critical_band: x must be grey or RGB, [N, 1 or 3, H, W], got {tuple(x.shape)}")
-    if not 0.0 <= contrast <= min(luminance, 1.0 - luminance):
+    luminance = number_between("critical_band", "luminance", luminance, 0.0, 1.0)
+    contrast = number_between("critical_band", "contrast", contrast, 0.0, 0.5)
+    if contrast > min(luminance, 1.0 - luminance):
         raise ShapeError(
-            "critical_band: wanted contrast in [0, min(luminance, 1 - luminance)], so that no image leaves [0, 1], "
+            "critical_band: wanted contrast of at most luminance and 1 - luminance, so that no image leaves [0, 1], "
             f"got contrast={contrast}, luminance={luminance}"
         )
     if sample_ids is None:
@@ -124,7 +126,7 @@ def critical_band(
     if noise is not None:
         _check_noise("critical_band", noise, len(chosen), (n, h, w), x.device)
     source: Noise = drawn if noise is None else GivenNoise(noise, chosen, drawn)
-    kernel = _kernel(Spec(chosen, sds, h, w, float(contrast), float(luminance), x.dtype, output), backend)
+    kernel = _kernel(Spec(chosen, sds, h, w, contrast, luminance, x.dtype, output), backend)
     if n:
         with torch.no_grad():
             kernel.run(x, source, out)

@@ -12,7 +12,7 @@ from visionbias.ops.desaturate import reference
 from visionbias.ops.desaturate.spec import Kernel
 from visionbias.ops.desaturate.torch import torch_kernel
 from visionbias.ops.output import Output, finish_reference, prepare_output
-from visionbias.ops.tensors import float64_pixels
+from visionbias.ops.tensors import float64_pixels, number_between
 from visionbias.runtime.dispatch import Impl, Op
 
 
@@ -46,8 +46,7 @@ def desaturate(
     output, out = prepare_output("desaturate", x, (), mean, std, dtype, memory_format, out)
     if x.shape[1] != 3:
         raise ShapeError(f"desaturate: x must be RGB, [N, 3, H, W], got {tuple(x.shape)}")
-    if isinstance(strength, (bool, str)) or not 0.0 <= float(strength) <= 1.0:
-        raise ShapeError(f"desaturate: strength must be in [0, 1], got {strength!r}")
+    strength = number_between("desaturate", "strength", strength, 0.0, 1.0)
     with torch.no_grad():
-        OP.pick(output, backend)[1].make(output)(x, float(strength), out)
+        OP.pick(output, backend)[1].make(output)(x, strength, out)
     return out

@@ -22,7 +22,8 @@ def sample_keys(op: str, sample_ids: Sequence[str], n: int) -> NDArray[np.uint32
     Raises:
         ShapeError: there are not `n` ids, or one is no text.
     """
-    if isinstance(sample_ids, str) or not all(isinstance(id_, str) for id_ in sample_ids):
+    listed = isinstance(sample_ids, Sequence) and not isinstance(sample_ids, str)
+    if not listed or not all(isinstance(id_, str) for id_ in sample_ids):
         raise ShapeError(
             f"{op}: sample_ids must be one text an image, got {sample_ids!r:.80}; try [str(i) for i in ids]"
         )

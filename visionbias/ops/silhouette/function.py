@@ -12,7 +12,7 @@ from visionbias.ops.output import Output, finish_reference, prepare_output
 from visionbias.ops.silhouette import reference
 from visionbias.ops.silhouette.spec import Ground, Kernel
 from visionbias.ops.silhouette.torch import torch_kernel
-from visionbias.ops.tensors import check_images, float64_pixels, same_images
+from visionbias.ops.tensors import check_images, float64_pixels, number_between, same_images
 from visionbias.runtime.dispatch import Impl, Op
 
 
@@ -57,8 +57,8 @@ def silhouette(
         )
     if isinstance(ground, Tensor):
         same_images("silhouette", "ground", ground, texture)
-    elif isinstance(ground, (bool, str)) or not 0.0 <= float(ground) <= 1.0:
-        raise ShapeError(f"silhouette: ground must be images or an intensity in [0, 1], got {ground!r}")
+    else:
+        ground = number_between("silhouette", "ground", ground, 0.0, 1.0)
     with torch.no_grad():
         OP.pick(output, backend)[1].make(output)(mask, texture, ground, out)
     return out

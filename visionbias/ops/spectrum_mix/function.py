@@ -14,7 +14,7 @@ from visionbias.ops.output import prepare_output
 from visionbias.ops.philox import checked_seed, sample_keys, stream, unit_normals, unit_uniforms
 from visionbias.ops.silhouette import silhouette
 from visionbias.ops.spectrum_mix.kernels import kernel
-from visionbias.ops.tensors import check_images, luma, same_images
+from visionbias.ops.tensors import check_images, luma, number_between, same_images
 
 METHODS = ("phase", "silhouette")
 
@@ -47,6 +47,7 @@ def cue_conflict(
     check_images("cue_conflict", shape)
     same_images("cue_conflict", "texture", texture, shape)
     if method == "silhouette":
+        # Dark is the shape, as published silhouettes are drawn.
         mask = 1.0 - luma(pixels(shape, torch.float32))
         return silhouette(
             mask, texture, mean=mean, std=std, dtype=dtype, memory_format=memory_format, out=out, backend=backend
@@ -108,13 +109,12 @@ def phase_noise(
     Source: Geirhos et al., "Generalisation in humans and deep neural networks", NeurIPS 2018.
     """
     output, out = prepare_output("phase_noise", x, (), mean, std, dtype, memory_format, out)
-    if isinstance(width, (bool, str)) or not 0.0 <= float(width) <= 180.0:
-        raise ShapeError(f"phase_noise: width must be in [0, 180] degrees, got {width!r}")
+    width = number_between("phase_noise", "width", width, 0.0, 180.0)
     h, half = x.shape[2], x.shape[3] // 2 + 1
     keys = sample_keys("phase_noise", sample_ids, len(x))
     drawn = unit_uniforms(checked_seed("phase_noise", seed), stream("phase_noise"), keys, h * half, x.device)
     with torch.no_grad():
-        kernel(output, backend).phase_noise(x, drawn.view(-1, h, half), float(width), out)
+        kernel(output, backend).phase_noise(x, drawn.view(-1, h, half), width, out)
     return out
 
 
