@@ -10,7 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from visionbias.engine.run import locked
+from visionbias.engine.run import locked, writing
 from visionbias.errors import RunError
 
 _FOLDER = ".claims"
@@ -25,19 +25,14 @@ def claimed(folder: Path, shard: Shard) -> Iterator[None]:
     Raises:
         RunError: another process holds a part that overlaps, or the folder cannot be written.
     """
-    with locked(folder):
-        try:
-            (folder / _FOLDER).mkdir(exist_ok=True)
-            for path in (folder / _FOLDER).iterdir():
-                match = _NAME.fullmatch(path.name)
-                other = (int(match[1]), int(match[2])) if match else None
-                if other is not None and other != shard and _overlap(other, shard):
-                    _acquire(path, folder, other).release()
-            own = _acquire(folder / _FOLDER / f"{shard[0]}-{shard[1]}.lock", folder, shard)
-        except OSError as error:
-            raise RunError(
-                f"cannot write the run folder {folder}: {error.strerror or error}; mend its permissions or name another"
-            ) from error
+    with locked(folder), writing(folder):
+        (folder / _FOLDER).mkdir(exist_ok=True)
+        for path in (folder / _FOLDER).iterdir():
+            match = _NAME.fullmatch(path.name)
+            other = (int(match[1]), int(match[2])) if match else None
+            if other is not None and other != shard and _overlap(other, shard):
+                _acquire(path, folder, other).release()
+        own = _acquire(folder / _FOLDER / f"{shard[0]}-{shard[1]}.lock", folder, shard)
     try:
         yield
     finally:

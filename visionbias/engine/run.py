@@ -169,16 +169,31 @@ def note_session(folder: Path, session: dict[str, Any]) -> Run:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Processes that share a run folder change its manifest one at a time; a killed one lets go."""
+    """Processes that share a run folder change its manifest one at a time; a killed one lets go.
+
+    Raises:
+        RunError: the folder cannot be written.
+    """
     lock = FileLock(folder / _LOCK)
-    try:
+    with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
-    except OSError as error:
-        raise RunError(
-            f"cannot write the run folder {folder}: {error.strerror or error}; mend its permissions or name another"
-        ) from error
     try:
         yield
     finally:
         lock.release()
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[None]:
+    """Turn what the system refuses into one clear error.
+
+    Raises:
+        RunError: the run folder cannot be written.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise RunError(
+            f"cannot write the run folder {folder}: {error.strerror or error}; mend its permissions or name another"
+        ) from error

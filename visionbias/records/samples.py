@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from visionbias.errors import RunError
-from visionbias.runtime.durable import sync_folder, write_file
+from visionbias.records.parquet import write_parquet
 
 SAMPLES = "samples"
 
@@ -44,18 +44,7 @@ def write_samples(
     target = _path(folder, data)
     if target.exists():
         return
-    buffer = pa.BufferOutputStream()
-    pq.write_table(
-        pa.table([columns[name] for name in SAMPLE_SCHEMA.names], schema=SAMPLE_SCHEMA), buffer, compression="zstd"
-    )
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write_file(target, memoryview(buffer.getvalue()))
-        sync_folder(target.parent)
-    except OSError as error:
-        raise RunError(
-            f"could not write {target}: {error.strerror or error}; free space or mend the permissions"
-        ) from error
+    write_parquet(target, pa.table([columns[name] for name in SAMPLE_SCHEMA.names], schema=SAMPLE_SCHEMA))
 
 
 class SampleTable:
@@ -73,7 +62,7 @@ class SampleTable:
             RunError: the file cannot be read.
         """
         try:
-            return pq.read_table(self._path, schema=SAMPLE_SCHEMA)
+            return pq.read_table(self._path, schema=SAMPLE_SCHEMA, partitioning=None, page_checksum_verification=True)
         except (pa.ArrowException, OSError) as error:
             raise RunError(
                 f"cannot read {self._path}: {error}; delete the file and start the same run again: it is made anew"

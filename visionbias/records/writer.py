@@ -10,9 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from visionbias.errors import RunError
+from visionbias.records.parquet import write_parquet
 from visionbias.records.schema import RECORD_SCHEMA, partition
-from visionbias.runtime.durable import sync_folder, write_file
 
 _RANGE = re.compile(r"(\d+)-(\d+)\.parquet")
 
@@ -32,18 +31,7 @@ def write_records(
     n = len(columns["sample_id"])
     full = {"decision16": pa.nulls(n, pa.int8()), **columns}
     table = pa.table([full[name] for name in RECORD_SCHEMA.names], schema=RECORD_SCHEMA)
-    buffer = pa.BufferOutputStream()
-    pq.write_table(table, buffer, compression="zstd", write_statistics=False, write_page_checksum=True)
-    target = folder / partition(model, condition) / f"{start:09d}-{start + n:09d}.parquet"
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write_file(target, memoryview(buffer.getvalue()))
-        sync_folder(target.parent)
-    except OSError as error:
-        raise RunError(
-            f"could not write {target}: {error.strerror or error}; free space or mend the permissions, "
-            "then start the same run again: all that was saved before is kept"
-        ) from error
+    write_parquet(folder / partition(model, condition) / f"{start:09d}-{start + n:09d}.parquet", table)
 
 
 def covered(folder: Path, model: str, condition: str, *, set_aside: bool = False) -> list[range]:

@@ -1,0 +1,30 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Parquet files that appear whole or not at all."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from visionbias.errors import RunError
+from visionbias.runtime.durable import sync_folder, write_file
+
+
+def write_parquet(target: Path, table: pa.Table) -> None:
+    """Write a table, with checksums of its pages.
+
+    Raises:
+        RunError: the file cannot be written; what was written before is unharmed.
+    """
+    buffer = pa.BufferOutputStream()
+    pq.write_table(table, buffer, compression="zstd", write_statistics=False, write_page_checksum=True)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        write_file(target, memoryview(buffer.getvalue()))
+        sync_folder(target.parent)
+    except OSError as error:
+        raise RunError(
+            f"could not write {target}: {error.strerror or error}; free space or mend the permissions, "
+            "then start the same run again: all that was saved before is kept"
+        ) from error
