@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from visionbias.decode.cache import open_crops
-from visionbias.decode.pillow import decode_pillow, inspect
+from visionbias.decode.pillow import decode_pillow
 from visionbias.errors import DataError
 from visionbias.types import Preprocessing, Sample
 
@@ -84,7 +84,7 @@ def test_each_is_listed_and_its_neighbors_are_whole(draw, encode, refused, write
 def test_bomb_is_refused_from_its_header(make_png) -> None:
     for data in (make_png(60000, 60000, 8, 2, b"", None), _jpeg_header(60000, 60000)):
         with pytest.raises(DataError, match="pixels"):
-            inspect(data)
+            decode_pillow(data, SMALL)
 
 
 def test_files_that_cannot_be_read(draw, encode, write_samples, tmp_path) -> None:

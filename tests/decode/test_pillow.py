@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from visionbias.decode.header import PIXEL_LIMIT
-from visionbias.decode.pillow import BadReason, PillowDecoder, decode_pillow, geometry, inspect
+from visionbias.decode.pillow import BadReason, PillowDecoder, decode_pillow, geometry
 from visionbias.errors import DataError
 from visionbias.types import Preprocessing
 
@@ -125,12 +125,6 @@ def test_32_bit_pixels_are_refused(encode) -> None:
     data = encode(Image.fromarray(np.ones((8, 8), np.float32)), "TIFF")
     with pytest.raises(DataError, match=r"32-bit pixels \(Pillow mode F\) do not say which value is white"):
         decode_pillow(data, Preprocessing())
-
-
-def test_inspect_reads_the_header_only(draw, encode) -> None:
-    data = encode(draw(300, 200, "CMYK"), "JPEG")
-    header = inspect(data[: len(data) // 2])
-    assert (header.width, header.height, header.format, header.mode) == (300, 200, "JPEG", "CMYK")
 
 
 def test_eps_is_not_run(draw, encode) -> None:

@@ -33,10 +33,6 @@ def test_the_first_that_serves_is_picked(n, backend):
     assert impl.make(n) == f"{backend} {n}"
 
 
-def test_refusals_are_sentences():
-    assert OP.refusals(12) == {"fast": "12 is not below 10", "plain": None, "reference": None}
-
-
 def test_reference_is_for_those_who_ask():
     assert OP.pick(3, "reference")[0] == "reference"
     with pytest.raises(

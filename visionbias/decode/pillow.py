@@ -39,16 +39,6 @@ class Geometry:
 
 
 @dataclass(frozen=True, slots=True)
-class Header:
-    """What an image file says of itself before any pixel is decoded."""
-
-    width: int  # pixels, as stored: EXIF orientation not applied
-    height: int
-    format: str  # Pillow's name, such as "JPEG"
-    mode: str  # Pillow's name, such as "RGB", "L", "CMYK"
-
-
-@dataclass(frozen=True, slots=True)
 class BadReason:
     """Stands in a list of crops for an image that could not be decoded."""
 
@@ -77,16 +67,6 @@ def geometry(width: int, height: int, preprocessing: Preprocessing) -> Geometry:
         )
     new_width, new_height = (new_short, new_long) if width <= height else (new_long, new_short)
     return Geometry(new_width, new_height, round((new_width - side) / 2), round((new_height - side) / 2))
-
-
-def inspect(data: bytes) -> Header:
-    """Read the header only; nothing of the size that it claims is allocated.
-
-    Raises:
-        DataError: not an image, or more than `PIXEL_LIMIT` pixels. The message is a short reason, without an id.
-    """
-    with _open(data) as image:
-        return Header(image.width, image.height, str(image.format), image.mode)
 
 
 def decode_pillow(data: bytes, preprocessing: Preprocessing) -> NDArray[np.uint8]:

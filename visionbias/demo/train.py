@@ -122,7 +122,9 @@ def train_all(
     paths = [folder / _key(recipe, settings) / f"{recipe.name}.safetensors" for recipe in recipes]
     missing = [(recipe, path) for recipe, path in zip(recipes, paths, strict=True) if not path.is_file()]
     if missing:
-        _require_writable(folder)
+        probe = folder / ".writable"  # before minutes of training for nothing
+        _save(probe, b"")
+        probe.unlink(missing_ok=True)
         data, test = LayerTensors.draw(settings, "train"), LayerTensors.draw(settings, "test")
         threads, stop = torch.get_num_threads(), threading.Event()
         steps = sum(recipe.steps for recipe, _ in missing)
@@ -150,18 +152,6 @@ def train_all(
                 pool.shutdown(cancel_futures=True)
                 torch.set_num_threads(threads)
     return [Trained(recipe, path, _noted_accuracy(path)) for recipe, path in zip(recipes, paths, strict=True)]
-
-
-def _require_writable(folder: Path) -> None:
-    """Fail before minutes of training where nothing can be kept."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_file(folder / ".writable", b"")
-    except OSError as error:
-        raise DataError(
-            f"networks cannot be kept in {folder}: {error.strerror or error}; make room there, or choose another place "
-            "with $VISIONBIAS_CACHE"
-        ) from error
 
 
 def _key(recipe: Recipe, settings: Settings) -> str:
@@ -243,8 +233,8 @@ def _save(path: Path, content: bytes) -> None:
         write_file(path, content)
     except OSError as error:
         raise DataError(
-            f"could not write the network {path}: {error.strerror or error}; "
-            "make room there, or set VISIONBIAS_CACHE to another place"
+            f"networks cannot be kept in {path.parent}: {error.strerror or error}; make room there, or choose another "
+            "place with $VISIONBIAS_CACHE"
         ) from error
 
 

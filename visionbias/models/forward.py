@@ -17,7 +17,7 @@ class Forward:
 
     The batch is fixed because the last bits of a logit depend on its size (libraries choose their kernels by it), but
     not on the position in it: with a padded last batch a sample's logits are the same bits in any run. The model is not
-    changed; for another dtype or memory layout than it has, a copy of its module is made.
+    changed; for another dtype than it has, a copy of its module is made.
 
     Args:
         model: from `resolve_model`.
@@ -25,7 +25,6 @@ class Forward:
         dtype: float32, float16 or bfloat16; of a module's weights and its input. Logits are float32 always, and so is
             what a callable gets.
         batch: N, the number of stimuli in each call.
-        channels_last: memory layout of weights and stimuli; by default the model's own.
 
     Raises:
         CheckpointError: the module cannot be copied.
@@ -38,17 +37,15 @@ class Forward:
         device: torch.device,
         dtype: torch.dtype = torch.float32,
         batch: int,
-        channels_last: bool | None = None,
     ) -> None:
-        wanted_layout = model.channels_last if channels_last is None else channels_last
         self.batch = batch
         self._id, self._classes = model.id, model.num_classes
         self._device = device
         self._dtype = dtype if isinstance(model.call, nn.Module) else torch.float32  # what a callable takes
-        self._layout = torch.channels_last if wanted_layout else torch.contiguous_format
+        self._layout = torch.channels_last if model.channels_last else torch.contiguous_format
         self._call: Callable[[Tensor], Tensor] = model.call
-        if isinstance(model.call, nn.Module) and (dtype != torch.float32 or wanted_layout != model.channels_last):
-            self._call = copied(model.call, model.id).to(dtype).to(memory_format=self._layout)
+        if isinstance(model.call, nn.Module) and dtype != torch.float32:
+            self._call = copied(model.call, model.id).to(dtype)
         self._keeps_input = model.keeps_input
 
     @torch.inference_mode()

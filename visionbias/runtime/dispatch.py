@@ -35,10 +35,6 @@ class Op(Generic[S, K]):
         self.name = name
         self.impls = dict(impls)
 
-    def refusals(self, spec: S) -> dict[str, str | None]:
-        """Why each backend cannot serve `spec`; None for those that can."""
-        return {name: impl.refuse(spec) for name, impl in self.impls.items()}
-
     def pick(self, spec: S, backend: str = AUTO) -> tuple[str, Impl[S, K]]:
         """Name and entry of the backend that serves `spec`.
 
