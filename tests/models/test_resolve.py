@@ -222,7 +222,7 @@ def test_a_module_of_yours_is_not_changed() -> None:
     before = {key: value.clone() for key, value in module.state_dict().items()}
     model = resolve_model(("mine", module), device=CPU)
     x = torch.rand(4, 3, 16, 16)
-    forward = Forward(model, device=CPU, batch=4, dtype=torch.bfloat16, channels_last=True)
+    forward = Forward(model, device=CPU, batch=4, dtype=torch.bfloat16)
     assert torch.equal(forward(x), forward(x))
     assert [layer.training for layer in module.modules()] == [True, True, True, False, True, True]
     assert all(torch.equal(value, before[key]) for key, value in module.state_dict().items())
