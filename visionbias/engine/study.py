@@ -100,7 +100,11 @@ class Study:
         return tuple(condition for arm in self.arms for condition in arm.conditions)
 
     def plan(self, out: str | Path | None = None) -> "Plan":
-        """How much work the study is, and how much of it the run folder `out` holds already. Runs nothing."""
+        """How much work the study is, and how much of it the run folder `out` holds already. Runs nothing.
+
+        Raises:
+            RunError: `out` holds a run with other probes or another seed, or something else.
+        """
         from visionbias.engine.plan import make_plan
 
         return make_plan(self, None if out is None else Path(out))
