@@ -10,8 +10,10 @@ from tolerances import BAND_NOISE, CRITICAL_BAND, assert_within
 
 import visionbias as vb
 from visionbias.ops.band_noise import reference
+from visionbias.ops.band_noise.fields import DrawnNoise
 from visionbias.ops.band_noise.function import OP
 from visionbias.ops.band_noise.pyramid import FINEST, level_count, level_of, smoothing
+from visionbias.ops.philox import sample_keys, stream, unit_normals
 
 BACKENDS = [name for name in OP.impls if name != "reference"]
 # Size, bands that it has.
@@ -173,6 +175,15 @@ def test_a_field_for_each_band(backend):
     for b, band in enumerate((4, 6)):
         alone = vb.critical_band(x, bands=(band,), noise_sds=(0.02,), noise=fields[b], backend=backend)
         assert torch.equal(alone[:, 0], y[:, b])
+
+
+def test_what_is_drawn_again_are_numbers_of_a_sequence_of_their_own():
+    keys = sample_keys("test", ["a", "b"], 2)
+    noise = DrawnNoise(5, keys, 8, 8, False, torch.device("cpu"))
+    whole = unit_normals(5, stream("band_noise/6/0.5/redraw/2"), keys, 64, torch.device("cpu"))
+    places = torch.tensor([0, 1, 5, 30, 63])
+    assert torch.equal(noise.redraw(1, 6, 0.5, places, 2), whole[1, places])
+    assert not torch.equal(noise.redraw(1, 6, 0.5, places, 3), whole[1, places])
 
 
 def test_the_finest_bands_of_every_size_have_the_same_numbers():
