@@ -25,8 +25,9 @@ class BuildEngine(build_ext):
     def build_extensions(self) -> None:
         # Every clone of a loop must give the same bits, so nothing may be fused into an FMA.
         msvc = self.compiler.compiler_type == "msvc"
+        flags = ["/O2", "/fp:precise"] if msvc else ["-O3", "-ffp-contract=off", "-fno-math-errno"]
         for extension in self.extensions:
-            extension.extra_compile_args += ["/O2", "/fp:precise"] if msvc else ["-O3", "-ffp-contract=off", "-fno-math-errno"]
+            extension.extra_compile_args += flags
         try:
             super().build_extensions()
         except (CCompilerError, ExecError, PlatformError) as error:
