@@ -4,7 +4,7 @@
 
 from pathlib import Path
 
-from pybind11.setup_helpers import Pybind11Extension, build_ext
+from pybind11.setup_helpers import ParallelCompile, Pybind11Extension, build_ext
 from setuptools import setup
 from setuptools.errors import CCompilerError, ExecError, PlatformError
 
@@ -34,12 +34,13 @@ class BuildEngine(build_ext):
             raise SystemExit(f"{error}\n{NO_COMPILER}") from error
 
 
+ParallelCompile().install()
 setup(
     ext_modules=[
         Pybind11Extension(
             "visionbias._C",
-            sorted(map(str, Path("csrc/cpu").glob("*.cpp"))),
-            include_dirs=["csrc"],
+            sorted(map(str, Path("csrc/cpu").rglob("*.cpp"))),
+            include_dirs=["csrc", "csrc/cpu"],
             depends=sorted(map(str, Path("csrc").rglob("*.h"))),
             cxx_std=17,
         )

@@ -2,51 +2,110 @@
 // SPDX-License-Identifier: Apache-2.0
 // visionbias._C: bindings only. Addresses come from Python, which has checked dtype, device, shape and layout.
 #include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
 
+#include <array>
 #include <cstdint>
 #include <string>
+#include <tuple>
+#include <utility>
+#include <vector>
 
-#include "normalize.h"
-#include "normals.h"
+#include "filter_bank/filter_bank.h"
+#include "normalize/normalize.h"
+#include "targets/targets.h"
 
 namespace py = pybind11;
+namespace vb = visionbias;
+using py::arg;
 
 namespace {
 
+using Address = std::uintptr_t;
+using Four = std::array<std::ptrdiff_t, 4>;
+using Three = std::array<std::ptrdiff_t, 3>;
+
 template <class T>
-T* at(std::uintptr_t address) {
+T* at(Address address) {
   return reinterpret_cast<T*>(address);
 }
 
-visionbias::Output output_of(const std::string& name) {
-  if (name == "float32") return visionbias::Output::f32;
-  if (name == "float16") return visionbias::Output::f16;
-  if (name == "bfloat16") return visionbias::Output::bf16;
-  throw py::value_error("output must be float32, float16 or bfloat16, got " + name);
+vb::Pixel pixel_of(const std::string& name) {
+  if (name == "uint8") return vb::Pixel::u8;
+  if (name == "float32") return vb::Pixel::f32;
+  if (name == "float16") return vb::Pixel::f16;
+  if (name == "bfloat16") return vb::Pixel::bf16;
+  throw py::value_error("pixels must be uint8, float32, float16 or bfloat16, got " + name);
 }
 
-void normalize(std::uintptr_t x, std::ptrdiff_t x_stride_n, std::ptrdiff_t x_stride_h, std::uintptr_t out,
-               std::ptrdiff_t out_stride_n, std::ptrdiff_t out_stride_h, const std::string& output, std::ptrdiff_t n,
-               std::ptrdiff_t h, std::ptrdiff_t w, std::ptrdiff_t c, std::uintptr_t scale, std::uintptr_t shift) {
-  const visionbias::Output kind = output_of(output);
+vb::Size size_of(Three size) { return {size[0], size[1], size[2]}; }
+
+vb::Strides strides_of(Four strides) { return {strides[0], strides[1], strides[2], strides[3]}; }
+
+// (address, dtype, strides of [N, C, H, W])
+using ImagesIn = std::tuple<Address, std::string, Four>;
+// (address, dtype, strides of [N, C, H, W], stride between bands)
+using ImagesOut = std::tuple<Address, std::string, Four, std::ptrdiff_t>;
+
+vb::Input input_of(const ImagesIn& x) {
+  const auto& [address, dtype, strides] = x;
+  return {at<const void>(address), pixel_of(dtype), strides_of(strides)};
+}
+
+vb::Output output_of(const ImagesOut& y) {
+  const auto& [address, dtype, strides, stride_f] = y;
+  return {at<void>(address), pixel_of(dtype), strides_of(strides), stride_f};
+}
+
+void normalize(const ImagesIn& x, const ImagesOut& out, std::ptrdiff_t n, Three size, Address scale, Address shift) {
+  const vb::Input from = input_of(x);
+  const vb::Output to = output_of(out);
   py::gil_scoped_release release;
-  visionbias::normalize(at<const std::uint8_t>(x), {x_stride_n, x_stride_h}, at<void>(out),
-                        {out_stride_n, out_stride_h}, kind, n, h, w, c, at<const float>(scale), at<const float>(shift));
+  vb::normalize(from, to, n, size_of(size), at<const float>(scale), at<const float>(shift));
 }
 
 void normals(std::uint64_t seed, std::uint32_t stream, std::uint32_t key0, std::uint32_t key1, std::ptrdiff_t counters,
-             std::uintptr_t out) {
+             Address out) {
   py::gil_scoped_release release;
-  visionbias::normals(seed, stream, key0, key1, counters, at<float>(out));
+  vb::target().normals(seed, stream, key0, key1, counters, at<float>(out));
+}
+
+void add_mask(vb::FilterBank& bank, Address weights,
+              const std::vector<std::tuple<std::ptrdiff_t, bool, float>>& bands) {
+  std::vector<vb::FilterBank::Emit> emits;
+  for (const auto& [band, complement, offset] : bands) emits.push_back({band, complement, offset});
+  bank.add_mask(at<const float>(weights), std::move(emits));
+}
+
+void filter_bank(const vb::FilterBank& bank, const ImagesIn& x, const ImagesOut& out, std::ptrdiff_t n, int threads) {
+  const vb::Input from = input_of(x);
+  const vb::Output to = output_of(out);
+  py::gil_scoped_release release;
+  vb::filter_bank(bank, from, to, n, threads);
+}
+
+std::vector<std::string> targets() {
+  std::vector<std::string> names;
+  for (const vb::Target* target : vb::targets()) names.emplace_back(target->name);
+  return names;
 }
 
 }  // namespace
 
 PYBIND11_MODULE(_C, m) {
   m.doc() = "CPU engine of visionbias; not an API. See csrc/README.md.";
-  m.def("normalize", &normalize, py::kw_only(), py::arg("x"), py::arg("x_stride_n"), py::arg("x_stride_h"),
-        py::arg("out"), py::arg("out_stride_n"), py::arg("out_stride_h"), py::arg("output"), py::arg("n"), py::arg("h"),
-        py::arg("w"), py::arg("c"), py::arg("scale"), py::arg("shift"));
-  m.def("normals", &normals, py::kw_only(), py::arg("seed"), py::arg("stream"), py::arg("key0"), py::arg("key1"),
-        py::arg("counters"), py::arg("out"));
+  m.def("targets", &targets, "Instruction sets that this processor runs, the best first.");
+  m.def("choose_target", &vb::choose_target, arg("name"));
+  m.def("target", [] { return std::string(vb::target().name); });
+  m.def("normalize", &normalize, py::kw_only(), arg("x"), arg("out"), arg("n"), arg("size"), arg("scale"),
+        arg("shift"));
+  m.def("normals", &normals, py::kw_only(), arg("seed"), arg("stream"), arg("key0"), arg("key1"), arg("counters"),
+        arg("out"));
+  py::class_<vb::FilterBank>(m, "FilterBank")
+      .def(py::init([](Three size, Address scale, Address shift) {
+             return std::make_unique<vb::FilterBank>(size_of(size), at<const float>(scale), at<const float>(shift));
+           }),
+           py::kw_only(), arg("size"), arg("scale"), arg("shift"))
+      .def("add_mask", &add_mask, py::kw_only(), arg("weights"), arg("bands"))
+      .def("run", &filter_bank, py::kw_only(), arg("x"), arg("out"), arg("n"), arg("threads"));
 }

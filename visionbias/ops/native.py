@@ -2,11 +2,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """The CPU engine, `visionbias._C`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
+from math import prod
 from typing import Any
 
+import torch
+from torch import Tensor
+
+OUTPUT_DTYPES = (torch.float32, torch.float16, torch.bfloat16)
+LONGEST_SIDE = 2048
 NOT_BUILT = "visionbias._C is not built; run: python setup.py build_ext --inplace"
+
+_FACTORS = (2, 3, 5, 7)  # of the sides that the transforms take
 
 
 @cache
@@ -16,3 +26,48 @@ def engine() -> Any:
         return import_module("visionbias._C")
     except ImportError:
         return None
+
+
+def images_in(x: Tensor) -> tuple[int, str, tuple[int, ...]]:
+    """What the engine is told of images [N, C, H, W]."""
+    return x.data_ptr(), _name(x.dtype), x.stride()
+
+
+def images_out(out: Tensor) -> tuple[int, str, tuple[int, ...], int]:
+    """What the engine is told of an output [F, N, C, H, W]."""
+    return out.data_ptr(), _name(out.dtype), out.stride()[1:], out.stride(0)
+
+
+def _name(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def refuse_image_op(image: tuple[int, int, int], dtype: torch.dtype, device: torch.device) -> str | None:
+    """Why the engine cannot make images [C, H, W] with its Fourier transforms, in one sentence."""
+    if device.type != "cpu":
+        return f"x is on {device}, it works on the CPU"
+    if dtype not in OUTPUT_DTYPES:
+        return f"it does not write {dtype}"
+    for side in image[1:]:
+        if side > LONGEST_SIDE:
+            return f"side {side} is longer than {LONGEST_SIDE}"
+        if prod(_FACTORS) ** side.bit_length() % side:
+            return f"side {side} has a prime factor over 7"
+    return None if engine() else NOT_BUILT
+
+
+def engine_input(x: Tensor) -> Tensor:
+    """Images as the engine reads them: u8 or float32."""
+    return x if x.dtype in (torch.uint8, torch.float32) else x.to(torch.float32)
+
+
+@contextmanager
+def engine_output(out: Tensor) -> Iterator[Tensor]:  # [F, N, C, H, W]
+    """A tensor that the engine can write, `out` itself where its rows have no gaps; else it is copied to `out`."""
+    c, w = out.shape[2], out.shape[4]
+    if (w == 1 or out.stride(4) == 1) or ((c == 1 or out.stride(2) == 1) and (w == 1 or out.stride(4) == c)):
+        yield out
+        return
+    whole = torch.empty_like(out, memory_format=torch.contiguous_format)
+    yield whole
+    out.copy_(whole)

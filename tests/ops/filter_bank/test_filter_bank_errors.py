@@ -56,6 +56,6 @@ def test_wrong_tensor(call, message):
 
 def test_unknown_backend():
     with pytest.raises(
-        vb.BackendError, match="filter_bank: backend must be one of 'auto', 'torch', 'reference', got 'gpu'"
+        vb.BackendError, match="filter_bank: backend must be one of 'auto', 'native', 'torch', 'reference', got 'gpu'"
     ):
         vb.filter_bank(X, LOW, backend="gpu")

@@ -114,9 +114,14 @@ def engine_rounds(values, dtype):
     x = torch.ones(c, dtype=torch.uint8)
     shift = torch.full((c,), -0.0)  # the one number that changes nothing, the sign of zero included
     out = torch.zeros(c, dtype=dtype)
-    sizes = {"n": 1, "h": 1, "w": 1, "c": c, "x_stride_n": 0, "x_stride_h": 0, "out_stride_n": 0, "out_stride_h": 0}
-    addresses = {"x": x.data_ptr(), "out": out.data_ptr(), "scale": values.data_ptr(), "shift": shift.data_ptr()}
-    native.engine().normalize(**addresses, **sizes, output=native.OUTPUTS[dtype])
+    native.engine().normalize(
+        x=(x.data_ptr(), "uint8", (0, 1, 0, c)),
+        out=(out.data_ptr(), str(dtype).removeprefix("torch."), (0, 1, 0, c), 0),
+        n=1,
+        size=(c, 1, 1),
+        scale=values.data_ptr(),
+        shift=shift.data_ptr(),
+    )
     return out
 
 

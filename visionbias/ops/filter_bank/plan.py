@@ -9,6 +9,7 @@ from torch import Tensor
 
 from visionbias.errors import ShapeError
 from visionbias.ops.filter_bank import reference
+from visionbias.ops.filter_bank.native import NativeKernel, refuse
 from visionbias.ops.filter_bank.spec import Kernel, Spec
 from visionbias.ops.filter_bank.torch import TorchKernel
 from visionbias.ops.tensors import check_images, check_out, empty_images, float64_pixels
@@ -30,6 +31,7 @@ class ReferenceKernel:
 OP: Op[Spec, Kernel] = Op(
     "filter_bank",
     {
+        "native": Impl(NativeKernel, refuse),
         "torch": Impl(TorchKernel),
         "reference": Impl(ReferenceKernel, on_request=True),
     },

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from visionbias.ops.chunks import images_at_once
+from visionbias.ops.filter_bank.masks import distinct_masks
 from visionbias.ops.filter_bank.spec import Spec
 from visionbias.ops.image_threads import over_images
 from visionbias.ops.output import Finish, Output
@@ -29,17 +30,11 @@ class TorchKernel:
         self.compute, self.finish = output.compute, Finish(output)
         self.masks: list[Tensor] = []  # [H, columns kept]
         self.served: list[list[int]] = []  # bands of each mask
-        seen: dict[bytes, int] = {}
-        for f, band in enumerate(spec.bands):
-            inner = band.inner_mask(spec.height, spec.width)
-            key = inner.tobytes()
-            if key not in seen:
-                seen[key] = len(self.masks)
-                weights = torch.tensor(inner, dtype=self.compute, device=spec.device)
-                kept = torch.tensor(inner).any(dim=0).nonzero()
-                self.masks.append(weights[:, : int(kept.max()) + 1 if len(kept) else 0].contiguous())
-                self.served.append([])
-            self.served[seen[key]].append(f)
+        for inner, served in distinct_masks(spec.bands, spec.height, spec.width):
+            weights = torch.tensor(inner, dtype=self.compute, device=spec.device)
+            kept = torch.tensor(inner).any(dim=0).nonzero()
+            self.masks.append(weights[:, : int(kept.max()) + 1 if len(kept) else 0].contiguous())
+            self.served.append(served)
 
     def run(self, x: Tensor, out: Tensor) -> None:
         """See `Kernel.run`."""

@@ -1,0 +1,107 @@
+// SPDX-FileCopyrightText: visionbias contributors
+// SPDX-License-Identifier: Apache-2.0
+// finish: the end of every kernel that emits a stimulus. Clip, scale and shift, round to the output type, store.
+#pragma once
+
+#include "images/rows.h"
+#include "threads/scratch.h"
+#include "simd/rounding.h"
+
+namespace visionbias::VISIONBIAS_TARGET {
+
+// What white is in the numbers that a kernel works on.
+template <class T>
+constexpr float unit_of() {
+  return std::is_same_v<T, std::uint8_t> ? 255.0f : 1.0f;
+}
+
+constexpr std::ptrdiff_t kPartner = RowOrder::kHalfGroup / kLanes;  // registers from one to its partner
+
+struct Pair {
+  Floats a, b;  // a register and its partner
+};
+
+// y = value / unit * scale[c] + shift[c], with value clipped to [0, unit].
+template <class Out>
+class Finish {
+  using Lanes = typename Rounded<Out>::Lanes;
+
+ public:
+  Finish(Size size, RowOrder order, const float* scale, const float* shift, float unit, const Output& y,
+         Scratch& memory)
+      : order_(order), y_(y), height_(size.h), unit_(unit) {
+    scale_ = memory.of<float>(2 * order.size);
+    shift_ = scale_ + order.size;
+    std::fill_n(scale_, 2 * order.size, 0.0f);
+    for (std::ptrdiff_t c = 0; c < size.c; ++c) {
+      for (std::ptrdiff_t x = 0; x < size.w; ++x) {
+        scale_[order.place(c, x, size.c)] = scale[c] / unit;
+        shift_[order.place(c, x, size.c)] = shift[c];
+      }
+    }
+    // Partners fill lines of the cache together, or each its own: only then is it worth to write past the caches.
+    const auto aligned = [](std::ptrdiff_t elements) { return elements * sizeof(Out) % kLine == 0; };
+    streams_ = (kPartner == 1 || sizeof(Lanes) == kLine) && reinterpret_cast<std::uintptr_t>(y.data) % kLine == 0 &&
+               aligned(y.stride_f) && aligned(y.strides.n) && aligned(y.strides.h) &&
+               (order.segments == 1 || aligned(y.strides.c)) && order.length % RowOrder::kHalfGroup == 0;
+  }
+
+  // Register p of every row of one image in one band, and its partner: `value(y)` gives both.
+  template <class Value>
+  VISIONBIAS_INLINE void store_pair(std::ptrdiff_t band, std::ptrdiff_t image, std::ptrdiff_t p, Value value) const {
+    Out* to = static_cast<Out*>(y_.data) + band * y_.stride_f + image * y_.strides.n;
+    const Place first = place(p), second = place(p + kPartner);
+    const std::ptrdiff_t pitch = y_.strides.h, height = height_;
+    const Floats unit = broadcast(unit_);
+    const auto finished = [unit](Floats value, const Place& place) {
+      return round_to<Out>(clip(value, Floats{}, unit) * place.scale + place.shift);
+    };
+    if (first.count < kLanes || second.count < kLanes) {
+      for (std::ptrdiff_t y = 0; y < height; ++y) {
+        const Pair both = value(y);
+        store_some(to + first.offset + y * pitch, finished(both.a, first), first.count);
+        store_some(to + second.offset + y * pitch, finished(both.b, second), second.count);
+      }
+    } else if (streams_) {
+      for (std::ptrdiff_t y = 0; y < height; ++y) {
+        const Pair both = value(y);
+        stream(to + first.offset + y * pitch, finished(both.a, first));
+        stream(to + second.offset + y * pitch, finished(both.b, second));
+      }
+    } else {
+      for (std::ptrdiff_t y = 0; y < height; ++y) {
+        const Pair both = value(y);
+        store(to + first.offset + y * pitch, finished(both.a, first));
+        store(to + second.offset + y * pitch, finished(both.b, second));
+      }
+    }
+  }
+
+ private:
+  static constexpr std::size_t kLine = 64;
+
+  struct Place {
+    std::ptrdiff_t offset, count;  // numbers: from the start of a row, and how many of the register belong to the image
+    Floats scale, shift;
+  };
+
+  Place place(std::ptrdiff_t p) const {
+    const std::ptrdiff_t place = p * kLanes, segment = std::min(place / order_.padded, order_.segments - 1);
+    const std::ptrdiff_t first = place - segment * order_.padded;
+    return {segment * y_.strides.c + first, std::clamp<std::ptrdiff_t>(order_.length - first, 0, kLanes),
+            load<Floats>(scale_ + place), load<Floats>(shift_ + place)};
+  }
+
+  static void store_some(Out* to, Lanes lanes, std::ptrdiff_t count) {
+    std::memcpy(to, &lanes, static_cast<std::size_t>(count) * sizeof(Out));
+  }
+
+  RowOrder order_;
+  Output y_;
+  std::ptrdiff_t height_;
+  float unit_;
+  float *scale_, *shift_;  // [order.size]
+  bool streams_;
+};
+
+}  // namespace visionbias::VISIONBIAS_TARGET

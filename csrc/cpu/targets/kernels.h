@@ -1,0 +1,9 @@
+// SPDX-FileCopyrightText: visionbias contributors
+// SPDX-License-Identifier: Apache-2.0
+// All kernels for the target of this translation unit.
+#pragma once
+
+#include "filter_bank/kernel.h"
+#include "normalize/kernel.h"
+#include "normals/kernel.h"
+#include "targets/targets.h"

@@ -1,0 +1,40 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""filter_bank by the CPU engine: csrc/cpu/filter_bank.
+
+x [N, C, H, W] u8 or float, any strides -> out [F, N, C, H, W] f16, bf16 or f32
+Sides whose prime factors are 2, 3, 5 and 7. An image is in the caches from its first pixel to its last condition;
+images are spread over `torch.get_num_threads()` threads.
+"""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from visionbias.ops.filter_bank.masks import distinct_masks, rows_above_zero
+from visionbias.ops.filter_bank.spec import Spec
+from visionbias.ops.native import engine, engine_input, engine_output, images_in, images_out, refuse_image_op
+
+
+def refuse(spec: Spec) -> str | None:
+    """Why the engine cannot serve a call, in one sentence."""
+    return refuse_image_op(spec.image, spec.dtype, spec.device)
+
+
+class NativeKernel:
+    """The engine's plan of a bank."""
+
+    def __init__(self, spec: Spec) -> None:
+        mean, std = np.array(spec.mean), np.array(spec.std)
+        scale, shift = (1.0 / std).astype(np.float32), (-mean / std).astype(np.float32)
+        self.bank = engine().FilterBank(size=spec.image, scale=scale.ctypes.data, shift=shift.ctypes.data)
+        for inner, served in distinct_masks(spec.bands, spec.height, spec.width):
+            weights = np.ascontiguousarray(rows_above_zero(inner, spec.width), dtype=np.float32)
+            bands = [(f, spec.bands[f].complement, spec.bands[f].offset) for f in served]
+            self.bank.add_mask(weights=weights.ctypes.data, bands=bands)
+
+    def run(self, x: Tensor, out: Tensor) -> None:
+        """See `Kernel.run`."""
+        x = engine_input(x)
+        with engine_output(out) as y:
+            self.bank.run(x=images_in(x), out=images_out(y), n=len(x), threads=torch.get_num_threads())
