@@ -90,6 +90,7 @@ def cases(device: str, size: int = 224, n: int = 8) -> Iterator[Case]:
     dtype = torch.bfloat16
     fills = {"torch": partial(ours, backend="torch")}
     if device == "cpu":
+        fills = {"native": partial(ours, backend="native")} | fills
         fills["peer: pyramid per image and condition"] = per_image
     x, out = crops(n, size).to(device), poisoned((len(NOISE_SDS), len(BANDS), n), size, dtype, device)
 

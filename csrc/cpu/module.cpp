@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "band_noise/band_noise.h"
 #include "filter_bank/filter_bank.h"
 #include "normalize/normalize.h"
 #include "targets/targets.h"
@@ -44,8 +45,8 @@ vb::Strides strides_of(Four strides) { return {strides[0], strides[1], strides[2
 
 // (address, dtype, strides of [N, C, H, W])
 using ImagesIn = std::tuple<Address, std::string, Four>;
-// (address, dtype, strides of [N, C, H, W], stride between bands)
-using ImagesOut = std::tuple<Address, std::string, Four, std::ptrdiff_t>;
+// (address, dtype, strides of [N, C, H, W], strides of the axes before them)
+using ImagesOut = std::tuple<Address, std::string, Four, std::vector<std::ptrdiff_t>>;
 
 vb::Input input_of(const ImagesIn& x) {
   const auto& [address, dtype, strides] = x;
@@ -53,8 +54,10 @@ vb::Input input_of(const ImagesIn& x) {
 }
 
 vb::Output output_of(const ImagesOut& y) {
-  const auto& [address, dtype, strides, stride_f] = y;
-  return {at<void>(address), pixel_of(dtype), strides_of(strides), stride_f};
+  const auto& [address, dtype, strides, lead] = y;
+  const std::size_t axes = lead.size();
+  return {at<void>(address), pixel_of(dtype), strides_of(strides), axes > 1 ? lead[axes - 2] : 0,
+          axes > 0 ? lead[axes - 1] : 0};
 }
 
 void normalize(const ImagesIn& x, const ImagesOut& out, std::ptrdiff_t n, Three size, Address scale, Address shift) {
@@ -84,6 +87,37 @@ void filter_bank(const vb::FilterBank& bank, const ImagesIn& x, const ImagesOut&
   vb::filter_bank(bank, from, to, n, threads);
 }
 
+// (seed, keys, streams, redraws, address of given fields or 0, their strides between images and between bands)
+using Fields = std::tuple<std::uint64_t, Address, std::vector<std::uint32_t>, std::vector<std::uint32_t>, Address,
+                          std::ptrdiff_t, std::ptrdiff_t>;
+
+vb::BandFields fields_of(const Fields& fields) {
+  const auto& [seed, keys, streams, redraws, given, given_n, given_b] = fields;
+  return {seed, at<const std::uint32_t>(keys), streams, redraws, at<const float>(given), given_n, given_b};
+}
+
+vb::BandNoise band_noise_plan(std::array<std::ptrdiff_t, 2> size, std::vector<int> levels, int residual,
+                              std::vector<float> sds, float contrast, float luminance, std::vector<float> scale,
+                              std::vector<float> shift) {
+  return {size[0],   size[1],          std::move(levels), residual, std::move(sds), contrast,
+          luminance, std::move(scale), std::move(shift)};
+}
+
+void critical_band(const vb::BandNoise& plan, const Fields& fields, const ImagesIn& x, const ImagesOut& out,
+                   std::ptrdiff_t n, std::ptrdiff_t channels, int threads) {
+  const vb::BandFields noise = fields_of(fields);
+  const vb::Input from = input_of(x);
+  const vb::Output to = output_of(out);
+  py::gil_scoped_release release;
+  vb::critical_band(plan, noise, from, to, n, channels, threads);
+}
+
+void band_noise(const vb::BandNoise& plan, const Fields& fields, Address out, std::ptrdiff_t n, int threads) {
+  const vb::BandFields noise = fields_of(fields);
+  py::gil_scoped_release release;
+  vb::band_noise(plan, noise, at<float>(out), n, threads);
+}
+
 std::vector<std::string> targets() {
   std::vector<std::string> names;
   for (const vb::Target* target : vb::targets()) names.emplace_back(target->name);
@@ -108,4 +142,10 @@ PYBIND11_MODULE(_C, m) {
            py::kw_only(), arg("size"), arg("scale"), arg("shift"))
       .def("add_mask", &add_mask, py::kw_only(), arg("weights"), arg("bands"))
       .def("run", &filter_bank, py::kw_only(), arg("x"), arg("out"), arg("n"), arg("threads"));
+  py::class_<vb::BandNoise>(m, "BandNoise")
+      .def(py::init(&band_noise_plan), py::kw_only(), arg("size"), arg("levels"), arg("residual"), arg("sds"),
+           arg("contrast"), arg("luminance"), arg("scale"), arg("shift"))
+      .def("run", &critical_band, py::kw_only(), arg("fields"), arg("x"), arg("out"), arg("n"), arg("channels"),
+           arg("threads"))
+      .def("bands", &band_noise, py::kw_only(), arg("fields"), arg("out"), arg("n"), arg("threads"));
 }

@@ -33,27 +33,32 @@ def images_in(x: Tensor) -> tuple[int, str, tuple[int, ...]]:
     return x.data_ptr(), _name(x.dtype), x.stride()
 
 
-def images_out(out: Tensor) -> tuple[int, str, tuple[int, ...], int]:
-    """What the engine is told of an output [F, N, C, H, W]."""
-    return out.data_ptr(), _name(out.dtype), out.stride()[1:], out.stride(0)
+def images_out(out: Tensor) -> tuple[int, str, tuple[int, ...], tuple[int, ...]]:
+    """What the engine is told of an output [F, N, C, H, W] or [S, F, N, C, H, W]."""
+    return out.data_ptr(), _name(out.dtype), out.stride()[-4:], out.stride()[:-4]
 
 
 def _name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def refuse_image_op(image: tuple[int, int, int], dtype: torch.dtype, device: torch.device) -> str | None:
-    """Why the engine cannot make images [C, H, W] with its Fourier transforms, in one sentence."""
+def refuse_output(dtype: torch.dtype, device: torch.device) -> str | None:
+    """Why the engine cannot write such images, in one sentence."""
     if device.type != "cpu":
         return f"x is on {device}, it works on the CPU"
     if dtype not in OUTPUT_DTYPES:
         return f"it does not write {dtype}"
-    for side in image[1:]:
+    return None if engine() else NOT_BUILT
+
+
+def refuse_transform(height: int, width: int) -> str | None:
+    """Why the engine's Fourier transforms do not take images of this size, in one sentence."""
+    for side in (height, width):
         if side > LONGEST_SIDE:
             return f"side {side} is longer than {LONGEST_SIDE}"
         if prod(_FACTORS) ** side.bit_length() % side:
             return f"side {side} has a prime factor over 7"
-    return None if engine() else NOT_BUILT
+    return None
 
 
 def engine_input(x: Tensor) -> Tensor:
@@ -62,10 +67,10 @@ def engine_input(x: Tensor) -> Tensor:
 
 
 @contextmanager
-def engine_output(out: Tensor) -> Iterator[Tensor]:  # [F, N, C, H, W]
+def engine_output(out: Tensor) -> Iterator[Tensor]:  # [..., N, C, H, W]
     """A tensor that the engine can write, `out` itself where its rows have no gaps; else it is copied to `out`."""
-    c, w = out.shape[2], out.shape[4]
-    if (w == 1 or out.stride(4) == 1) or ((c == 1 or out.stride(2) == 1) and (w == 1 or out.stride(4) == c)):
+    c, w = out.shape[-3], out.shape[-1]
+    if (w == 1 or out.stride(-1) == 1) or ((c == 1 or out.stride(-3) == 1) and (w == 1 or out.stride(-1) == c)):
         yield out
         return
     whole = torch.empty_like(out, memory_format=torch.contiguous_format)

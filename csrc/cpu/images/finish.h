@@ -9,12 +9,6 @@
 
 namespace visionbias::VISIONBIAS_TARGET {
 
-// What white is in the numbers that a kernel works on.
-template <class T>
-constexpr float unit_of() {
-  return std::is_same_v<T, std::uint8_t> ? 255.0f : 1.0f;
-}
-
 constexpr std::ptrdiff_t kPartner = RowOrder::kHalfGroup / kLanes;  // registers from one to its partner
 
 struct Pair {
@@ -90,10 +84,6 @@ class Finish {
     const std::ptrdiff_t first = place - segment * order_.padded;
     return {segment * y_.strides.c + first, std::clamp<std::ptrdiff_t>(order_.length - first, 0, kLanes),
             load<Floats>(scale_ + place), load<Floats>(shift_ + place)};
-  }
-
-  static void store_some(Out* to, Lanes lanes, std::ptrdiff_t count) {
-    std::memcpy(to, &lanes, static_cast<std::size_t>(count) * sizeof(Out));
   }
 
   RowOrder order_;

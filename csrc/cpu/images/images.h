@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 namespace visionbias {
 
@@ -16,6 +17,12 @@ struct BFloat16 {
 };
 
 enum class Pixel { u8, f32, f16, bf16 };
+
+// What white is in numbers of a type.
+template <class T>
+constexpr float unit_of() {
+  return std::is_same_v<T, std::uint8_t> ? 255.0f : 1.0f;
+}
 
 inline std::ptrdiff_t bytes_of(Pixel pixel) { return pixel == Pixel::u8 ? 1 : pixel == Pixel::f32 ? 4 : 2; }
 
@@ -33,11 +40,11 @@ struct Input {  // [N, C, H, W] of u8 or f32
   Strides strides;
 };
 
-struct Output {  // [F, N, C, H, W] of f32, f16 or bf16; each image stored as C, H, W or as H, W, C, rows without gaps
+struct Output {  // [S, F, N, C, H, W] of f32, f16 or bf16; images are stored as C, H, W or as H, W, C, rows without gaps
   void* data;
   Pixel pixel;
   Strides strides;
-  std::ptrdiff_t stride_f;
+  std::ptrdiff_t stride_s, stride_f;  // 0 where there is one
 
   bool channels_last(Size size) const { return strides.c == 1 && (size.w == 1 || strides.w == size.c); }
 };

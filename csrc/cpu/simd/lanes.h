@@ -58,6 +58,11 @@ VISIONBIAS_INLINE void store(void* to, T lanes) {  // any address
   std::memcpy(to, &lanes, sizeof lanes);
 }
 
+template <class T, class Lanes>
+VISIONBIAS_INLINE void store_some(T* to, Lanes lanes, std::ptrdiff_t count) {  // the first `count`
+  std::memcpy(to, &lanes, static_cast<std::size_t>(count) * sizeof(T));
+}
+
 // Past the caches, where the processor can: for what nobody reads soon. The address is a multiple of sizeof(T).
 template <class T>
 VISIONBIAS_INLINE void stream(void* to, T lanes) {
@@ -66,6 +71,8 @@ VISIONBIAS_INLINE void stream(void* to, T lanes) {
     return _mm512_stream_si512(static_cast<__m512i*>(to), bit_cast<__m512i>(lanes));
   } else if constexpr (sizeof(T) == 32) {
     return _mm256_stream_si256(static_cast<__m256i*>(to), bit_cast<__m256i>(lanes));
+  } else if constexpr (sizeof(T) == 16) {
+    return _mm_stream_si128(static_cast<__m128i*>(to), bit_cast<__m128i>(lanes));
   }
 #endif
   store(to, lanes);
@@ -95,8 +102,24 @@ VISIONBIAS_INLINE Floats clip(Floats x, Floats low, Floats high) {
 }
 
 #if VISIONBIAS_LANES == 1
+template <int Part>
+VISIONBIAS_INLINE Floats thrice(Floats x) {
+  return x;
+}
+
 VISIONBIAS_INLINE void transpose(Floats*) {}
 #else
+template <int Part, int... Lane>
+VISIONBIAS_INLINE Floats thrice(Floats x, std::integer_sequence<int, Lane...>) {
+  return __builtin_shufflevector(x, x, ((Part * kLanes + Lane) / 3)...);
+}
+
+// Register `Part` of three that hold every lane of x three times in a row.
+template <int Part>
+VISIONBIAS_INLINE Floats thrice(Floats x) {
+  return thrice<Part>(x, std::make_integer_sequence<int, kLanes>{});
+}
+
 // Exchange of the off-diagonal quarters of every block of 2 Half x 2 Half.
 template <int Half, int... Lane>
 VISIONBIAS_INLINE void exchange(Floats& a, Floats& b, std::integer_sequence<int, Lane...>) {

@@ -20,6 +20,8 @@ const Target target_avx2 = {
     avx2::normalize_row,
     avx2::normals,
     avx2::filter_bank,
+    avx2::critical_band,
+    avx2::band_noise,
 };
 
 }  // namespace visionbias

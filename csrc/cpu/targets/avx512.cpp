@@ -23,6 +23,8 @@ const Target target_avx512 = {
     avx512::normalize_row,
     avx512::normals,
     avx512::filter_bank,
+    avx512::critical_band,
+    avx512::band_noise,
 };
 
 }  // namespace visionbias

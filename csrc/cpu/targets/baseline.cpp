@@ -17,6 +17,8 @@ const Target target_baseline = {
     baseline::normalize_row,
     baseline::normals,
     baseline::filter_bank,
+    baseline::critical_band,
+    baseline::band_noise,
 };
 
 }  // namespace visionbias

@@ -3,6 +3,7 @@
 // All kernels for the target of this translation unit.
 #pragma once
 
+#include "band_noise/kernel.h"
 #include "filter_bank/kernel.h"
 #include "normalize/kernel.h"
 #include "normals/kernel.h"

@@ -15,6 +15,8 @@ const Target target_scalar = {
     scalar::normalize_row,
     scalar::normals,
     scalar::filter_bank,
+    scalar::critical_band,
+    scalar::band_noise,
 };
 
 }  // namespace visionbias

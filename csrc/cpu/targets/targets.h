@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "band_noise/band_noise.h"
 #include "filter_bank/filter_bank.h"
 #include "images/images.h"
 
@@ -21,6 +22,9 @@ struct Target {
   void (*normals)(std::uint64_t seed, std::uint32_t stream, std::uint32_t key0, std::uint32_t key1,
                   std::ptrdiff_t counters, float* out);
   void (*filter_bank)(const FilterBank& bank, const Input& x, const Output& y, std::ptrdiff_t image);
+  void (*critical_band)(const BandNoise& plan, const BandFields& fields, const Input& x, const Output& y,
+                        std::ptrdiff_t channels, std::ptrdiff_t image);
+  void (*band_noise)(const BandNoise& plan, const BandFields& fields, float* y, std::ptrdiff_t n, std::ptrdiff_t image);
 };
 
 // Of all targets that this processor runs, the best first.

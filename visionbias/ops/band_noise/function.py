@@ -15,6 +15,7 @@ from torch import Tensor
 from visionbias.errors import ShapeError
 from visionbias.ops.band_noise import reference
 from visionbias.ops.band_noise.fields import DrawnNoise, GivenNoise, Noise
+from visionbias.ops.band_noise.native import NativeKernel, refuse
 from visionbias.ops.band_noise.pyramid import FINEST, level_of
 from visionbias.ops.band_noise.spec import Kernel, Spec
 from visionbias.ops.band_noise.torch import TorchKernel
@@ -63,6 +64,7 @@ def _redraw(
 OP: Op[Spec, Kernel] = Op(
     "critical_band",
     {
+        "native": Impl(NativeKernel, refuse),
         "torch": Impl(TorchKernel),
         "reference": Impl(ReferenceKernel, on_request=True),
     },

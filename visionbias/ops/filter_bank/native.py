@@ -13,12 +13,20 @@ from torch import Tensor
 
 from visionbias.ops.filter_bank.masks import distinct_masks, rows_above_zero
 from visionbias.ops.filter_bank.spec import Spec
-from visionbias.ops.native import engine, engine_input, engine_output, images_in, images_out, refuse_image_op
+from visionbias.ops.native import (
+    engine,
+    engine_input,
+    engine_output,
+    images_in,
+    images_out,
+    refuse_output,
+    refuse_transform,
+)
 
 
 def refuse(spec: Spec) -> str | None:
     """Why the engine cannot serve a call, in one sentence."""
-    return refuse_image_op(spec.image, spec.dtype, spec.device)
+    return refuse_output(spec.dtype, spec.device) or refuse_transform(spec.height, spec.width)
 
 
 class NativeKernel:
