@@ -18,7 +18,7 @@ struct Pair {
 // y = value / unit * scale[c] + shift[c], with value clipped to [0, unit].
 template <class Out>
 class Finish {
-  using Lanes = typename Rounded<Out>::Lanes;
+  using Lanes = decltype(round_to<Out>(Floats{}));
 
  public:
   Finish(Size size, RowOrder order, const float* scale, const float* shift, float unit, const Output& y,
@@ -33,7 +33,7 @@ class Finish {
         shift_[order.place(c, x, size.c)] = shift[c];
       }
     }
-    // Partners fill lines of the cache together, or each its own: only then is it worth to write past the caches.
+    // Partners are a line of the cache together, or each its own: only then is it worth to write past the caches.
     const auto aligned = [](std::ptrdiff_t elements) { return elements * sizeof(Out) % kLine == 0; };
     streams_ = (kPartner == 1 || sizeof(Lanes) == kLine) && reinterpret_cast<std::uintptr_t>(y.data) % kLine == 0 &&
                aligned(y.stride_f) && aligned(y.strides.n) && aligned(y.strides.h) &&
@@ -48,27 +48,41 @@ class Finish {
     const std::ptrdiff_t pitch = y_.strides.h, height = height_;
     const Floats unit = broadcast(unit_);
     const auto finished = [unit](Floats value, const Place& place) {
-      return round_to<Out>(clip(value, Floats{}, unit) * place.scale + place.shift);
+      return clip(value, Floats{}, unit) * place.scale + place.shift;
     };
+    const auto over_rows = [&](auto put) {
+      for (std::ptrdiff_t y = 0; y < height; ++y) {
+        const Pair both = value(y);
+        put(y * pitch, finished(both.a, first), finished(both.b, second));
+      }
+    };
+    Out *to_first = to + first.offset, *to_second = to + second.offset;
     if (first.count < kLanes || second.count < kLanes) {
-      for (std::ptrdiff_t y = 0; y < height; ++y) {
-        const Pair both = value(y);
-        store_some(to + first.offset + y * pitch, finished(both.a, first), first.count);
-        store_some(to + second.offset + y * pitch, finished(both.b, second), second.count);
-      }
-    } else if (streams_) {
-      for (std::ptrdiff_t y = 0; y < height; ++y) {
-        const Pair both = value(y);
-        stream(to + first.offset + y * pitch, finished(both.a, first));
-        stream(to + second.offset + y * pitch, finished(both.b, second));
-      }
-    } else {
-      for (std::ptrdiff_t y = 0; y < height; ++y) {
-        const Pair both = value(y);
-        store(to + first.offset + y * pitch, finished(both.a, first));
-        store(to + second.offset + y * pitch, finished(both.b, second));
+      return over_rows([=](std::ptrdiff_t row, Floats a, Floats b) {
+        store_some(to_first + row, round_to<Out>(a), first.count);
+        store_some(to_second + row, round_to<Out>(b), second.count);
+      });
+    }
+#if VISIONBIAS_LANES == 16
+    if constexpr (sizeof(Out) == 2) {
+      if (to_second == to_first + kLanes) {  // a register and its neighbor: one line
+        if (streams_) {
+          return over_rows([=](std::ptrdiff_t row, Floats a, Floats b) { stream(to_first + row, round_both<Out>(a, b)); });
+        }
+        return over_rows([=](std::ptrdiff_t row, Floats a, Floats b) { store(to_first + row, round_both<Out>(a, b)); });
       }
     }
+#endif
+    if (streams_) {
+      return over_rows([=](std::ptrdiff_t row, Floats a, Floats b) {
+        stream(to_first + row, round_to<Out>(a));
+        stream(to_second + row, round_to<Out>(b));
+      });
+    }
+    over_rows([=](std::ptrdiff_t row, Floats a, Floats b) {
+      store(to_first + row, round_to<Out>(a));
+      store(to_second + row, round_to<Out>(b));
+    });
   }
 
  private:

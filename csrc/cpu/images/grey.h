@@ -37,7 +37,7 @@ void low_contrast(const T* x, Strides strides, Size size, float contrast, float 
 // y = value * scale[c] + shift[c] in all three channels, for values in [0, 1].
 template <class Out>
 class GreyStore {
-  using Lanes = typename Rounded<Out>::Lanes;
+  using Lanes = decltype(round_to<Out>(Floats{}));
 
  public:
   GreyStore(std::ptrdiff_t h, std::ptrdiff_t w, const float* scale, const float* shift, const Output& y)

@@ -10,40 +10,19 @@
 
 namespace visionbias::VISIONBIAS_TARGET {
 
+// A word a lane; the output number is its lower half for Half, its upper half for BFloat16. A NaN that arithmetic made.
 template <class T>
-struct Rounded;  // T -> the lanes that hold it
+VISIONBIAS_INLINE Words rounded_words(Floats value);
 
 template <>
-struct Rounded<float> {
-  using Lanes = Floats;
-};
-template <>
-struct Rounded<Half> {
-  using Lanes = Shorts;
-};
-template <>
-struct Rounded<BFloat16> {
-  using Lanes = Shorts;
-};
-
-template <class T>
-VISIONBIAS_INLINE typename Rounded<T>::Lanes round_to(Floats value);
-
-template <>
-VISIONBIAS_INLINE Floats round_to<float>(Floats value) {
-  return value;
-}
-
-template <>
-VISIONBIAS_INLINE Shorts round_to<BFloat16>(Floats value) {
+VISIONBIAS_INLINE Words rounded_words<BFloat16>(Floats value) {
   const Words bits = bit_cast<Words>(value);
-  const Words rounded = bits + 0x7fffu + ((bits >> 16) & 1u);
-  const Words quiet = bits | 0x00400000u;
-  return convert<Shorts>((value != value ? quiet : rounded) >> 16);
+  const Words half = 0x7fffu + ((bits >> 16) & 1u);
+  return bits + (value == value ? half : Words{});
 }
 
 template <>
-VISIONBIAS_INLINE Shorts round_to<Half>(Floats value) {
+VISIONBIAS_INLINE Words rounded_words<Half>(Floats value) {
   const Words bits = bit_cast<Words>(value);
   const Words sign = (bits >> 16) & 0x8000u;
   const Words magnitude = bits & 0x7fffffffu;
@@ -55,7 +34,34 @@ VISIONBIAS_INLINE Shorts round_to<Half>(Floats value) {
   Words result = magnitude < 0x38800000u ? subnormal : normal;
   result = magnitude >= 0x47800000u ? infinite : result;
   result = value != value ? nan : result;
-  return convert<Shorts>(result | sign);
+  return result | sign;
 }
+
+template <class T>
+constexpr int kUpper = std::is_same_v<T, BFloat16> ? 1 : 0;  // which half of a word holds the number
+
+// The lanes of an output type that one register becomes, and two registers side by side.
+template <class T>
+VISIONBIAS_INLINE auto round_to(Floats value) {
+  if constexpr (std::is_same_v<T, float>) {
+    return value;
+  } else {
+    return convert<Shorts>(rounded_words<T>(value) >> (16 * kUpper<T>));
+  }
+}
+
+#if VISIONBIAS_LANES > 1
+template <int Upper, int... Lane>
+VISIONBIAS_INLINE Words halves(Words a, Words b, std::integer_sequence<int, Lane...>) {
+  using Halves = std::uint16_t __attribute__((vector_size(4 * VISIONBIAS_LANES)));
+  return bit_cast<Words>(__builtin_shufflevector(bit_cast<Halves>(a), bit_cast<Halves>(b), (2 * Lane + Upper)...));
+}
+
+// 2 kLanes numbers of 16 bits, a register in all.
+template <class T>
+VISIONBIAS_INLINE Words round_both(Floats a, Floats b) {
+  return halves<kUpper<T>>(rounded_words<T>(a), rounded_words<T>(b), std::make_integer_sequence<int, 2 * kLanes>{});
+}
+#endif
 
 }  // namespace visionbias::VISIONBIAS_TARGET

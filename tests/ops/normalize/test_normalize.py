@@ -116,7 +116,7 @@ def engine_rounds(values, dtype):
     out = torch.zeros(c, dtype=dtype)
     native.engine().normalize(
         x=(x.data_ptr(), "uint8", (0, 1, 0, c)),
-        out=(out.data_ptr(), str(dtype).removeprefix("torch."), (0, 1, 0, c), 0),
+        out=(out.data_ptr(), str(dtype).removeprefix("torch."), (0, 1, 0, c), ()),
         n=1,
         size=(c, 1, 1),
         scale=values.data_ptr(),
