@@ -46,7 +46,7 @@ def interleaved(contenders: Mapping[str, Callable[[], object]], repeats: int, de
             _settle(device)
             start = time.perf_counter()
             contenders[name]()
-            _settle(device)
+            _finish(device)
             seconds[name].append(time.perf_counter() - start)
         order.reverse()
     return {name: Timing(tuple(values)) for name, values in seconds.items()}
@@ -60,5 +60,11 @@ def copy_bandwidth(device: str, size: int = 2**27) -> float:
 
 
 def _settle(device: str) -> None:
+    """Nothing of the last contender may run beside the next: OpenMP's threads spin for some ms after their work."""
+    _finish(device)
+    time.sleep(0.05)
+
+
+def _finish(device: str) -> None:
     if device.startswith("cuda"):
         torch.cuda.synchronize()
