@@ -39,15 +39,13 @@ void filter_image(const FilterBank& bank, const Input& x, const Output& y, std::
       const T *pixels = rows + p * kLanes, *partners = pixels + RowOrder::kHalfGroup;
       const std::ptrdiff_t pitch = shape.order.size;
       for (const FilterBank::Emit& to : mask.emits) {
-        const float offset = to.offset * unit_of<T>();
         if (to.complement) {
-          finish.store_pair(to.band, image, p, [=](std::ptrdiff_t y) -> Pair {
-            return {load_pixels(pixels + y * pitch) - column[y].im + offset,
-                    load_pixels(partners + y * pitch) - column[y].re + offset};
+          finish.store_pair(to.band, image, p, to.offset, [=](std::ptrdiff_t y) -> Pair {
+            return {load_pixels(pixels + y * pitch) - column[y].im, load_pixels(partners + y * pitch) - column[y].re};
           });
         } else {
-          finish.store_pair(to.band, image, p,
-                            [=](std::ptrdiff_t y) -> Pair { return {column[y].im + offset, column[y].re + offset}; });
+          finish.store_pair(to.band, image, p, to.offset,
+                            [=](std::ptrdiff_t y) -> Pair { return {column[y].im, column[y].re}; });
         }
       }
     };

@@ -15,7 +15,7 @@ struct Pair {
   Floats a, b;  // a register and its partner
 };
 
-// y = value / unit * scale[c] + shift[c], with value clipped to [0, unit].
+// y = clip(value / unit + offset, 0, 1) * scale[c] + shift[c], clipped last: scales are positive.
 template <class Out>
 class Finish {
   using Lanes = decltype(round_to<Out>(Floats{}));
@@ -42,13 +42,13 @@ class Finish {
 
   // Register p of every row of one image in one band, and its partner: `value(y)` gives both.
   template <class Value>
-  VISIONBIAS_INLINE void store_pair(std::ptrdiff_t band, std::ptrdiff_t image, std::ptrdiff_t p, Value value) const {
+  VISIONBIAS_INLINE void store_pair(std::ptrdiff_t band, std::ptrdiff_t image, std::ptrdiff_t p, float offset,
+                                    Value value) const {
     Out* to = static_cast<Out*>(y_.data) + band * y_.stride_f + image * y_.strides.n;
-    const Place first = place(p), second = place(p + kPartner);
+    const Place first = place(p, offset), second = place(p + kPartner, offset);
     const std::ptrdiff_t pitch = y_.strides.h, height = height_;
-    const Floats unit = broadcast(unit_);
-    const auto finished = [unit](Floats value, const Place& place) {
-      return clip(value, Floats{}, unit) * place.scale + place.shift;
+    const auto finished = [](Floats value, const Place& place) {
+      return clip(value * place.scale + place.shift, place.black, place.white);
     };
     const auto over_rows = [&](auto put) {
       for (std::ptrdiff_t y = 0; y < height; ++y) {
@@ -90,14 +90,19 @@ class Finish {
 
   struct Place {
     std::ptrdiff_t offset, count;  // numbers: from the start of a row, and how many of the register belong to the image
-    Floats scale, shift;
+    Floats scale, shift, black, white;
   };
 
-  Place place(std::ptrdiff_t p) const {
+  Place place(std::ptrdiff_t p, float offset) const {
     const std::ptrdiff_t place = p * kLanes, segment = std::min(place / order_.padded, order_.segments - 1);
     const std::ptrdiff_t first = place - segment * order_.padded;
-    return {segment * y_.strides.c + first, std::clamp<std::ptrdiff_t>(order_.length - first, 0, kLanes),
-            load<Floats>(scale_ + place), load<Floats>(shift_ + place)};
+    const Floats scale = load<Floats>(scale_ + place), black = load<Floats>(shift_ + place);
+    return {segment * y_.strides.c + first,
+            std::clamp<std::ptrdiff_t>(order_.length - first, 0, kLanes),
+            scale,
+            scale * (offset * unit_) + black,
+            black,
+            scale * unit_ + black};
   }
 
   RowOrder order_;

@@ -95,18 +95,11 @@ VISIONBIAS_INLINE Floats load_pixels(const std::uint8_t* from) {
 #endif
 }
 
-// x, or `low` where x is less. NaN stays NaN.
-VISIONBIAS_INLINE Floats at_least(Floats x, Floats low) {
-#if VISIONBIAS_X86 && VISIONBIAS_LANES == 16  // GCC compares with zero and selects
-  return bit_cast<Floats>(_mm512_max_ps(bit_cast<__m512>(low), bit_cast<__m512>(x)));
-#else
-  return x < low ? low : x;
-#endif
+// NaN stays NaN.
+VISIONBIAS_INLINE Floats clip(Floats x, Floats low, Floats high) {
+  x = x < low ? low : x;
+  return x > high ? high : x;
 }
-
-VISIONBIAS_INLINE Floats at_most(Floats x, Floats high) { return x > high ? high : x; }
-
-VISIONBIAS_INLINE Floats clip(Floats x, Floats low, Floats high) { return at_most(at_least(x, low), high); }
 
 #if VISIONBIAS_LANES == 1
 template <int Part>
