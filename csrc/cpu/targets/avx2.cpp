@@ -20,6 +20,7 @@ const Target target_avx2 = {
     avx2::normalize_row,
     avx2::normals,
     avx2::filter_bank,
+    avx2::spectrum_mix,
 };
 
 }  // namespace visionbias

@@ -23,6 +23,7 @@ const Target target_avx512 = {
     avx512::normalize_row,
     avx512::normals,
     avx512::filter_bank,
+    avx512::spectrum_mix,
 };
 
 }  // namespace visionbias

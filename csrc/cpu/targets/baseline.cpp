@@ -17,6 +17,7 @@ const Target target_baseline = {
     baseline::normalize_row,
     baseline::normals,
     baseline::filter_bank,
+    baseline::spectrum_mix,
 };
 
 }  // namespace visionbias

@@ -15,6 +15,7 @@ const Target target_scalar = {
     scalar::normalize_row,
     scalar::normals,
     scalar::filter_bank,
+    scalar::spectrum_mix,
 };
 
 }  // namespace visionbias

@@ -10,6 +10,7 @@
 
 #include "filter_bank/filter_bank.h"
 #include "images/images.h"
+#include "spectrum_mix/spectrum_mix.h"
 
 namespace visionbias {
 
@@ -21,6 +22,7 @@ struct Target {
   void (*normals)(std::uint64_t seed, std::uint32_t stream, std::uint32_t key0, std::uint32_t key1,
                   std::ptrdiff_t counters, float* out);
   void (*filter_bank)(const FilterBank& bank, const Input& x, const Output& y, std::ptrdiff_t image);
+  SpectrumMixKernels spectrum_mix;
 };
 
 // Of all targets that this processor runs, the best first.
