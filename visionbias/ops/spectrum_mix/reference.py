@@ -63,7 +63,7 @@ def _phasor(spectrum: Spectrum) -> Spectrum:
 
 def _has_phase(spectrum: Spectrum, x: Array) -> NDArray[np.bool_]:
     norm: Array = np.sqrt(np.square(x).sum((-2, -1), keepdims=True))
-    return np.abs(spectrum) > FLOOR * norm
+    return ~(np.abs(spectrum) <= FLOOR * norm)  # NaN is not nothing: it must show
 
 
 def _image(spectrum: Spectrum, like: Array) -> Array:
