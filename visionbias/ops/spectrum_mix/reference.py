@@ -58,7 +58,7 @@ def antisymmetric(values: Array, width: int) -> Array:  # [H, W // 2 + 1]
 
 def _phasor(spectrum: Spectrum) -> Spectrum:
     size = np.abs(spectrum)
-    return np.divide(spectrum, size, out=np.ones_like(spectrum), where=size > 0)
+    return np.divide(spectrum, size, out=np.ones_like(spectrum), where=size != 0)
 
 
 def _has_phase(spectrum: Spectrum, x: Array) -> NDArray[np.bool_]:
