@@ -28,9 +28,7 @@ class NativeKernel:
     def __init__(self, spec: Spec) -> None:
         mean, std = np.array(spec.output.mean), np.array(spec.output.std)
         scale, shift = (1.0 / std).astype(np.float32), (-mean / std).astype(np.float32)
-        self.mix = engine().SpectrumMix(
-            size=spec.image, scale=scale.ctypes.data, shift=shift.ctypes.data, floor=FLOOR
-        )
+        self.mix = engine().SpectrumMix(size=spec.image, scale=scale.ctypes.data, shift=shift.ctypes.data, floor=FLOOR)
 
     def phase_swap(self, shape: Tensor, texture: Tensor, out: Tensor) -> None:
         """See `Kernel.phase_swap`."""
