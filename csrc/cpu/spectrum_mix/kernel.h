@@ -39,7 +39,7 @@ void add_squares(const SpectrumShape& shape, const T* rows, float* energy) {
 struct MixedImage {
   SpectrumScratch scratch;
   Complex* block;      // [C, W]: kLanes ky of the spectrum
-  float* floor_power;  // [C]: bins of at most this power have no phase
+  float* floor_power;  // [C]: bins of at most this power have no phase; null where every phase will do
 
   template <class T>
   void read(const SpectrumMix& mix, const SpectrumShape& shape, const Input& x, std::ptrdiff_t image) {
@@ -47,6 +47,7 @@ struct MixedImage {
     T* rows = memory.of<T>(shape.size.h * shape.order.size);
     gather(static_cast<const T*>(x.data) + image * x.strides.n, x.strides, shape.size, shape.order, rows);
     transform_columns(shape, rows, scratch);
+    if (floor_power == nullptr) return;
     add_squares(shape, rows, floor_power);
     for (std::ptrdiff_t c = 0; c < shape.size.c; ++c) floor_power[c] *= mix.floor * mix.floor;
   }
@@ -56,9 +57,10 @@ struct MixedImage {
 struct MixedImageMemory {
   Scratch spectrum, block, floor;
 
-  MixedImage read(const SpectrumMix& mix, const SpectrumShape& shape, const Input& x, std::ptrdiff_t image) {
+  MixedImage read(const SpectrumMix& mix, const SpectrumShape& shape, const Input& x, std::ptrdiff_t image,
+                  bool wants_floor) {
     MixedImage result{SpectrumScratch(spectrum, shape), block.of<Complex>(shape.size.c * shape.size.w),
-                      floor.of<float>(shape.size.c)};
+                      wants_floor ? floor.of<float>(shape.size.c) : nullptr};
     x.pixel == Pixel::u8 ? result.read<std::uint8_t>(mix, shape, x, image) : result.read<float>(mix, shape, x, image);
     return result;
   }
@@ -70,10 +72,10 @@ VISIONBIAS_INLINE SpectrumShape shape_of(const SpectrumMix& mix, const Output& y
 
 inline float unit_of(const Input& x) { return x.pixel == Pixel::u8 ? 255.0f : 1.0f; }
 
-// What the inverse leaves out.
+// What the inverse transform leaves out.
 inline Floats inverse_factor(Size size) { return broadcast(1.0f / static_cast<float>(size.h * size.w)); }
 
-// Calls change(b, i, channel, kx) for every register i of block b.
+// Calls change(i, channel, kx) for every register i of a block.
 template <class Change>
 VISIONBIAS_INLINE void over_block(const SpectrumShape& shape, Change change) {
   for (std::ptrdiff_t channel = 0, i = 0; channel < shape.size.c; ++channel) {
@@ -120,10 +122,10 @@ inline void phase_swap(const SpectrumMix& mix, const Input& shape_image, const I
                        std::ptrdiff_t directions, std::ptrdiff_t image) {
   thread_local MixedImageMemory shape_memory, texture_memory;
   const SpectrumShape shape = shape_of(mix, y);
-  const MixedImage own = shape_memory.read(mix, shape, shape_image, image);
-  const MixedImage other = texture_memory.read(mix, shape, texture_image, image);
-  const Floats factor = inverse_factor(mix.size);
   const bool both = directions == 2;
+  const MixedImage own = shape_memory.read(mix, shape, shape_image, image, true);
+  const MixedImage other = texture_memory.read(mix, shape, texture_image, image, both);
+  const Floats factor = inverse_factor(mix.size);
   for (std::ptrdiff_t b = 0; b < shape.blocks(); ++b) {
     transform_rows(shape, own.scratch, b, own.block);
     transform_rows(shape, other.scratch, b, other.block);
@@ -143,7 +145,8 @@ inline void random_phase(const SpectrumMix& mix, const Input& x, const Input& no
                          std::ptrdiff_t image) {
   thread_local MixedImageMemory x_memory, noise_memory;
   const SpectrumShape shape = shape_of(mix, y);
-  const MixedImage own = x_memory.read(mix, shape, x, image), phases = noise_memory.read(mix, shape, noise, image);
+  const MixedImage own = x_memory.read(mix, shape, x, image, false);
+  const MixedImage phases = noise_memory.read(mix, shape, noise, image, false);
   const Floats factor = inverse_factor(mix.size);
   for (std::ptrdiff_t b = 0; b < shape.blocks(); ++b) {
     transform_rows(shape, own.scratch, b, own.block);
@@ -186,7 +189,7 @@ inline void phase_noise(const SpectrumMix& mix, const Input& x, const float* hal
   thread_local Scratch turns_memory;
   const SpectrumShape shape = shape_of(mix, y);
   const auto [c, h, w] = mix.size;
-  const MixedImage own = x_memory.read(mix, shape, x, image);
+  const MixedImage own = x_memory.read(mix, shape, x, image, false);
   float* turns = turns_memory.of<float>(KyBlocks::size(mix.size));
   to_ky_blocks(half_turns + image * h * (w / 2 + 1), -1.0f, mix.size, turns);
   const Floats factor = inverse_factor(mix.size);
@@ -208,7 +211,7 @@ inline void power_equalize(const SpectrumMix& mix, const Input& x, const float* 
                            const Output& y, std::ptrdiff_t image) {
   thread_local MixedImageMemory x_memory;
   const SpectrumShape shape = shape_of(mix, y);
-  const MixedImage own = x_memory.read(mix, shape, x, image);
+  const MixedImage own = x_memory.read(mix, shape, x, image, true);
   const Floats factor = inverse_factor(mix.size) * unit_of(x);
   const std::ptrdiff_t w = mix.size.w, plane = planes == 1 ? 0 : KyBlocks::size(mix.size);
   for (std::ptrdiff_t b = 0; b < shape.blocks(); ++b) {
