@@ -87,7 +87,8 @@ void transform_columns(const SpectrumShape& shape, const T* rows, const Spectrum
 }
 
 // Block b of the half plane, [C, W], from transformed columns.
-inline void transform_rows(const SpectrumShape& shape, const SpectrumScratch& scratch, std::ptrdiff_t b, Complex* block) {
+inline void transform_rows(const SpectrumShape& shape, const SpectrumScratch& scratch, std::ptrdiff_t b,
+                           Complex* block) {
   const std::ptrdiff_t c = shape.size.c, w = shape.size.w, registers = shape.registers();
   for (std::ptrdiff_t v = 0; v < registers; ++v) {
     transpose_complex(scratch.between + b * kLanes * registers + v, registers, scratch.block + v * kLanes, 1);

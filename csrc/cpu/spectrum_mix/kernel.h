@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: visionbias contributors
 // SPDX-License-Identifier: Apache-2.0
-// See spectrum_mix.h for what is computed. The spectra exist kLanes ky at a time: what comes after the columns' transform
-// stays in the first caches until the rows' inverse.
+// See spectrum_mix.h for what is computed. The spectra exist kLanes ky at a time: what comes after the columns'
+// transform stays in the first caches until the rows' inverse.
 #pragma once
 
 #include "fft/spectrum.h"
@@ -16,7 +16,7 @@ VISIONBIAS_INLINE Complex scaled(Complex a, Floats by) { return {a.re * by, a.im
 
 // Sum of the squares of each channel's pixels, in an order that does not depend on the target.
 template <class T>
-void add_squares(const SpectrumShape& shape, const T* rows, float* energy) {
+void sum_squares(const SpectrumShape& shape, const T* rows, float* energy) {
   thread_local Scratch memory;
   const auto [c, h, w] = shape.size;
   const std::ptrdiff_t pitch = shape.order.size;
@@ -48,7 +48,7 @@ struct MixedImage {
     gather(static_cast<const T*>(x.data) + image * x.strides.n, x.strides, shape.size, shape.order, rows);
     transform_columns(shape, rows, scratch);
     if (floor_power == nullptr) return;
-    add_squares(shape, rows, floor_power);
+    sum_squares(shape, rows, floor_power);
     for (std::ptrdiff_t c = 0; c < shape.size.c; ++c) floor_power[c] *= mix.floor * mix.floor;
   }
 };
@@ -86,7 +86,8 @@ VISIONBIAS_INLINE void over_block(const SpectrumShape& shape, Change change) {
 inline void invert_block(const SpectrumShape& shape, const MixedImage& from, std::ptrdiff_t b) {
   const Complex* block = from.block;
   const std::ptrdiff_t w = shape.size.w;
-  invert_rows(shape, from.scratch, b, [=](std::ptrdiff_t channel, std::ptrdiff_t kx) { return block[channel * w + kx]; });
+  invert_rows(shape, from.scratch, b,
+              [=](std::ptrdiff_t channel, std::ptrdiff_t kx) { return block[channel * w + kx]; });
 }
 
 template <class Out>

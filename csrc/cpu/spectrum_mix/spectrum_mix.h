@@ -53,7 +53,8 @@ void random_phase(const SpectrumMix& mix, const Input& x, const Input& noise, co
 void phase_noise(const SpectrumMix& mix, const Input& x, const float* half_turns, const Output& y, std::ptrdiff_t n,
                  int threads);
 
-// Phase of x, and an even amplitude, of pixels in [0, 1]: [planes, H, W / 2 + 1], one plane for all channels or for each.
+// Phase of x, and an even amplitude, of pixels in [0, 1]: [planes, H, W / 2 + 1], one plane for all channels or one for
+// each.
 void power_equalize(const SpectrumMix& mix, const Input& x, const float* amplitude, std::ptrdiff_t planes,
                     const Output& y, std::ptrdiff_t n, int threads);
 
