@@ -12,6 +12,9 @@ import visionbias as vb
 from benchmarks.images import MEAN, STD, constants, crops, poisoned
 from benchmarks.registry import Case, benchmark
 from tests.tolerances import SPECTRUM_MIX, assert_within
+from visionbias.ops.output import Output
+from visionbias.ops.spectrum_mix.kernels import OP
+from visionbias.ops.spectrum_mix.spec import Spec
 
 Fill = Callable[[Tensor, Tensor, Tensor], object]  # shape, texture [N, C, H, W] u8, out [N, C, H, W]
 
@@ -30,10 +33,17 @@ def plain(shape: Tensor, texture: Tensor, out: Tensor) -> None:
     out.copy_((mixed.clamp(0.0, 1.0) - mean) / std)
 
 
+def backends(device: str, size: int, dtype: torch.dtype) -> list[str]:
+    """Ours that serve the call, the best first."""
+    spec = Spec(size, size, torch.uint8, Output((0.0,) * 3, (1.0,) * 3, dtype, torch.device(device)))
+    return [name for name, impl in OP.impls.items() if not (impl.on_request or impl.refuse(spec))]
+
+
 def cases(device: str, size: int = 224, n: int = 8) -> Iterator[Case]:
     """One case: 16-bit output as models take it."""
     dtype = torch.bfloat16
-    fills: dict[str, Fill] = {"torch": partial(ours, backend="torch"), "peer: torch.fft": plain}
+    fills: dict[str, Fill] = {name: partial(ours, backend=name) for name in backends(device, size, dtype)}
+    fills["peer: torch.fft"] = plain
     shape, texture = (crops(n, size).to(device) for _ in range(2))
     out = poisoned((n,), size, dtype, device)
 

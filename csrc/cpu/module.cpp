@@ -14,6 +14,7 @@
 #include "band_noise/band_noise.h"
 #include "filter_bank/filter_bank.h"
 #include "normalize/normalize.h"
+#include "spectrum_mix/spectrum_mix.h"
 #include "targets/targets.h"
 
 namespace py = pybind11;
@@ -118,6 +119,38 @@ void band_noise(const vb::BandNoise& plan, const Fields& fields, Address out, st
   vb::band_noise(plan, noise, at<float>(out), n, threads);
 }
 
+void phase_swap(const vb::SpectrumMix& mix, const ImagesIn& shape, const ImagesIn& texture, const ImagesOut& out,
+                std::ptrdiff_t directions, std::ptrdiff_t n, int threads) {
+  const vb::Input own = input_of(shape), other = input_of(texture);
+  const vb::Output to = output_of(out);
+  py::gil_scoped_release release;
+  vb::phase_swap(mix, own, other, to, directions, n, threads);
+}
+
+void random_phase(const vb::SpectrumMix& mix, const ImagesIn& x, const ImagesIn& noise, const ImagesOut& out,
+                  std::ptrdiff_t n, int threads) {
+  const vb::Input from = input_of(x), phases = input_of(noise);
+  const vb::Output to = output_of(out);
+  py::gil_scoped_release release;
+  vb::random_phase(mix, from, phases, to, n, threads);
+}
+
+void phase_noise(const vb::SpectrumMix& mix, const ImagesIn& x, Address half_turns, const ImagesOut& out,
+                 std::ptrdiff_t n, int threads) {
+  const vb::Input from = input_of(x);
+  const vb::Output to = output_of(out);
+  py::gil_scoped_release release;
+  vb::phase_noise(mix, from, at<const float>(half_turns), to, n, threads);
+}
+
+void power_equalize(const vb::SpectrumMix& mix, const ImagesIn& x, Address amplitude, std::ptrdiff_t planes,
+                    const ImagesOut& out, std::ptrdiff_t n, int threads) {
+  const vb::Input from = input_of(x);
+  const vb::Output to = output_of(out);
+  py::gil_scoped_release release;
+  vb::power_equalize(mix, from, at<const float>(amplitude), planes, to, n, threads);
+}
+
 std::vector<std::string> targets() {
   std::vector<std::string> names;
   for (const vb::Target* target : vb::targets()) names.emplace_back(target->name);
@@ -148,4 +181,17 @@ PYBIND11_MODULE(_C, m) {
       .def("run", &critical_band, py::kw_only(), arg("fields"), arg("x"), arg("out"), arg("n"), arg("channels"),
            arg("threads"))
       .def("bands", &band_noise, py::kw_only(), arg("fields"), arg("out"), arg("n"), arg("threads"));
+  py::class_<vb::SpectrumMix>(m, "SpectrumMix")
+      .def(py::init([](Three size, Address scale, Address shift, float floor) {
+             return std::make_unique<vb::SpectrumMix>(size_of(size), at<const float>(scale), at<const float>(shift),
+                                                      floor);
+           }),
+           py::kw_only(), arg("size"), arg("scale"), arg("shift"), arg("floor"))
+      .def("phase_swap", &phase_swap, py::kw_only(), arg("shape"), arg("texture"), arg("out"), arg("directions"),
+           arg("n"), arg("threads"))
+      .def("random_phase", &random_phase, py::kw_only(), arg("x"), arg("noise"), arg("out"), arg("n"), arg("threads"))
+      .def("phase_noise", &phase_noise, py::kw_only(), arg("x"), arg("half_turns"), arg("out"), arg("n"),
+           arg("threads"))
+      .def("power_equalize", &power_equalize, py::kw_only(), arg("x"), arg("amplitude"), arg("planes"), arg("out"),
+           arg("n"), arg("threads"));
 }

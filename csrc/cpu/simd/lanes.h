@@ -95,6 +95,24 @@ VISIONBIAS_INLINE Floats load_pixels(const std::uint8_t* from) {
 #endif
 }
 
+// Correctly rounded, as a processor's division is.
+VISIONBIAS_INLINE Floats square_root(Floats x) {
+#if VISIONBIAS_LANES == 1
+  return std::sqrt(x);
+#elif VISIONBIAS_X86 && VISIONBIAS_LANES == 16
+  return bit_cast<Floats>(_mm512_sqrt_ps(bit_cast<__m512>(x)));
+#elif VISIONBIAS_X86 && VISIONBIAS_LANES == 8
+  return bit_cast<Floats>(_mm256_sqrt_ps(bit_cast<__m256>(x)));
+#elif VISIONBIAS_X86 && VISIONBIAS_LANES == 4
+  return bit_cast<Floats>(_mm_sqrt_ps(bit_cast<__m128>(x)));
+#else
+  float lanes[kLanes];
+  store(lanes, x);
+  for (float& lane : lanes) lane = std::sqrt(lane);
+  return load<Floats>(lanes);
+#endif
+}
+
 // NaN stays NaN.
 VISIONBIAS_INLINE Floats clip(Floats x, Floats low, Floats high) {
   x = x < low ? low : x;

@@ -22,6 +22,7 @@ const Target target_avx2 = {
     avx2::filter_bank,
     avx2::critical_band,
     avx2::band_noise,
+    avx2::spectrum_mix,
 };
 
 }  // namespace visionbias

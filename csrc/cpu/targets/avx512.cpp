@@ -25,6 +25,7 @@ const Target target_avx512 = {
     avx512::filter_bank,
     avx512::critical_band,
     avx512::band_noise,
+    avx512::spectrum_mix,
 };
 
 }  // namespace visionbias

@@ -19,6 +19,7 @@ const Target target_baseline = {
     baseline::filter_bank,
     baseline::critical_band,
     baseline::band_noise,
+    baseline::spectrum_mix,
 };
 
 }  // namespace visionbias

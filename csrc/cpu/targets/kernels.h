@@ -7,4 +7,5 @@
 #include "filter_bank/kernel.h"
 #include "normalize/kernel.h"
 #include "normals/kernel.h"
+#include "spectrum_mix/kernel.h"
 #include "targets/targets.h"

@@ -17,6 +17,7 @@ const Target target_scalar = {
     scalar::filter_bank,
     scalar::critical_band,
     scalar::band_noise,
+    scalar::spectrum_mix,
 };
 
 }  // namespace visionbias

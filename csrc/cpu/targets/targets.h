@@ -11,6 +11,7 @@
 #include "band_noise/band_noise.h"
 #include "filter_bank/filter_bank.h"
 #include "images/images.h"
+#include "spectrum_mix/spectrum_mix.h"
 
 namespace visionbias {
 
@@ -25,6 +26,7 @@ struct Target {
   void (*critical_band)(const BandNoise& plan, const BandFields& fields, const Input& x, const Output& y,
                         std::ptrdiff_t channels, std::ptrdiff_t image);
   void (*band_noise)(const BandNoise& plan, const BandFields& fields, float* y, std::ptrdiff_t n, std::ptrdiff_t image);
+  SpectrumMixKernels spectrum_mix;
 };
 
 // Of all targets that this processor runs, the best first.

@@ -6,8 +6,9 @@ from visionbias.ops.spectrum_mix.function import (
     cue_conflict,
     mean_amplitude,
     phase_noise,
+    phase_swap_both,
     power_equalize,
     random_phase,
 )
 
-__all__ = ["cue_conflict", "mean_amplitude", "phase_noise", "power_equalize", "random_phase"]
+__all__ = ["cue_conflict", "mean_amplitude", "phase_noise", "phase_swap_both", "power_equalize", "random_phase"]

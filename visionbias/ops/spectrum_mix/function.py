@@ -10,10 +10,11 @@ from torch import Tensor
 
 from visionbias.errors import DataError, ShapeError
 from visionbias.ops.chunks import pixels
-from visionbias.ops.output import prepare_output
+from visionbias.ops.output import Output, prepare_output
 from visionbias.ops.philox import checked_seed, sample_keys, stream, unit_normals, unit_uniforms
 from visionbias.ops.silhouette import silhouette
 from visionbias.ops.spectrum_mix.kernels import kernel
+from visionbias.ops.spectrum_mix.spec import Spec
 from visionbias.ops.tensors import check_images, luma, number_between, same_images
 
 METHODS = ("phase", "silhouette")
@@ -54,7 +55,32 @@ def cue_conflict(
         )
     output, out = prepare_output("cue_conflict", shape, (), mean, std, dtype, memory_format, out)
     with torch.no_grad():
-        kernel(output, backend).phase_swap(shape, texture, out)
+        kernel(_spec(shape, output), backend).phase_swap(shape, texture, out)
+    return out
+
+
+def phase_swap_both(
+    a: Tensor,  # [N, C, H, W] u8 (value / 255) or float in [0, 1], any strides
+    b: Tensor,  # [N, C, H, W], of the same dtype
+    *,
+    mean: Sequence[float] | Tensor | None = None,  # [C], default 0
+    std: Sequence[float] | Tensor | None = None,  # [C], default 1
+    dtype: torch.dtype = torch.float32,
+    memory_format: torch.memory_format = torch.contiguous_format,
+    out: Tensor | None = None,  # [2, N, C, H, W], any strides
+    backend: str = "auto",
+) -> Tensor:
+    """`cue_conflict` by phase both ways, [2, N, C, H, W]: the shape of a with the texture of b, then the other way.
+
+    Raises:
+        ShapeError: a tensor has the wrong shape, dtype or device, the two differ, or one wants a gradient.
+        BackendError: no backend, or not the one asked for, can serve the call.
+    """
+    check_images("phase_swap_both", a)
+    same_images("phase_swap_both", "b", b, a)
+    output, out = prepare_output("phase_swap_both", a, (2,), mean, std, dtype, memory_format, out)
+    with torch.no_grad():
+        kernel(_spec(a, output), backend).phase_swap_both(a, b, out)
     return out
 
 
@@ -81,7 +107,7 @@ def random_phase(
     n = prod(x.shape[1:])
     drawn = unit_normals(checked_seed("random_phase", seed), stream("random_phase"), keys, n, x.device)
     with torch.no_grad():
-        kernel(output, backend).random_phase(x, drawn.view(x.shape), out)
+        kernel(_spec(x, output), backend).random_phase(x, drawn.view(x.shape), out)
     return out
 
 
@@ -114,7 +140,7 @@ def phase_noise(
     keys = sample_keys("phase_noise", sample_ids, len(x))
     drawn = unit_uniforms(checked_seed("phase_noise", seed), stream("phase_noise"), keys, h * half, x.device)
     with torch.no_grad():
-        kernel(output, backend).phase_noise(x, drawn.view(-1, h, half), width, out)
+        kernel(_spec(x, output), backend).phase_noise(x, drawn.view(-1, h, half), width, out)
     return out
 
 
@@ -147,7 +173,7 @@ def power_equalize(
     if not (amplitude.is_floating_point() and amplitude.isfinite().all() and (amplitude >= 0).all()):
         raise ShapeError("power_equalize: amplitude must hold finite floating numbers of at least 0")
     with torch.no_grad():
-        kernel(output, backend).power_equalize(x, amplitude, out)
+        kernel(_spec(x, output), backend).power_equalize(x, amplitude, out)
     return out
 
 
@@ -166,3 +192,7 @@ def mean_amplitude(
     for image in x.detach():
         total += torch.fft.rfft2(pixels(image, torch.float64)).abs()
     return total / len(x)
+
+
+def _spec(x: Tensor, output: Output) -> Spec:
+    return Spec(x.shape[2], x.shape[3], x.dtype, output)

@@ -3,47 +3,33 @@
 """The table of backends of spectrum_mix."""
 
 from functools import lru_cache
-from typing import Protocol
 
 from torch import Tensor
 
-from visionbias.ops.output import Output, finish_reference
+from visionbias.ops.output import finish_reference
 from visionbias.ops.spectrum_mix import reference
+from visionbias.ops.spectrum_mix.native import NativeKernel, refuse
+from visionbias.ops.spectrum_mix.spec import Kernel, Spec
 from visionbias.ops.spectrum_mix.torch import TorchKernel
 from visionbias.ops.tensors import float64_pixels
 from visionbias.runtime.dispatch import Impl, Op
 
 
-class Kernel(Protocol):
-    """What a backend prepares. Each method overwrites out [N, C, H, W]; may be called from several threads at once."""
-
-    def phase_swap(self, shape: Tensor, texture: Tensor, out: Tensor) -> None:
-        """Both [N, C, H, W]."""
-        ...
-
-    def random_phase(self, x: Tensor, noise: Tensor, out: Tensor) -> None:
-        """Both [N, C, H, W]."""
-        ...
-
-    def phase_noise(self, x: Tensor, uniforms: Tensor, width: float, out: Tensor) -> None:
-        """Uniform numbers [N, H, W // 2 + 1], width in degrees."""
-        ...
-
-    def power_equalize(self, x: Tensor, amplitude: Tensor, out: Tensor) -> None:
-        """Amplitude [H, W // 2 + 1] or [C, H, W // 2 + 1]."""
-        ...
-
-
 class ReferenceKernel:
     """The definitions, brought to tensors."""
 
-    def __init__(self, output: Output) -> None:
-        self.output = output
+    def __init__(self, spec: Spec) -> None:
+        self.output = spec.output
 
     def phase_swap(self, shape: Tensor, texture: Tensor, out: Tensor) -> None:
         """See `Kernel.phase_swap`."""
         swapped = reference.phase_swap(float64_pixels(shape), float64_pixels(texture))
         out.copy_(finish_reference(swapped, self.output))
+
+    def phase_swap_both(self, a: Tensor, b: Tensor, out: Tensor) -> None:
+        """See `Kernel.phase_swap_both`."""
+        self.phase_swap(a, b, out[0])
+        self.phase_swap(b, a, out[1])
 
     def random_phase(self, x: Tensor, noise: Tensor, out: Tensor) -> None:
         """See `Kernel.random_phase`."""
@@ -60,9 +46,10 @@ class ReferenceKernel:
         out.copy_(finish_reference(equal, self.output))
 
 
-OP: Op[Output, Kernel] = Op(
+OP: Op[Spec, Kernel] = Op(
     "spectrum_mix",
     {
+        "native": Impl(NativeKernel, refuse),
         "torch": Impl(TorchKernel),
         "reference": Impl(ReferenceKernel, on_request=True),
     },
@@ -70,10 +57,10 @@ OP: Op[Output, Kernel] = Op(
 
 
 @lru_cache(maxsize=64)
-def kernel(output: Output, backend: str) -> Kernel:
-    """What serves an output, prepared at the first call.
+def kernel(spec: Spec, backend: str) -> Kernel:
+    """What serves `spec`, prepared at the first call.
 
     Raises:
         BackendError: no backend, or not the one asked for, serves it.
     """
-    return OP.pick(output, backend)[1].make(output)
+    return OP.pick(spec, backend)[1].make(spec)

@@ -12,16 +12,17 @@ import torch
 from torch import Tensor
 
 from visionbias.ops.chunks import fill, images_at_once, padded, pixels
-from visionbias.ops.output import Finish, Output
+from visionbias.ops.output import Finish
 from visionbias.ops.spectrum_mix.reference import FLOOR
+from visionbias.ops.spectrum_mix.spec import Spec
 
 
 class TorchKernel:
-    """See `kernels.Kernel`."""
+    """See `spec.Kernel`."""
 
-    def __init__(self, output: Output) -> None:
-        self.finish, self.compute = Finish(output), output.compute
-        self.images = images_at_once(output.device)
+    def __init__(self, spec: Spec) -> None:
+        self.finish, self.compute = Finish(spec.output), spec.output.compute
+        self.images = images_at_once(spec.output.device)
 
     def phase_swap(self, shape: Tensor, texture: Tensor, out: Tensor) -> None:
         """See `reference.phase_swap`."""
@@ -34,6 +35,11 @@ class TorchKernel:
             return _image(mixed, x)
 
         fill(out, self.finish, make)
+
+    def phase_swap_both(self, a: Tensor, b: Tensor, out: Tensor) -> None:
+        """See `Kernel.phase_swap_both`."""
+        self.phase_swap(a, b, out[0])
+        self.phase_swap(b, a, out[1])
 
     def random_phase(self, x: Tensor, noise: Tensor, out: Tensor) -> None:
         """See `reference.random_phase`."""
@@ -53,7 +59,7 @@ class TorchKernel:
 
         def make(rows: slice) -> Tensor:
             drawn = 2.0 * padded(uniforms[rows], self.images).to(self.compute) - 1.0
-            angle = math.radians(width) * _antisymmetric(drawn, x.shape[-1])
+            angle = math.radians(width) * antisymmetric(drawn, x.shape[-1])
             turned = torch.fft.rfft2(self._pixels(x[rows])) * torch.complex(angle.cos(), angle.sin())[:, None]
             return _image(turned, x)
 
@@ -84,7 +90,7 @@ def _power(spectrum: Tensor) -> Tensor:
 
 
 def _has_phase(power: Tensor, x: Tensor) -> Tensor:
-    return power > FLOOR**2 * x.square().sum(dim=(-2, -1), keepdim=True)
+    return ~(power <= FLOOR**2 * x.square().sum(dim=(-2, -1), keepdim=True))
 
 
 def _image(spectrum: Tensor, like: Tensor) -> Tensor:
@@ -92,7 +98,7 @@ def _image(spectrum: Tensor, like: Tensor) -> Tensor:
     return images
 
 
-def _antisymmetric(values: Tensor, width: int) -> Tensor:  # [n, H, W // 2 + 1]
+def antisymmetric(values: Tensor, width: int) -> Tensor:  # [n, H, W // 2 + 1]
     """See `reference.antisymmetric`."""
     odd, height = values.clone(), values.shape[-2]
     half = (height - 1) // 2  # rows whose mirror image is another row

@@ -1,0 +1,59 @@
+// SPDX-FileCopyrightText: visionbias contributors
+// SPDX-License-Identifier: Apache-2.0
+#include "spectrum_mix/spectrum_mix.h"
+
+#include <algorithm>
+
+#include "targets/targets.h"
+#include "threads/threads.h"
+
+namespace visionbias {
+
+SpectrumMix::SpectrumMix(Size size, const float* scale, const float* shift, float floor)
+    : size(size),
+      columns(size.h),
+      rows(size.w),
+      scale(scale, scale + size.c),
+      shift(shift, shift + size.c),
+      floor(floor) {}
+
+void to_ky_blocks(const float* half, float sign, Size size, float* blocks) {
+  const std::ptrdiff_t h = size.h, w = size.w, columns = w / 2 + 1;
+  std::fill_n(blocks, KyBlocks::size(size), 0.0f);
+  for (std::ptrdiff_t ky = 0; ky <= h / 2; ++ky) {
+    const float *row = half + ky * columns, *opposite = half + (h - ky) % h * columns;
+    for (std::ptrdiff_t kx = 0; kx < columns; ++kx) blocks[KyBlocks::place(ky, kx, w)] = row[kx];
+    for (std::ptrdiff_t kx = columns; kx < w; ++kx) blocks[KyBlocks::place(ky, kx, w)] = sign * opposite[w - kx];
+  }
+}
+
+void phase_swap(const SpectrumMix& mix, const Input& shape, const Input& texture, const Output& y,
+                std::ptrdiff_t directions, std::ptrdiff_t n, int threads) {
+  const auto run = target().spectrum_mix.phase_swap;
+  over_images(n, threads, [&](std::ptrdiff_t i) { run(mix, shape, texture, y, directions, i); });
+}
+
+void random_phase(const SpectrumMix& mix, const Input& x, const Input& noise, const Output& y, std::ptrdiff_t n,
+                  int threads) {
+  const auto run = target().spectrum_mix.random_phase;
+  over_images(n, threads, [&](std::ptrdiff_t i) { run(mix, x, noise, y, i); });
+}
+
+void phase_noise(const SpectrumMix& mix, const Input& x, const float* half_turns, const Output& y, std::ptrdiff_t n,
+                 int threads) {
+  const auto run = target().spectrum_mix.phase_noise;
+  over_images(n, threads, [&](std::ptrdiff_t i) { run(mix, x, half_turns, y, i); });
+}
+
+void power_equalize(const SpectrumMix& mix, const Input& x, const float* amplitude, std::ptrdiff_t planes,
+                    const Output& y, std::ptrdiff_t n, int threads) {
+  const auto run = target().spectrum_mix.power_equalize;
+  const std::ptrdiff_t half = mix.size.h * (mix.size.w / 2 + 1), size = KyBlocks::size(mix.size);
+  std::vector<float> blocks(static_cast<std::size_t>(planes * size));
+  for (std::ptrdiff_t p = 0; p < planes; ++p) {
+    to_ky_blocks(amplitude + p * half, 1.0f, mix.size, blocks.data() + p * size);
+  }
+  over_images(n, threads, [&](std::ptrdiff_t i) { run(mix, x, blocks.data(), planes, y, i); });
+}
+
+}  // namespace visionbias
