@@ -37,6 +37,17 @@ def test_known_answers(counter, key, words):
     assert got.tolist() == list(words)
 
 
+@pytest.mark.parametrize("backend", OP.impls)
+def test_known_answers_become_normals(backend):
+    """The first counter of the first sequence is the known answer of zeros; u and angle worked out from its words."""
+    words = np.array(KNOWN[0][2], np.int64)
+    u = (2 * (words[0::2] >> 9) + 1) / 2**24
+    turn = (words[1::2] >> 7) * 2.0**-25 + 2.0**-26 - 0.125
+    wanted = np.stack([np.sqrt(-2 * np.log(u)) * f(2 * np.pi * turn) for f in (np.cos, np.sin)], axis=-1).ravel()
+    got = unit_normals(0, 0, np.zeros((1, 2), np.uint32), 4, torch.device("cpu"), backend)
+    assert got[0].tolist() == pytest.approx(wanted.tolist(), abs=1e-6)
+
+
 @pytest.mark.parametrize("backend", [name for name in OP.impls if name != "reference"])
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("n", [1, 4, 63, 64, 65, 10_000])

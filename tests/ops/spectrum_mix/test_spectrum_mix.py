@@ -192,6 +192,8 @@ X = torch.zeros(2, 3, 8, 8)
         (lambda: vb.cue_conflict(X, X[..., 1:]), vb.ShapeError, r"texture must be float32 \(2, 3, 8, 8\)"),
         (lambda: vb.cue_conflict(X, X.double()), vb.ShapeError, "got float64"),
         (lambda: vb.cue_conflict(X, None), vb.ShapeError, "got NoneType"),
+        (lambda: vb.cue_conflict(X + 2, X), vb.ShapeError, r"shape must be in \[0, 1\]"),
+        (lambda: vb.cue_conflict(X, X - 2), vb.ShapeError, r"texture must be in \[0, 1\]"),
         (lambda: vb.random_phase(X, sample_ids=["a"]), vb.ShapeError, "for each of 2 images, got 1"),
         (lambda: vb.random_phase(X, sample_ids=ids(2), seed=-1), vb.ShapeError, "seed must be a whole number"),
         (lambda: vb.random_phase(X.clone().requires_grad_(), sample_ids=ids(2)), vb.ShapeError, "no gradient"),
@@ -207,3 +209,12 @@ X = torch.zeros(2, 3, 8, 8)
 def test_bad_input(call, kind, message):
     with pytest.raises(kind, match=message):
         call()
+
+
+@pytest.mark.parametrize("value", [255.0, -1.0, torch.nan, torch.inf])
+@pytest.mark.parametrize("name", CALLS)
+def test_pixels_outside_the_range_are_refused(name, value, make_images):
+    x = make_images(2, 3, 16, 16, torch.float32)
+    x[1, 2, 3, 4] = value
+    with pytest.raises(vb.ShapeError, match=r"must be in \[0, 1\] where it is floating, got values"):
+        CALLS[name][0](x)

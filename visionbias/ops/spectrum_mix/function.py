@@ -14,7 +14,7 @@ from visionbias.ops.output import prepare_output
 from visionbias.ops.philox import checked_seed, sample_keys, stream, unit_normals, unit_uniforms
 from visionbias.ops.silhouette import silhouette
 from visionbias.ops.spectrum_mix.kernels import kernel
-from visionbias.ops.tensors import check_images, luma, number_between, same_images
+from visionbias.ops.tensors import check_images, check_pixels, luma, number_between, same_images
 
 METHODS = ("phase", "silhouette")
 
@@ -46,6 +46,8 @@ def cue_conflict(
         raise DataError(f"cue_conflict: method must be one of {', '.join(METHODS)}; got {method!r}")
     check_images("cue_conflict", shape)
     same_images("cue_conflict", "texture", texture, shape)
+    check_pixels("cue_conflict", "shape", shape)
+    check_pixels("cue_conflict", "texture", texture)
     if method == "silhouette":
         # Dark is the shape, as published silhouettes are drawn.
         mask = 1.0 - luma(pixels(shape, torch.float32))
@@ -160,6 +162,7 @@ def mean_amplitude(
         ShapeError: x is not as above.
     """
     check_images("mean_amplitude", x)
+    check_pixels("mean_amplitude", "x", x)
     if not len(x):
         raise ShapeError("mean_amplitude: wanted at least one image, got none")
     total = torch.zeros(x.shape[1], x.shape[2], x.shape[3] // 2 + 1, dtype=torch.float64, device=x.device)
