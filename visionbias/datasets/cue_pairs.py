@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cue-conflict images made on the fly: the shape of an image of one set, the texture of an image of another."""
 
+from operator import index
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, SupportsIndex, get_args
 
 from visionbias.datasets.base import Dataset
 from visionbias.datasets.folder import ImageFolder
@@ -55,14 +56,14 @@ class CueConflict(Dataset):
         if method not in get_args(Method):
             raise DataError(f"CueConflict: method must be one of {', '.join(get_args(Method))}; got {method!r}")
         for option, value, least in (("seed", seed, 0), ("per_image", per_image, 1)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise DataError(f"CueConflict: {option} must be a whole number of at least {least}, got {value!r}")
+            if isinstance(value, bool) or not isinstance(value, SupportsIndex) or not least <= index(value) < 2**64:
+                raise DataError(f"CueConflict: {option} must be a whole number in [{least}, 2^64), got {value!r}")
         if shapes.precropped != textures.precropped:
             raise DataError(
                 f"CueConflict: {shapes.name} and {textures.name} must both be ready crops (precropped=True) or neither"
             )
         object.__setattr__(self, "method", method)
-        pairs = _pairs(shapes, textures, seed, per_image)
+        pairs = _pairs(shapes, textures, index(seed), index(per_image))
         classes = sorted_names({*shapes.classes, *textures.classes})
         if label_map is None and shapes.classes == tuple(classes):
             label_map = shapes.label_map
