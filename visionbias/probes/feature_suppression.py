@@ -12,7 +12,7 @@ from visionbias.conditions.suppression import Desaturated, ShuffledPatches
 from visionbias.errors import RunError
 from visionbias.metrics.feature_reliance import feature_reliance
 from visionbias.ops.filter_bank.bands import lowpass
-from visionbias.probes.options import numbers, whole_numbers
+from visionbias.probes.options import distinct, numbers, whole_numbers
 from visionbias.probes.registry import Probe, register
 from visionbias.records.reader import ModelRecords
 
@@ -42,8 +42,11 @@ class FeatureSuppression(Probe):
         for name, convert in (("grids", whole_numbers), ("cutoffs", numbers), ("strengths", numbers)):
             values = convert(f"FeatureSuppression: {name}", getattr(self, name))
             object.__setattr__(self, name, values)
-            if not values or len(set(values)) != len(values):
-                raise RunError(f"FeatureSuppression: wanted at least one of {name} and none twice, got {values}")
+            if not values or not distinct(values):
+                raise RunError(
+                    f"FeatureSuppression: wanted at least one of {name} and none twice in its first four digits, "
+                    f"got {values}"
+                )
         if min(self.grids) < 1 or not all(0.0 <= strength <= 1.0 for strength in self.strengths):
             raise RunError(
                 "FeatureSuppression: grids must be at least 1 and strengths in [0, 1], "

@@ -91,6 +91,17 @@ def test_the_ends_of_the_words_give_finite_numbers():
     assert np.array_equal(philox_torch.normals(torch.from_numpy(pairs.astype(np.int64))).numpy(), normals)
 
 
+def test_the_logarithm_changes_its_power_of_two_at_one_number():
+    """Around sqrt(1/2) / 2^k, where the mantissa of u starts anew."""
+    k, step = np.arange(22)[:, None], np.arange(-3, 4)
+    bits = np.rint((np.sqrt(0.5) / 2.0**k * 2**24 - 1) / 2).astype(np.int64) + step
+    words = np.stack([bits.clip(0) << 9, np.full_like(bits, 12345 << 7)], axis=-1).astype(np.uint32).reshape(-1)
+    normals = reference.normals(words)
+    u = (2 * bits.clip(0).ravel() + 1) / 2**24
+    assert np.hypot(normals[0::2], normals[1::2]) == pytest.approx(np.sqrt(-2 * np.log(u)), rel=1e-6)
+    assert np.array_equal(philox_torch.normals(torch.from_numpy(words.astype(np.int64))).numpy(), normals)
+
+
 def test_the_distribution_is_normal():
     """Of fixed seeds, so that it cannot fail by chance."""
     keys = sample_keys("test", [str(i) for i in range(40)], 40)
