@@ -174,8 +174,11 @@ def test_cue_conflict_made_on_the_fly(make_study: Make, image_folder: Path, tmp_
     plain = {}
     for batch in vb.stimuli(image_folder, [vb.Accuracy()], normalization=FLAT, **options):  # type: ignore[arg-type]
         plain |= dict(zip(batch.sample_ids, batch.images, strict=True))
-    (mixed,) = vb.stimuli(image_folder, [vb.ShapeBias(data)], batch_size=99, normalization=FLAT, **options)  # type: ignore[arg-type]
-    for id_, image in list(zip(mixed.sample_ids, mixed.images, strict=True))[::10]:
+    mixed = {}
+    for batch in vb.stimuli(image_folder, [vb.ShapeBias(data)], batch_size=11, normalization=FLAT, **options):  # type: ignore[arg-type]
+        mixed |= dict(zip(batch.sample_ids, batch.images, strict=True))
+    assert list(mixed) == [sample.id for sample in data.samples]
+    for id_, image in mixed.items():
         shape, texture = id_.split("+")
         wanted = vb.cue_conflict(plain[shape][None], plain[texture][None], method=method)[0]
         assert (image - wanted).abs().max() < 1e-5

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from scipy.stats import norm
+from scipy.stats import bootstrap, norm
 
 import visionbias as vb
 from visionbias.metrics import (
@@ -304,6 +304,43 @@ def test_whole_and_continuous_thresholds_agree_at_the_levels():
     correct = simulated(500, [0.4, 0.8, 1.2, 1.7, 2.4, 2.9, 1.5])
     whole = channel_fit(100 * correct.mean(axis=0), SDS).thresholds
     assert np.ceil(psychometric_fit(correct, SDS, resamples=2).thresholds).tolist() == whole.tolist()
+
+
+def exactly(tenths):
+    """Correctness of ten samples with these accuracies [S, B] in tenths."""
+    return np.arange(10)[:, None, None] < np.asarray(tenths)[None]
+
+
+def test_thresholds_by_hand():
+    """Rows from no noise to the strongest, which stands at octave 0."""
+    tenths = np.array([[8, 8, 8, 4], [8, 9, 8, 4], [8, 3, 8, 3], [4, 6, 8, 2], [2, 2, 8, 1]])
+    # 40 % to 80 % between octaves 1 and 2; 20 % to 60 % at once, though 30 % comes later; never below; never above
+    absolute = psychometric_fit(exactly(tenths), SDS, resamples=1).thresholds
+    assert absolute == pytest.approx([1.25, 0.75, 0, 4])
+    # Half of 80 % and of 40 %: 40 % is not above half of 80 %.
+    relative = psychometric_fit(exactly(tenths), SDS, criterion="relative", resamples=1).thresholds
+    assert relative == pytest.approx([1, 0.5, 0, 1])
+    assert channel_fit(10 * tenths, SDS, criterion="relative").thresholds.tolist() == [2, 1, 0, 2]
+    # Four octaves from 0.16 to 0.01, and no noise one octave further
+    rows = exactly([[9, 9, 9], [7, 2, 3], [3, 1, 2]])
+    uneven = psychometric_fit(rows, [0, 0.01, 0.16], resamples=1).thresholds
+    assert uneven == pytest.approx([2, 4 + 3 / 7, 4 + 2 / 6])
+
+
+def test_intervals_are_those_of_a_bootstrap_over_samples():
+    correct = simulated(400, [0.6, 1.3, 2.2, 1.4, 0.7, 0.5, 0.3], seed=4)
+
+    def peak(*levels, axis=-1):  # four noise levels of band 2, from the strongest
+        accuracies = np.stack([level.mean(axis=axis) for level in levels], axis=-1)
+        found = [np.interp(0.5, row, [0, 1, 2, 3]) for row in accuracies.reshape(-1, 4)]
+        return np.reshape(found, accuracies.shape[:-1])
+
+    levels = tuple(correct[:, row, 2] for row in (4, 3, 2, 1))
+    options = {"paired": True, "method": "percentile", "n_resamples": 2000, "rng": np.random.default_rng(1)}
+    wanted = bootstrap(levels, peak, **options).confidence_interval
+    fit = psychometric_fit(correct, SDS, resamples=1000)
+    assert fit.thresholds[2] == pytest.approx(float(peak(*levels)), abs=1e-12)
+    assert fit.thresholds_interval[:, 2] == pytest.approx([wanted.low, wanted.high], abs=0.03)
 
 
 def test_extremes_are_censored():
