@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """critical_band: torch against the float64 definition on fresh images, properties, and bad input."""
 
+from contextlib import ExitStack
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,7 @@ from visionbias.ops.band_noise import reference
 from visionbias.ops.band_noise.fields import DrawnNoise
 from visionbias.ops.band_noise.function import OP
 from visionbias.ops.band_noise.pyramid import FINEST, level_count, level_of, smoothing
+from visionbias.ops.band_noise.torch import _FullPrecision
 from visionbias.ops.philox import sample_keys, stream, unit_normals
 
 BACKENDS = [name for name in OP.impls if name != "reference"]
@@ -125,6 +128,36 @@ def test_bits_depend_on_seed_band_and_sample_alone(backend, common, device, make
     finally:
         torch.set_num_threads(threads)
     assert torch.equal(again, whole)
+
+
+@pytest.fixture
+def precision():
+    """The process's setting for float32 products, put back behind the test."""
+    before = torch.get_float32_matmul_precision()
+    yield
+    torch.set_float32_matmul_precision(before)
+
+
+def test_the_caller_s_precision_changes_nothing_and_stays(precision, device, make_images):
+    x = make_images(1, 3, 64, 64).to(device)  # one image: in the caller's thread
+    options = {"bands": (3, 6), "noise_sds": (0.05,), "sample_ids": ids(1)}
+    wanted = vb.critical_band(x, **options)
+    torch.set_float32_matmul_precision("medium")
+    with torch.autocast(device, dtype=torch.bfloat16):
+        assert torch.equal(vb.critical_band(x, **options), wanted)
+    assert torch.get_float32_matmul_precision() == "medium"
+
+
+def test_threads_that_overlap_put_the_caller_s_precision_back(precision):
+    torch.set_float32_matmul_precision("medium")
+    own = _FullPrecision()
+    with ExitStack() as first, ExitStack() as second:
+        first.enter_context(own)
+        second.enter_context(own)
+        first.close()
+        assert torch.get_float32_matmul_precision() == "highest"
+        second.close()
+        assert torch.get_float32_matmul_precision() == "medium"
 
 
 @pytest.mark.parametrize("backend", OP.impls)

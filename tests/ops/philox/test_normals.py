@@ -62,6 +62,15 @@ def test_every_backend_gives_the_bits_of_the_definition(backend, seed, n, device
     assert torch.equal(bits(got), bits(wanted))
 
 
+@pytest.mark.parametrize("backend", OP.impls)
+def test_the_default_device_is_not_asked(backend):
+    keys = sample_keys("test", ["a", "b"], 2)
+    wanted = unit_normals(1, 2, keys, 10, torch.device("cpu"), backend)
+    with torch.device("meta"):
+        got = unit_normals(1, 2, keys, 10, torch.device("cpu"), backend)
+    assert torch.equal(got, wanted)
+
+
 def test_sequences_differ_in_seed_stream_and_sample_only():
     cpu = torch.device("cpu")
     keys = sample_keys("test", [str(i) for i in range(20)], 20)
