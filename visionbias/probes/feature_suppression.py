@@ -23,7 +23,8 @@ class FeatureSuppression(Probe):
     """Accuracy without shape, without texture and without color, at graded strengths, relative to clean accuracy.
 
     Args:
-        grids: the image is cut into grid x grid blocks that change places, which leaves texture and color.
+        grids: the image is cut into grid x grid blocks that change places, which leaves texture and color. Each must
+            divide the side of the crop.
         cutoffs: of a Gaussian low-pass filter, as fractions of the Nyquist frequency, which leaves shape and color.
         strengths: of the move from color to grey, which leaves shape and texture.
 
