@@ -312,6 +312,40 @@ def test_sixteen_way_decisions_are_recorded_and_used(cue_folder: Path, tmp_path:
     assert row["cue_accuracy"] == wanted.cue_accuracy
 
 
+def test_critical_band_over_the_categories_or_the_classes(tmp_path: Path) -> None:
+    """Images labeled by WordNet ids, two of them members of a category, and one of none."""
+    from timm.data import ImageNetInfo
+
+    wnids = ImageNetInfo("imagenet-1k").label_names()
+    members = {wnids[423]: "chair", wnids[766]: "oven", wnids[0]: None}
+    rng = np.random.default_rng(5)
+    for wnid in members:
+        for i in range(8):
+            path = tmp_path / "images" / wnid / f"{i}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(path)
+
+    def shares(decision: str) -> tuple[float, pd.DataFrame]:
+        study = vb.Study(
+            models=[("thousand", Thousand().eval())],
+            data=vb.ImageFolder(tmp_path / "images"),
+            probes=[vb.CriticalBand(bands=(4, 5, 6), noise_sds=(0.1,), decision=decision)],  # type: ignore[arg-type]
+            preprocessing=vb.Preprocessing(resize=32, crop=32),
+            decode="pillow",
+            device="cpu",
+        )
+        run = study.run(tmp_path / decision, progress=False)
+        return run.summary()["low_contrast_accuracy"][0], records_of(run).query("condition == 'low-contrast'")
+
+    accuracy, frame = shares("categories16")
+    category = frame["sample_id"].str.split("/").str[0].map(members)
+    decided = np.array(vb.metrics.CATEGORIES16)[frame["decision16"].astype(int)]
+    assert 0 < accuracy == (decided == category)[category.notna()].mean()
+    assert accuracy != (decided == category).mean()
+    accuracy, frame = shares("data")
+    assert accuracy == (frame["pred"] == frame["label"]).mean()
+
+
 def test_what_probes_refuse(make_study: Make, image_folder: Path, cue_folder: Path, tmp_path: Path) -> None:
     for make, kind, message in (
         (lambda: vb.ShapeBias(), vb.RunError, "wanted the images"),
