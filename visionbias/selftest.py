@@ -25,7 +25,7 @@ from visionbias.ops.philox import sample_keys, unit_normals
 from visionbias.ops.philox.normals import OP as NORMALS
 from visionbias.ops.silhouette.function import OP as SILHOUETTE
 from visionbias.ops.silhouette.function import silhouette
-from visionbias.ops.spectrum_mix import mean_amplitude, power_equalize
+from visionbias.ops.spectrum_mix import cue_conflict, mean_amplitude, phase_noise, power_equalize, random_phase
 from visionbias.ops.spectrum_mix.kernels import OP as SPECTRUM_MIX
 
 # For values in [0, 1]; the reference is float64.
@@ -55,6 +55,10 @@ def run_selftest() -> Iterator[Check]:
             BAND_NOISE.impls,
             lambda x, b: critical_band(x, noise_sds=(0.02,), sample_ids=ids, backend=b),
         ),
+        # The phase of a bin next to zero is known worse than a pixel is.
+        "cue_conflict": (SPECTRUM_MIX.impls, lambda x, b: cue_conflict(x, x.flip(0), backend=b) / 10),
+        "random_phase": (SPECTRUM_MIX.impls, lambda x, b: random_phase(x, sample_ids=ids, backend=b) / 10),
+        "phase_noise": (SPECTRUM_MIX.impls, lambda x, b: phase_noise(x, width=90.0, sample_ids=ids, backend=b)),
         "power_equalize": (SPECTRUM_MIX.impls, lambda x, b: power_equalize(x, mean_amplitude(x), backend=b)),
         "patch_shuffle": (PATCH_SHUFFLE.impls, lambda x, b: patch_shuffle(x, grid=4, sample_ids=ids, backend=b)),
         "silhouette": (SILHOUETTE.impls, lambda x, b: silhouette(x[:, :1], x, backend=b)),

@@ -50,6 +50,13 @@ def test_not_found_says_what_to_pass() -> None:
         resolve_label_map(["x", "y"], None, 1000)
 
 
+def test_the_unknown_among_the_known_is_named() -> None:
+    with pytest.raises(vb.DataError, match=r"nor the 16 categories \(these are not: zebra\);"):
+        resolve_label_map([*CATEGORIES16, "zebra"], None, 1000)
+    with pytest.raises(vb.DataError, match=r"\(these are not: n99999999\)"):
+        resolve_label_map([*WNIDS[:20], "n99999999"], None, 1000)
+
+
 def test_order_follows_the_data() -> None:
     found = as_label_map(["a", "b"], {"b": [4, 5], "a": 1})
     assert found == vb.LabelMap(("a", "b"), ((1,), (4, 5)))

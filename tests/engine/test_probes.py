@@ -101,6 +101,24 @@ def test_three_shards_are_the_whole(reference: vb.Run, make_study: Make, probes:
     assert run.summary().to_csv() == reference.summary().to_csv()
 
 
+@pytest.mark.parametrize("method", ["phase", "silhouette"])
+def test_pairs_and_common_noise_are_the_same_for_any_batch_and_shard(
+    make_study: Make, image_folder: Path, tmp_path: Path, method: str
+) -> None:
+    def study(batch_size: int) -> vb.Study:
+        pairs = vb.CueConflict(image_folder, image_folder, method=method, per_image=2)  # type: ignore[arg-type]
+        noise = vb.CriticalBand(bands=(3, 4, 6), noise_sds=(0.05, 0.5), common_random_numbers=True)
+        return make_study(probes=[vb.ShapeBias(pairs), noise], batch_size=batch_size)
+
+    whole = study(64).run(tmp_path / "whole", progress=False)
+    for shard in ((1, 3), (2, 3), (0, 3)):
+        parts = study(5).run(tmp_path / "parts", shard=shard, progress=False)
+    frame = records_of(whole)
+    assert len(frame) == 2 * (74 + 7 * 37)
+    pd.testing.assert_frame_equal(records_of(parts), frame, check_exact=True)
+    assert parts.summary().to_csv() == whole.summary().to_csv()
+
+
 def test_the_seed_changes_what_is_random_and_nothing_else(
     reference: vb.Run, make_study: Make, probes: list[object], tmp_path: Path
 ) -> None:
@@ -156,8 +174,11 @@ def test_cue_conflict_made_on_the_fly(make_study: Make, image_folder: Path, tmp_
     plain = {}
     for batch in vb.stimuli(image_folder, [vb.Accuracy()], normalization=FLAT, **options):  # type: ignore[arg-type]
         plain |= dict(zip(batch.sample_ids, batch.images, strict=True))
-    (mixed,) = vb.stimuli(image_folder, [vb.ShapeBias(data)], batch_size=99, normalization=FLAT, **options)  # type: ignore[arg-type]
-    for id_, image in list(zip(mixed.sample_ids, mixed.images, strict=True))[::10]:
+    mixed = {}
+    for batch in vb.stimuli(image_folder, [vb.ShapeBias(data)], batch_size=11, normalization=FLAT, **options):  # type: ignore[arg-type]
+        mixed |= dict(zip(batch.sample_ids, batch.images, strict=True))
+    assert list(mixed) == [sample.id for sample in data.samples]
+    for id_, image in mixed.items():
         shape, texture = id_.split("+")
         wanted = vb.cue_conflict(plain[shape][None], plain[texture][None], method=method)[0]
         assert (image - wanted).abs().max() < 1e-5
@@ -195,6 +216,55 @@ def test_own_classes_of_a_network_that_sees_textures_only(image_folder: Path, tm
     assert summary["top1"] == 1
     assert summary["shape_bias"] == 0
     assert summary["cue_accuracy"] == 1
+
+
+OWN = ("badge", "cup", "drill", "fork", "glove", "hat", "lamp", "mug", "shoe", "tape")
+
+
+@pytest.fixture
+def own_cues(tmp_path: Path) -> Path:
+    """Conflicting cues of ten own classes: the shape's number is in the red channel, the texture's in the green one."""
+    for shape, name in enumerate(OWN):
+        for step in (1, 3, 4):
+            texture = (shape + step) % 10
+            path = tmp_path / "own" / name / f"{name}{step}-{OWN[texture]}{step}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (32, 32), (20 * shape, 20 * texture, 0)).save(path)
+    return tmp_path / "own"
+
+
+@pytest.mark.parametrize(("channel", "bias"), [(0, 1.0), (1, 0.0)])
+def test_ten_own_classes_through_a_label_map(own_cues: Path, tmp_path: Path, channel: int, bias: float) -> None:
+    """A network of 30 classes, three for each own one in another order, that looks at one cue only."""
+    order = np.random.default_rng(0).permutation(30)
+    label_map = {name: [int(i) for i in order[3 * c : 3 * c + 3]] for c, name in enumerate(OWN)}
+
+    def model(x: Tensor) -> Tensor:
+        usual = vb.Normalization()
+        pixels = x[:, channel].mean(dim=(1, 2)) * usual.std[channel] + usual.mean[channel]
+        own = (pixels * 255 / 20).round().long()
+        logits = torch.zeros(len(x), 30)
+        logits[torch.arange(len(x)), torch.from_numpy(order)[3 * own + 1]] = 9.0
+        return logits
+
+    def study(label_map: object) -> vb.Study:
+        data = vb.CueConflictFolder(own_cues, label_map=label_map)  # type: ignore[arg-type]
+        return vb.Study(
+            models=[("one-cue", model)],
+            data=data,
+            probes=[vb.ShapeBias(vb.CueConflictFolder(own_cues, label_map=label_map, name="cues"))],  # type: ignore[arg-type]
+            preprocessing=vb.Preprocessing(resize=None, crop=32),
+            decode="pillow",
+            device="cpu",
+        )
+
+    summary = study(label_map).run(tmp_path / "run", progress=False).summary().iloc[0]
+    assert (summary["shape_bias"], summary["cue_accuracy"], summary["shape_bias_n"]) == (bias, 1.0, 30)
+    assert all(summary[f"shape_bias_{name}"] == bias for name in OWN)
+    with pytest.raises(vb.DataError, match="classes of the data without an entry: tape;"):
+        study({name: members for name, members in label_map.items() if name != "tape"})
+    with pytest.raises(vb.DataError, match=r"the model has 30 classes and the data 10 \(badge, cup"):
+        study(None).run(tmp_path / "unmapped", progress=False)
 
 
 class Thousand(nn.Module):
@@ -242,6 +312,40 @@ def test_sixteen_way_decisions_are_recorded_and_used(cue_folder: Path, tmp_path:
     assert row["cue_accuracy"] == wanted.cue_accuracy
 
 
+def test_critical_band_over_the_categories_or_the_classes(tmp_path: Path) -> None:
+    """Images labeled by WordNet ids, two of them members of a category, and one of none."""
+    from timm.data import ImageNetInfo
+
+    wnids = ImageNetInfo("imagenet-1k").label_names()
+    members = {wnids[423]: "chair", wnids[766]: "oven", wnids[0]: None}
+    rng = np.random.default_rng(5)
+    for wnid in members:
+        for i in range(8):
+            path = tmp_path / "images" / wnid / f"{i}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(path)
+
+    def shares(decision: str) -> tuple[float, pd.DataFrame]:
+        study = vb.Study(
+            models=[("thousand", Thousand().eval())],
+            data=vb.ImageFolder(tmp_path / "images"),
+            probes=[vb.CriticalBand(bands=(4, 5, 6), noise_sds=(0.1,), decision=decision)],  # type: ignore[arg-type]
+            preprocessing=vb.Preprocessing(resize=32, crop=32),
+            decode="pillow",
+            device="cpu",
+        )
+        run = study.run(tmp_path / decision, progress=False)
+        return run.summary()["low_contrast_accuracy"][0], records_of(run).query("condition == 'low-contrast'")
+
+    accuracy, frame = shares("categories16")
+    category = frame["sample_id"].str.split("/").str[0].map(members)
+    decided = np.array(vb.metrics.CATEGORIES16)[frame["decision16"].astype(int)]
+    assert 0 < accuracy == (decided == category)[category.notna()].mean()
+    assert accuracy != (decided == category).mean()
+    accuracy, frame = shares("data")
+    assert accuracy == (frame["pred"] == frame["label"]).mean()
+
+
 def test_what_probes_refuse(make_study: Make, image_folder: Path, cue_folder: Path, tmp_path: Path) -> None:
     for make, kind, message in (
         (lambda: vb.ShapeBias(), vb.RunError, "wanted the images"),
@@ -253,14 +357,18 @@ def test_what_probes_refuse(make_study: Make, image_folder: Path, cue_folder: Pa
         (lambda: vb.CriticalBand(bands=(6, 5, 4)), vb.RunError, "rising"),
         (lambda: vb.CriticalBand(noise_sds=(0.0, 0.1)), vb.RunError, "positive and rising"),
         (lambda: vb.CriticalBand(noise_sds="0.1"), vb.RunError, "sequence of numbers"),
+        (lambda: vb.CriticalBand(noise_sds=(0.02, 0.020000001)), vb.RunError, "differ in their first four digits"),
         (lambda: vb.CriticalBand(threshold=0), vb.RunError, "between 0 and 100"),
         (lambda: vb.CriticalBand(criterion="half"), vb.RunError, "one of absolute, relative"),
         (lambda: vb.FeatureSuppression(grids=()), vb.RunError, "at least one of grids"),
+        (lambda: vb.FeatureSuppression(strengths=(0.5, 0.500001)), vb.RunError, "twice in its first four digits"),
         (lambda: vb.FeatureSuppression(grids=(2.5,)), vb.RunError, "whole numbers"),
         (lambda: vb.FeatureSuppression(cutoffs=(2.0,)), vb.DataError, r"in \[0, 1\]"),
         (lambda: vb.FeatureSuppression(strengths=(2.0,)), vb.RunError, r"strengths in \[0, 1\]"),
         (lambda: vb.CueConflict(image_folder, image_folder, method="x"), vb.DataError, "one of phase, silhouette"),
         (lambda: vb.CueConflict(image_folder, image_folder, seed=-1), vb.DataError, "seed must be a whole number"),
+        (lambda: vb.CueConflict(image_folder, image_folder, seed=2**64), vb.DataError, "seed must be a whole number"),
+        (lambda: vb.CueConflict(image_folder, image_folder, per_image=0), vb.DataError, r"in \[1, 2\^64\), got 0"),
         (lambda: vb.CueConflict(image_folder, image_folder, per_image=99), vb.DataError, "at least per_image=99"),
     ):
         with pytest.raises(kind, match=message):

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 import visionbias as vb
-from visionbias.metrics.channel import fit_channel
 from visionbias.metrics.decisions import category_probabilities16
 
 SDS = [0, 0.02, 0.04, 0.08, 0.16]
@@ -49,10 +48,15 @@ def test_shape_bias_of_published_responses(shared, responses):
             wanted["shape"],
             wanted["texture"],
         )
-        assert result.shape_bias == pytest.approx(wanted["shape_bias"], abs=1e-12)
+        assert len(rows) == wanted["n_trials"]
+        assert rows["response"].isna().sum() == wanted["n_na"]
+        assert result.n - result.n_shape - result.n_texture == wanted["other"]
+        assert result.shape_bias == pytest.approx(wanted["shape_bias"], rel=0, abs=1e-12)
+        assert set(result.per_category) == set(wanted["per_shape_category"])
         for category, one in wanted["per_shape_category"].items():
             own = result.per_category[category]
-            assert (own.n_shape, own.n_texture) == (one["shape"], one["texture"])
+            assert (own.n, own.n_shape, own.n_texture) == (one["n"], one["shape"], one["texture"])
+            assert own.shape_bias == pytest.approx(one["shape_bias"], rel=0, abs=1e-12)
         found += 1
     assert found >= 5
 
@@ -63,38 +67,74 @@ def test_error_consistency_of_published_responses(shared, responses):
         a, b = (responses[pair[name]].set_index("image").sort_index() for name in ("a", "b"))
         assert a.index.equals(b.index)
         kappa = vb.metrics.error_consistency(a["response"] == a["shape"], b["response"] == b["shape"])
-        assert kappa == pytest.approx(pair["kappa"], abs=1e-12)
+        assert len(a) == pair["n"]
+        assert kappa == pytest.approx(pair["kappa"], rel=0, abs=1e-12)
     assert len(pairs) == 10
 
 
+FIT = {
+    "amplitude": "A",
+    "mu": "mu",
+    "sigma": "sigma",
+    "bandwidth": "bw",
+    "center_frequency": "cf",
+    "peak_noise_sensitivity": "pns",
+}
+
+
+def accuracy_with(thresholds):
+    """Accuracies [5, 7] in percent of a network that has these thresholds."""
+    levels = np.arange(5)[::-1, None]  # from the strongest noise; rows are from none to the strongest
+    return np.where(levels >= np.asarray(thresholds), 90.0, 10.0)
+
+
+def check_fit(fit, wanted):
+    """A fit against a stored one; whether it is determined."""
+    determined = wanted["well_conditioned"]
+    assert fit.identifiable == determined
+    got = [getattr(fit, name) for name in FIT]
+    if determined:
+        assert got == pytest.approx([wanted[name] for name in FIT.values()], rel=1e-5, abs=0)
+    else:
+        assert np.isnan(got).all()
+    if wanted["status"] == "ok":
+        gaussian = wanted["A"] * np.exp(-((np.arange(7) - wanted["mu"]) ** 2) / (2 * wanted["sigma"] ** 2))
+        assert np.abs(fit.curve - gaussian).max() < 1e-3
+        assert fit.sse == pytest.approx(wanted["sse"], rel=0, abs=1e-3)
+    else:
+        assert np.isnan([fit.sse, *fit.curve]).all()
+    return determined
+
+
 def test_thresholds_and_fits_of_published_networks(shared):
-    golden = loaded(shared, "channel_fit.json")
-    well = 0
-    for network in golden["networks"].values():
-        fit = vb.metrics.channel_fit(network["accuracy"], SDS)
-        assert fit.thresholds.tolist() == network["thresholds"]
-        wanted = network["fit"]
-        assert fit.identifiable == wanted["well_conditioned"]
-        assert fit.sse == pytest.approx(wanted["sse"], abs=1e-3)
-        if fit.identifiable:
-            names = ("amplitude", "mu", "sigma", "bandwidth", "center_frequency", "peak_noise_sensitivity")
-            got = [getattr(fit, name) for name in names]
-            assert got == pytest.approx([wanted[name] for name in ("A", "mu", "sigma", "bw", "cf", "pns")], rel=1e-5)
-            well += 1
-        else:
-            assert np.isnan([fit.mu, fit.sigma, fit.bandwidth, fit.center_frequency]).all()
-    assert well == 48
+    networks = loaded(shared, "channel_fit.json")["networks"].values()
+    fits = [vb.metrics.channel_fit(network["accuracy"], SDS) for network in networks]
+    assert [fit.thresholds.tolist() for fit in fits] == [network["thresholds"] for network in networks]
+    assert sum(check_fit(fit, network["fit"]) for fit, network in zip(fits, networks, strict=True)) == 48
 
 
-def test_synthetic_thresholds_that_determine_nothing_are_flagged(shared):
-    flagged = 0
-    for case in loaded(shared, "channel_fit.json")["synthetic"]:
-        fit = fit_channel(np.arange(7.0), np.array(case["thresholds"], float), 4.0)
-        wanted = case["fit"]
-        determined = wanted["well_conditioned"]
-        assert fit.identifiable == determined, case
-        assert np.isnan(fit.mu) != determined
-        flagged += not determined
-        if wanted["status"] == "ok":
-            assert fit.sse == pytest.approx(wanted["sse"], abs=1e-3)
-    assert flagged > 0
+def test_fits_of_synthetic_thresholds(shared):
+    cases = loaded(shared, "channel_fit.json")["synthetic"]
+    determined = 0
+    for case in cases:
+        fit = vb.metrics.channel_fit(accuracy_with(case["thresholds"]), SDS)
+        assert fit.thresholds.tolist() == case["thresholds"]
+        determined += check_fit(fit, case["fit"])
+    assert 0 < determined < len(cases)
+
+
+def test_channels_of_the_study(shared):
+    """The thresholds of its 48 models, found back from its table, and the numbers that it prints for them."""
+    unique = flagged = 0
+    for model in loaded(shared, "study_criticalband_inverse.json")["models"].values():
+        for wanted in (model["raw"], model["norm"]):
+            fit = vb.metrics.channel_fit(accuracy_with(wanted["thresholds"]), SDS)
+            if not wanted["unique"]:
+                assert not fit.identifiable
+                flagged += 1
+            elif fit.identifiable:
+                got = [fit.bandwidth, fit.center_frequency, fit.peak_noise_sensitivity]
+                assert got == pytest.approx([wanted[name] for name in ("bw", "cf", "pns")], rel=1e-5, abs=0)
+                unique += 1
+    assert flagged == 27
+    assert unique == 69

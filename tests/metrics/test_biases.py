@@ -3,17 +3,22 @@
 """Bias metrics without an oracle: what must hold for any data, and what is refused."""
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
+from scipy.stats import bootstrap, norm
 
 import visionbias as vb
 from visionbias.metrics import (
     CATEGORIES16,
+    accuracy,
     channel_fit,
     decide16,
     error_consistency,
     feature_reliance,
     psychometric_fit,
     shape_bias,
+    spectral_bias,
 )
 
 SDS = [0.0, 0.02, 0.04, 0.08, 0.16]
@@ -71,6 +76,41 @@ def test_shape_bias_of_indices_and_swapped_roles():
     assert nothing.cue_accuracy == 0
 
 
+def test_decisions_that_are_missing_or_none_of_the_categories():
+    shape, texture = ["cat", "dog", "cat", "dog"], ["dog", "cat", "dog", "cat"]
+    decision = pd.array(["cat", None, "na", "cat"], dtype="string")
+    result = shape_bias(pd.array(shape, dtype="string"), texture, decision)
+    assert (result.n, result.n_shape, result.n_texture) == (4, 1, 1)
+    undecided = shape_bias(shape, texture, [None] * 4)
+    assert np.isnan([undecided.shape_bias, *undecided.interval]).all()
+    assert (undecided.n, undecided.cue_accuracy) == (4, 0)
+
+
+def test_shape_bias_of_one_kind_of_decision():
+    """Wilson's interval of 0 and of 1, as z^2 / (n + z^2) gives it."""
+    z2 = norm.ppf(0.975) ** 2
+    by_shape = shape_bias([0] * 8, [1] * 8, [0] * 8)
+    assert by_shape.shape_bias == 1
+    assert by_shape.interval == pytest.approx((8 / (8 + z2), 1), abs=1e-12)
+    by_texture = shape_bias([0] * 8, [1] * 8, [1] * 8)
+    assert by_texture.shape_bias == 0
+    assert by_texture.interval == pytest.approx((0, z2 / (8 + z2)), abs=1e-12)
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), pd.NA])
+def test_cues_that_are_missing_are_named(missing):
+    """A decision that is missing too would follow a missing shape."""
+    with pytest.raises(vb.DataError, match=r"missing in 1 of 2 images, such as \[1\]"):
+        shape_bias(["cat", missing], ["dog", "cat"], ["cat", missing])
+
+
+def test_names_and_indices_do_not_meet():
+    with pytest.raises(vb.DataError, match="categories such as 'cat' and decisions such as 7; try CATEGORIES16"):
+        shape_bias(["cat", "dog"], ["dog", "cat"], [7, 10])
+    with pytest.raises(vb.DataError, match="all as names or all as indices"):
+        shape_bias([7, 10], [10, 7], ["cat", "dog"])
+
+
 def test_shape_bias_needs_conflict():
     with pytest.raises(vb.DataError, match="agree in all 2 images"):
         shape_bias(["cat", "dog"], ["cat", "dog"], ["cat", "cat"])
@@ -123,7 +163,19 @@ def test_responses_that_do_not_parse(tmp_path, changes, message):
         vb.metrics.read_responses(write_csv(tmp_path / "a.csv", responses(**changes)))
 
 
+def test_responses_among_one_s_own_classes(tmp_path):
+    names = {"category": "mug", "object_response": "shoe", "imagename": "mug3-shoe1.png"}
+    path = write_csv(tmp_path / "a.csv", responses(**names))
+    table = vb.metrics.read_responses(path, categories=("mug", "shoe"))
+    assert table[["shape", "texture", "response"]].to_numpy().tolist() == [["mug", "shoe", "shoe"]]
+    with pytest.raises(vb.DataError, match=r"object_response 'shoe'; wanted one of airplane, .*categories="):
+        vb.metrics.read_responses(path)
+
+
 def test_responses_that_are_not_there(tmp_path):
+    for nothing in (None, 5, [5]):
+        with pytest.raises(vb.DataError, match="wanted a CSV file, a folder or a list of them"):
+            vb.metrics.read_responses(nothing)
     with pytest.raises(vb.DataError, match="no CSV files"):
         vb.metrics.read_responses(tmp_path)
     with pytest.raises(vb.DataError, match="cannot read the responses"):
@@ -182,11 +234,48 @@ def test_what_is_no_number():
         lambda: channel_fit(np.zeros((5, 7)), SDS, threshold="half"),
         lambda: channel_fit(np.zeros((5, 7)), SDS, threshold=100),
         lambda: psychometric_fit(np.zeros((5, 5, 7)), SDS, resamples=0),
+        lambda: channel_fit(np.zeros((5, 7)), SDS, bands=[np.nan, 1, 2, 3, 4, 5, 6]),
+        lambda: channel_fit(np.zeros((5, 7)), SDS, octave_zero_cpi="low"),
+        lambda: psychometric_fit(np.zeros((5, 5, 7)), SDS, octave_zero_cpi=0),
+        lambda: decide16(np.zeros((2, 1000)) + 1j),
+        lambda: decide16([[1.0], [1.0, 2.0]]),
+        lambda: decide16(torch.zeros(2, 1000, requires_grad=True)),
+        lambda: decide16(torch.zeros(2, 1000, dtype=torch.bfloat16)),
         lambda: shape_bias(["a"], ["b"], ["a"], confidence=2),
     ):
         with pytest.raises(vb.ShapeError, match=r"must be|wanted"):
             call()
     assert shape_bias([1, "a"], ["a", 1], [1, 1]).n == 2
+
+
+def test_errors_name_the_function_that_was_called():
+    with pytest.raises(vb.ShapeError, match=r"^psychometric_fit: noise_sds"):
+        psychometric_fit(np.zeros((5, 5, 7)), [0, 0, 1, 2, 3])
+    with pytest.raises(vb.ShapeError, match=r"^channel_fit: noise_sds"):
+        channel_fit(np.zeros((5, 7)), [0, 0, 1, 2, 3])
+
+
+@pytest.mark.parametrize("value", [np.nan, None, "False", 3, 0.5, pd.NA])
+def test_what_is_neither_right_nor_wrong_is_refused(value):
+    """As truth values NaN, texts and predictions would count as correct answers."""
+    wrong = np.array([value, 0, 1], dtype=object if value is pd.NA or value is None else None)
+    for call in (
+        lambda: accuracy(wrong),
+        lambda: error_consistency(wrong, [1, 0, 0]),
+        lambda: error_consistency([1, 0, 0], wrong),
+        lambda: feature_reliance(wrong, np.ones((3, 1))),
+        lambda: feature_reliance([1, 0, 0], wrong[:, None]),
+        lambda: spectral_bias([1, 0, 0], wrong[:, None], np.ones((3, 1)), [0.3]),
+        lambda: psychometric_fit(np.broadcast_to(wrong[:, None, None], (3, 5, 7)), SDS),
+    ):
+        with pytest.raises(vb.ShapeError, match="must hold True and False"):
+            call()
+
+
+def test_right_and_wrong_in_every_form():
+    for right in ([True, False], [1, 0], [1.0, 0.0], np.array([True, False], dtype=object), pd.Series([True, False])):
+        assert accuracy(right).accuracy == 0.5
+        assert error_consistency(right, right) == 1
 
 
 def simulated(n, thresholds, seed=0):
@@ -215,6 +304,43 @@ def test_whole_and_continuous_thresholds_agree_at_the_levels():
     correct = simulated(500, [0.4, 0.8, 1.2, 1.7, 2.4, 2.9, 1.5])
     whole = channel_fit(100 * correct.mean(axis=0), SDS).thresholds
     assert np.ceil(psychometric_fit(correct, SDS, resamples=2).thresholds).tolist() == whole.tolist()
+
+
+def exactly(tenths):
+    """Correctness of ten samples with these accuracies [S, B] in tenths."""
+    return np.arange(10)[:, None, None] < np.asarray(tenths)[None]
+
+
+def test_thresholds_by_hand():
+    """Rows from no noise to the strongest, which stands at octave 0."""
+    tenths = np.array([[8, 8, 8, 4], [8, 9, 8, 4], [8, 3, 8, 3], [4, 6, 8, 2], [2, 2, 8, 1]])
+    # 40 % to 80 % between octaves 1 and 2; 20 % to 60 % at once, though 30 % comes later; never below; never above
+    absolute = psychometric_fit(exactly(tenths), SDS, resamples=1).thresholds
+    assert absolute == pytest.approx([1.25, 0.75, 0, 4])
+    # Half of 80 % and of 40 %: 40 % is not above half of 80 %.
+    relative = psychometric_fit(exactly(tenths), SDS, criterion="relative", resamples=1).thresholds
+    assert relative == pytest.approx([1, 0.5, 0, 1])
+    assert channel_fit(10 * tenths, SDS, criterion="relative").thresholds.tolist() == [2, 1, 0, 2]
+    # Four octaves from 0.16 to 0.01, and no noise one octave further
+    rows = exactly([[9, 9, 9], [7, 2, 3], [3, 1, 2]])
+    uneven = psychometric_fit(rows, [0, 0.01, 0.16], resamples=1).thresholds
+    assert uneven == pytest.approx([2, 4 + 3 / 7, 4 + 2 / 6])
+
+
+def test_intervals_are_those_of_a_bootstrap_over_samples():
+    correct = simulated(400, [0.6, 1.3, 2.2, 1.4, 0.7, 0.5, 0.3], seed=4)
+
+    def peak(*levels, axis=-1):  # four noise levels of band 2, from the strongest
+        accuracies = np.stack([level.mean(axis=axis) for level in levels], axis=-1)
+        found = [np.interp(0.5, row, [0, 1, 2, 3]) for row in accuracies.reshape(-1, 4)]
+        return np.reshape(found, accuracies.shape[:-1])
+
+    levels = tuple(correct[:, row, 2] for row in (4, 3, 2, 1))
+    options = {"paired": True, "method": "percentile", "n_resamples": 2000, "rng": np.random.default_rng(1)}
+    wanted = bootstrap(levels, peak, **options).confidence_interval
+    fit = psychometric_fit(correct, SDS, resamples=1000)
+    assert fit.thresholds[2] == pytest.approx(float(peak(*levels)), abs=1e-12)
+    assert fit.thresholds_interval[:, 2] == pytest.approx([wanted.low, wanted.high], abs=0.03)
 
 
 def test_extremes_are_censored():

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Cue-conflict images made on the fly: the shape of an image of one set, the texture of an image of another."""
 
+from bisect import bisect_right
+from operator import index
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal, SupportsIndex, get_args
 
 from visionbias.datasets.base import Dataset
 from visionbias.datasets.folder import ImageFolder
@@ -55,14 +57,14 @@ class CueConflict(Dataset):
         if method not in get_args(Method):
             raise DataError(f"CueConflict: method must be one of {', '.join(get_args(Method))}; got {method!r}")
         for option, value, least in (("seed", seed, 0), ("per_image", per_image, 1)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise DataError(f"CueConflict: {option} must be a whole number of at least {least}, got {value!r}")
+            if isinstance(value, bool) or not isinstance(value, SupportsIndex) or not least <= index(value) < 2**64:
+                raise DataError(f"CueConflict: {option} must be a whole number in [{least}, 2^64), got {value!r}")
         if shapes.precropped != textures.precropped:
             raise DataError(
                 f"CueConflict: {shapes.name} and {textures.name} must both be ready crops (precropped=True) or neither"
             )
         object.__setattr__(self, "method", method)
-        pairs = _pairs(shapes, textures, seed, per_image)
+        pairs = _pairs(shapes, textures, index(seed), index(per_image))
         classes = sorted_names({*shapes.classes, *textures.classes})
         if label_map is None and shapes.classes == tuple(classes):
             label_map = shapes.label_map
@@ -87,23 +89,25 @@ def _pairs(shapes: Dataset, textures: Dataset, seed: int, per_image: int) -> dic
 
     ids = [sample.id for sample in shapes.samples]
     draws = words(seed, stream("cue_conflict"), sample_keys("CueConflict", ids, len(ids)), 0, -(-per_image // 4))
-    others = {
-        category: [sample for sample in textures.samples if textures.classes[sample.label] != category]
-        for category in shapes.classes
-    }
+    own: dict[str, list[int]] = {category: [] for category in {*shapes.classes, *textures.classes}}
+    for row, sample in enumerate(textures.samples):
+        members = own[textures.classes[sample.label]]
+        members.append(row - len(members))  # textures of other classes before it
     pairs = {}
     for shape, row in zip(shapes.samples, draws.tolist(), strict=True):
-        candidates = others[shapes.classes[shape.label]]
-        if len(candidates) < per_image:
+        before = own[shapes.classes[shape.label]]
+        candidates = len(textures.samples) - len(before)
+        if candidates < per_image:
             raise DataError(
-                f"CueConflict: {textures.name} has {len(candidates)} images of other classes than "
+                f"CueConflict: {textures.name} has {candidates} images of other classes than "
                 f"{shapes.classes[shape.label]!r}, wanted at least per_image={per_image}"
             )
         taken: set[int] = set()
         for word in row[:per_image]:
-            index = (word * len(candidates)) >> 32
-            while index in taken:
-                index = (index + 1) % len(candidates)
-            taken.add(index)
-            pairs[f"{shape.id}+{candidates[index].id}"] = (shape, candidates[index])
+            place = (word * candidates) >> 32  # among the textures of other classes
+            while place in taken:
+                place = (place + 1) % candidates
+            taken.add(place)
+            texture = textures.samples[place + bisect_right(before, place)]
+            pairs[f"{shape.id}+{texture.id}"] = (shape, texture)
     return pairs

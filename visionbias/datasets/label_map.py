@@ -132,8 +132,8 @@ def resolve_label_map(classes: Sequence[str], label_map: LabelMap | None, num_cl
         return LabelMap.identity(classes)
     raise DataError(
         f"the model has {num_classes} classes and the data {len(classes)} ({_listed(classes)}), which are neither as "
-        "many nor ImageNet's WordNet ids nor the 16 categories; say which model classes mean which of yours with "
-        "label_map={'cat': [281, 282], ...}"
+        f"many nor ImageNet's WordNet ids nor the 16 categories{_strangers(classes)}; "
+        "say which model classes mean which of yours with label_map={'cat': [281, 282], ...}"
     )
 
 
@@ -144,6 +144,13 @@ def categories16_of(classes: Sequence[str]) -> tuple[int | None, ...]:
         owner = {member: index for index, members in enumerate(CATEGORIES16.values()) for member in members}
         category |= {wnid: owner.get(i) for i, wnid in enumerate(_imagenet_wnids())}
     return tuple(category.get(name) for name in classes)
+
+
+def _strangers(classes: Sequence[str]) -> str:
+    """In classes of which some are known by WordNet id or as categories, the others."""
+    known = {*CATEGORIES16, *_imagenet_wnids()}
+    unknown = [name for name in classes if name not in known]
+    return f" (these are not: {_listed(unknown)})" if 0 < len(unknown) < len(classes) else ""
 
 
 def _indices(name: str, members: int | Sequence[int]) -> tuple[int, ...]:

@@ -4,10 +4,10 @@
 
 from dataclasses import dataclass
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from visionbias.errors import ShapeError
+from visionbias.metrics.arrays import booleans
 from visionbias.metrics.intervals import Interval, wilson
 
 
@@ -24,9 +24,9 @@ def accuracy(correct: ArrayLike) -> AccuracyResult:  # [N] bool
     """Share of `True` in `correct` [N], with its Wilson interval.
 
     Raises:
-        ShapeError: `correct` is not one-dimensional.
+        ShapeError: `correct` is not one-dimensional, or holds anything but True and False.
     """
-    outcomes = np.asarray(correct, dtype=bool)
+    outcomes = booleans("accuracy", "correct", correct)
     if outcomes.ndim != 1:
         raise ShapeError(f"accuracy: correct must be [N], got shape {outcomes.shape}; pass one condition at a time")
     n, hits = len(outcomes), int(outcomes.sum())

@@ -73,8 +73,9 @@ def channel_fit(
     Raises:
         ShapeError: the arrays do not belong together, or a value is not of its kind.
     """
-    rows, x = strongest_first(accuracy, noise_sds, bands, criterion)
-    wanted = criterion_of(rows, criterion, threshold)
+    rows, x = strongest_first("channel_fit", accuracy, noise_sds, bands, criterion)
+    wanted = criterion_of("channel_fit", rows, criterion, threshold)
+    octave_zero_cpi = frequency("channel_fit", octave_zero_cpi)
     above = rows > wanted
     levels = len(rows) - 1
     thresholds = np.where(above.any(axis=0), above.argmax(axis=0), levels)
@@ -95,32 +96,33 @@ def channel_fit(
 
 
 def strongest_first(
-    accuracy: ArrayLike, noise_sds: ArrayLike, bands: Sequence[int] | None, criterion: str
+    function: str, accuracy: ArrayLike, noise_sds: ArrayLike, bands: Sequence[int] | None, criterion: str
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Accuracies [S, B] from the strongest noise to none, and the bands as numbers.
 
     Raises:
         ShapeError: see `channel_fit`.
     """
-    rows, sds = floats("channel_fit", "accuracy", accuracy), floats("channel_fit", "noise_sds", noise_sds)
+    rows, sds = floats(function, "accuracy", accuracy), floats(function, "noise_sds", noise_sds)
     if rows.ndim != 2 or sds.shape != (len(rows),) or len(sds) < 2 or rows.shape[1] < 3:
         raise ShapeError(
-            f"channel_fit: wanted accuracy [S, B] of two levels or more and three bands or more, and noise_sds [S]; "
+            f"{function}: wanted accuracy [S, B] of two levels or more and three bands or more, and noise_sds [S]; "
             f"got {rows.shape}, {sds.shape}"
         )
     if not (np.isfinite(sds).all() and (sds >= 0).all() and (sds == 0).sum() == 1 and len(set(sds)) == len(sds)):
-        raise ShapeError(f"channel_fit: noise_sds must be 0 once and different positive numbers, got {sds.tolist()}")
+        raise ShapeError(f"{function}: noise_sds must be 0 once and different positive numbers, got {sds.tolist()}")
     if not ((rows >= 0) & (rows <= 100)).all():
-        raise ShapeError("channel_fit: accuracy must be in percent, 0 to 100, without NaN; multiply fractions by 100")
-    x = np.arange(rows.shape[1], dtype=np.float64) if bands is None else floats("channel_fit", "bands", bands)
-    if x.shape != (rows.shape[1],) or len(set(x.tolist())) != len(x):
-        raise ShapeError(f"channel_fit: bands must be {rows.shape[1]} different numbers, got {bands!r}")
+        raise ShapeError(f"{function}: accuracy must be in percent, 0 to 100, without NaN; multiply fractions by 100")
+    x = np.arange(rows.shape[1], dtype=np.float64) if bands is None else floats(function, "bands", bands)
+    if x.shape != (rows.shape[1],) or len(set(x.tolist())) != len(x) or not np.isfinite(x).all():
+        raise ShapeError(f"{function}: bands must be {rows.shape[1]} different numbers, got {bands!r}")
     if criterion not in ("absolute", "relative"):
-        raise ShapeError(f"channel_fit: criterion must be 'absolute' or 'relative', got {criterion!r}")
+        raise ShapeError(f"{function}: criterion must be 'absolute' or 'relative', got {criterion!r}")
     return rows[np.argsort(-sds)], x
 
 
 def criterion_of(
+    function: str,
     accuracy: NDArray[np.float64],  # [..., S, B] from the strongest noise to none
     criterion: str,
     threshold: float,  # percent
@@ -130,9 +132,21 @@ def criterion_of(
     Raises:
         ShapeError: `threshold` is no percentage.
     """
-    threshold = percentage("channel_fit", "threshold", threshold)
+    threshold = percentage(function, "threshold", threshold)
     without = accuracy[..., -1:, :]
     return without * threshold / 100.0 if criterion == "relative" else np.full_like(without, threshold)
+
+
+def frequency(function: str, octave_zero_cpi: float) -> float:
+    """The center of band 0 in cycles/image.
+
+    Raises:
+        ShapeError: it is no positive number.
+    """
+    value = floats(function, "octave_zero_cpi", octave_zero_cpi)
+    if value.ndim or not 0.0 < value < np.inf:
+        raise ShapeError(f"{function}: octave_zero_cpi must be a positive number, got {octave_zero_cpi!r}")
+    return float(value)
 
 
 def fit_channel(

@@ -5,19 +5,20 @@
 Source: Geirhos, Meding & Wichmann, "Beyond accuracy: quantifying trial-by-trial behaviour", NeurIPS 2020.
 """
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from visionbias.errors import ShapeError
+from visionbias.metrics.arrays import booleans
 
 
 def error_consistency(correct_a: ArrayLike, correct_b: ArrayLike) -> float:  # [N] bool, of the same images in order
     """Cohen's kappa of correctness: 1 for equal errors, 0 for those of chance. NaN without images.
 
     Raises:
-        ShapeError: the arguments are not two sequences of one length.
+        ShapeError: the arguments are not two sequences of one length, or hold anything but True and False.
     """
-    a, b = np.asarray(correct_a, dtype=bool), np.asarray(correct_b, dtype=bool)
+    a = booleans("error_consistency", "correct_a", correct_a)
+    b = booleans("error_consistency", "correct_b", correct_b)
     if a.ndim != 1 or a.shape != b.shape:
         raise ShapeError(
             f"error_consistency: wanted correct_a and correct_b [N] of the same images, got {a.shape}, {b.shape}"

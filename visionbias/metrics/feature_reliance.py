@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from visionbias.errors import ShapeError
+from visionbias.metrics.arrays import booleans
 from visionbias.metrics.intervals import Interval, bootstrap_accuracies
 
 
@@ -38,7 +39,8 @@ def feature_reliance(
     Raises:
         ShapeError: the arrays do not belong together.
     """
-    clean_, without = np.asarray(clean, dtype=bool), np.asarray(suppressed, dtype=bool)
+    clean_ = booleans("feature_reliance", "clean", clean)
+    without = booleans("feature_reliance", "suppressed", suppressed)
     if clean_.ndim != 1 or without.ndim != 2 or len(without) != len(clean_) or without.shape[1] == 0:
         raise ShapeError(
             f"feature_reliance: wanted clean [N] and suppressed [N, F] with F > 0, got {clean_.shape}, {without.shape}"

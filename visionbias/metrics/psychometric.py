@@ -13,12 +13,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from visionbias.errors import ShapeError
+from visionbias.metrics.arrays import booleans
 from visionbias.metrics.channel import (
     OCTAVE_ZERO_CPI,
     WIDTH,
     Criterion,
     criterion_of,
     fit_channel,
+    frequency,
     strongest_first,
 )
 from visionbias.metrics.intervals import Interval, bootstrap_accuracies
@@ -67,11 +69,12 @@ def psychometric_fit(
     Raises:
         ShapeError: the arrays do not belong together, or a value is not of its kind.
     """
-    outcomes = np.asarray(correct, dtype=bool)
+    outcomes = booleans("psychometric_fit", "correct", correct)
     if outcomes.ndim != 3 or len(outcomes) == 0:
         raise ShapeError(f"psychometric_fit: correct must be [N, S, B] with N > 0, got {outcomes.shape}")
     n, s, b = outcomes.shape
-    _, x = strongest_first(100.0 * outcomes.mean(axis=0), noise_sds, bands, criterion)
+    _, x = strongest_first("psychometric_fit", 100.0 * outcomes.mean(axis=0), noise_sds, bands, criterion)
+    octave_zero_cpi = frequency("psychometric_fit", octave_zero_cpi)
     sds = np.asarray(noise_sds, dtype=np.float64)
     order = np.argsort(-sds)
     octaves = np.log2(sds.max() / sds[order][:-1])
@@ -80,7 +83,7 @@ def psychometric_fit(
 
     def numbers(accuracies: NDArray[np.float64]) -> NDArray[np.float64]:  # [R, S * B] -> [R, B + 6]
         percent = 100.0 * accuracies.reshape(-1, s, b)
-        found = _thresholds(percent, criterion_of(percent, criterion, threshold), octaves)
+        found = _thresholds(percent, criterion_of("psychometric_fit", percent, criterion, threshold), octaves)
         fits = [fit_channel(x, row, top) for row in found]
         amplitude, mu, sigma = (np.array([getattr(fit, name) for fit in fits]) for name in ("amplitude", "mu", "sigma"))
         width = np.abs(sigma)

@@ -42,26 +42,46 @@ class ShapeBiasResult:
 def shape_bias(
     shape_category: Sequence[Any] | NDArray[Any],  # [N] names or indices
     texture_category: Sequence[Any] | NDArray[Any],  # [N]
-    decision: Sequence[Any] | NDArray[Any],  # [N]; None, NaN or "na": no decision
+    decision: Sequence[Any] | NDArray[Any],  # [N], named as the categories are; None or NaN: no decision
     *,
     confidence: float = 0.95,
 ) -> ShapeBiasResult:
     """Shape bias of decisions on cue-conflict images. Images whose cues agree are left out.
 
+    A decision for another category, or for something that is none, such as "na", follows neither cue.
+
     Raises:
         ShapeError: the arguments are not three sequences of one length.
-        DataError: in no image do the cues disagree.
+        DataError: a cue is missing, in no image do the cues disagree, or categories are names and decisions indices, or
+            the other way round.
     """
+    import pandas as pd
+
     columns = [np.asarray(values, dtype=object) for values in (shape_category, texture_category, decision)]
     if any(column.ndim != 1 for column in columns) or len({len(column) for column in columns}) > 1:
         raise ShapeError(
             "shape_bias: wanted shape_category, texture_category and decision [N], "
             f"got {', '.join(str(column.shape) for column in columns)}"
         )
-    conflict = columns[0] != columns[1]
+    missing = np.flatnonzero(pd.isna(columns[0]) | pd.isna(columns[1]))
+    if len(missing):
+        raise DataError(
+            f"shape_bias: shape or texture is missing in {len(missing)} of {len(columns[0])} images, such as "
+            f"{missing[:5].tolist()}; leave them out"
+        )
+    conflict = ~_equal(columns[0], columns[1])
     shape, texture, decided = (column[conflict] for column in columns)
+    decided[pd.isna(decided)] = None
     if not len(shape):
         raise DataError(f"shape_bias: shape and texture agree in all {len(conflict)} images; wanted some of conflict")
+    named, decided_by_name = (
+        {isinstance(value, str) for value in values if value is not None} for values in ((*shape, *texture), decided)
+    )
+    if decided_by_name and not named & decided_by_name:
+        raise DataError(
+            "shape_bias: wanted categories and decisions all as names or all as indices, got categories such as "
+            f"{shape[0]!r} and decisions such as {next(d for d in decided if d is not None)!r}; try CATEGORIES16[i]"
+        )
     by_shape, by_texture = _equal(decided, shape), _equal(decided, texture)
     n_shape, n_texture, n = int(by_shape.sum()), int(by_texture.sum()), len(shape)
     return ShapeBiasResult(

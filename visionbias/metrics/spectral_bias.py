@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from visionbias.errors import ShapeError
+from visionbias.metrics.arrays import booleans, floats
 from visionbias.metrics.intervals import Interval, bootstrap_accuracies
 
 # LPP and HPP average the cutoffs 0.1 ... 0.5; the margin absorbs the rounding of 0.1 * 3 and the like.
@@ -49,10 +50,11 @@ def spectral_bias(
     Raises:
         ShapeError: the arrays do not belong together.
     """
-    clean_, low, high = (np.asarray(a, dtype=bool) for a in (clean, lowpass, highpass))
-    cuts = np.asarray(cutoffs, dtype=np.float64)
-    n, f = len(clean_), len(cuts)
-    if clean_.shape != (n,) or low.shape != (n, f) or high.shape != (n, f):
+    named = (("clean", clean), ("lowpass", lowpass), ("highpass", highpass))
+    clean_, low, high = (booleans("spectral_bias", name, values) for name, values in named)
+    cuts = floats("spectral_bias", "cutoffs", cutoffs)
+    n, f = clean_.size, cuts.size
+    if cuts.shape != (f,) or clean_.shape != (n,) or low.shape != (n, f) or high.shape != (n, f):
         raise ShapeError(
             f"spectral_bias: wanted clean [N], lowpass and highpass [N, F], cutoffs [F]; "
             f"got {clean_.shape}, {low.shape}, {high.shape}, {cuts.shape}"

@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from visionbias.errors import ShapeError
-from visionbias.ops.tensors import Channels, check_images, check_out, check_output_kind, empty_images, per_channel
+from visionbias.ops.tensors import (
+    Channels,
+    check_images,
+    check_out,
+    check_output_kind,
+    check_pixels,
+    empty_images,
+    per_channel,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +52,14 @@ def prepare_output(
     """Check x and the arguments that all such ops share; the output to fill is `out`, or new.
 
     Raises:
-        ShapeError: an argument is of the wrong kind, or x wants a gradient, which these ops do not have.
+        ShapeError: an argument is of the wrong kind, a value of x is outside [0, 1], or x wants a gradient, which these
+            ops do not have.
     """
     check_output_kind(op, dtype, memory_format)
     check_images(op, x)
+    if x.layout is not torch.strided or x.is_meta:
+        raise ShapeError(f"{op}: x must be a dense tensor with values, got {x.layout} on {x.device}; try x.to_dense()")
+    check_pixels(op, "x", x)
     if x.requires_grad and torch.is_grad_enabled():
         raise ShapeError(f"{op}: it has no gradient, and x requires one; pass x.detach()")
     n, c, h, w = x.shape

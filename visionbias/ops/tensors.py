@@ -3,6 +3,7 @@
 """What the ops demand of the tensors and per-channel numbers that they are given."""
 
 from collections.abc import Sequence
+from math import isfinite
 from typing import SupportsFloat
 
 import numpy as np
@@ -36,6 +37,22 @@ def check_images(op: str, x: Tensor) -> None:
         raise ShapeError(f"{op}: x must be [N, C, H, W] with at least one channel and pixel, got {shape}")
     if x.dtype not in IMAGE_DTYPES:
         raise ShapeError(f"{op}: x must be uint8 or floating, got {_short(x.dtype)}; try x.to(torch.uint8)")
+
+
+def check_pixels(op: str, name: str, x: Tensor) -> None:
+    """Demand floating images in [0, 1]; u8 images are.
+
+    Raises:
+        ShapeError: a value is outside, or NaN.
+    """
+    if not x.is_floating_point() or not x.numel():
+        return
+    low, high = (end.item() for end in x.detach().aminmax())
+    if not (low >= 0.0 and high <= 1.0):  # NaN is neither
+        raise ShapeError(
+            f"{op}: {name} must be in [0, 1] where it is floating, got values from {low:.4g} to {high:.4g}; "
+            f"try {name} / 255 or {name}.clamp(0, 1)"
+        )
 
 
 def check_output_kind(op: str, dtype: torch.dtype, memory_format: torch.memory_format) -> None:
@@ -73,7 +90,7 @@ def per_channel(op: str, name: str, values: Sequence[float] | Tensor | None, cha
     """One number a channel; `default` everywhere if there are none.
 
     Raises:
-        ShapeError: there are not as many numbers as channels, or a standard deviation is not positive.
+        ShapeError: there are not as many finite numbers as channels, or a standard deviation is not positive.
     """
     if values is None:
         return (default,) * channels
@@ -83,6 +100,8 @@ def per_channel(op: str, name: str, values: Sequence[float] | Tensor | None, cha
         raise ShapeError(f"{op}: {name} must be one number a channel of x, got {values!r}; try [0.5] * C") from None
     if len(numbers) != channels:
         raise ShapeError(f"{op}: {name} must have one value a channel of x, C={channels}, got {len(numbers)}")
+    if not all(map(isfinite, numbers)):
+        raise ShapeError(f"{op}: {name} must be finite numbers, got {numbers}")
     if name == "std" and not min(numbers) > 0.0:
         raise ShapeError(f"{op}: std must be positive, got {numbers}")
     return numbers

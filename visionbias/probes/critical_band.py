@@ -14,7 +14,7 @@ from visionbias.conditions.stimulus import Stimulus
 from visionbias.errors import RunError
 from visionbias.metrics.channel import Criterion, channel_fit
 from visionbias.metrics.psychometric import psychometric_fit
-from visionbias.probes.options import number, numbers, whole_numbers
+from visionbias.probes.options import distinct, number, numbers, whole_numbers
 from visionbias.probes.registry import Probe, register
 from visionbias.records.reader import ModelRecords
 
@@ -67,6 +67,8 @@ class CriticalBand(Probe):
             raise RunError(f"CriticalBand: bands must be three or more of 0 ... 6, rising, got {bands}")
         if not sds or sorted(set(sds)) != list(sds) or sds[0] <= 0.0 or not np.isfinite(sds).all():
             raise RunError(f"CriticalBand: noise_sds must be positive and rising, got {sds}")
+        if not distinct(sds):
+            raise RunError(f"CriticalBand: noise_sds must differ in their first four digits, got {sds}")
         if not 0.0 < self.threshold < 100.0:
             raise RunError(f"CriticalBand: threshold must be a percentage between 0 and 100, got {self.threshold}")
         for name, allowed in (("criterion", ("absolute", "relative")), ("decision", ("data", "categories16"))):

@@ -12,7 +12,7 @@ from visionbias.conditions.suppression import Desaturated, ShuffledPatches
 from visionbias.errors import RunError
 from visionbias.metrics.feature_reliance import feature_reliance
 from visionbias.ops.filter_bank.bands import lowpass
-from visionbias.probes.options import numbers, whole_numbers
+from visionbias.probes.options import distinct, numbers, whole_numbers
 from visionbias.probes.registry import Probe, register
 from visionbias.records.reader import ModelRecords
 
@@ -23,7 +23,8 @@ class FeatureSuppression(Probe):
     """Accuracy without shape, without texture and without color, at graded strengths, relative to clean accuracy.
 
     Args:
-        grids: the image is cut into grid x grid blocks that change places, which leaves texture and color.
+        grids: the image is cut into grid x grid blocks that change places, which leaves texture and color. Each must
+            divide the side of the crop.
         cutoffs: of a Gaussian low-pass filter, as fractions of the Nyquist frequency, which leaves shape and color.
         strengths: of the move from color to grey, which leaves shape and texture.
 
@@ -42,8 +43,11 @@ class FeatureSuppression(Probe):
         for name, convert in (("grids", whole_numbers), ("cutoffs", numbers), ("strengths", numbers)):
             values = convert(f"FeatureSuppression: {name}", getattr(self, name))
             object.__setattr__(self, name, values)
-            if not values or len(set(values)) != len(values):
-                raise RunError(f"FeatureSuppression: wanted at least one of {name} and none twice, got {values}")
+            if not values or not distinct(values):
+                raise RunError(
+                    f"FeatureSuppression: wanted at least one of {name} and none twice in its first four digits, "
+                    f"got {values}"
+                )
         if min(self.grids) < 1 or not all(0.0 <= strength <= 1.0 for strength in self.strengths):
             raise RunError(
                 "FeatureSuppression: grids must be at least 1 and strengths in [0, 1], "

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Options of probes as plain Python values, which a run's manifest can hold."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from operator import index
 from typing import Any, SupportsFloat
 
@@ -43,3 +43,8 @@ def whole_numbers(name: str, values: Any) -> tuple[int, ...]:
         return tuple(index(value) for value in values)
     except TypeError:
         raise RunError(f"{name} must be a sequence of whole numbers, got {values!r}") from None
+
+
+def distinct(values: Sequence[float]) -> bool:
+    """Whether values have names of their own in conditions and columns, which give them four digits."""
+    return len({f"{value:.4g}" for value in values}) == len(values)

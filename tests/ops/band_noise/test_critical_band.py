@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """critical_band: every backend against the float64 definition on fresh images, properties, and bad input."""
 
+from contextlib import ExitStack
 from itertools import product
 
 import numpy as np
@@ -15,12 +16,14 @@ from visionbias.ops.band_noise import reference
 from visionbias.ops.band_noise.fields import DrawnNoise
 from visionbias.ops.band_noise.function import OP
 from visionbias.ops.band_noise.pyramid import FINEST, level_count, level_of, smoothing
+from visionbias.ops.band_noise.torch import _FullPrecision
 from visionbias.ops.philox import sample_keys, stream, unit_normals
 
 BACKENDS = [name for name in OP.impls if name != "reference"]
 # Size, bands that it has.
 SIZES = [((1, 1), 1), ((3, 9), 1), ((5, 40), 2), ((48, 48), 5), ((97, 131), 6), ((160, 160), 7), ((384, 260), 7)]
 FLOAT64_BACKENDS = [name for name in OP.impls if name != "native"]
+SIZES += [((256, 299), 7), ((384, 400), 7)]
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
@@ -135,6 +138,36 @@ def test_bits_depend_on_seed_band_and_sample_alone(backend, common, device, make
     assert torch.equal(again, whole)
 
 
+@pytest.fixture
+def precision():
+    """The process's setting for float32 products, put back behind the test."""
+    before = torch.get_float32_matmul_precision()
+    yield
+    torch.set_float32_matmul_precision(before)
+
+
+def test_the_caller_s_precision_changes_nothing_and_stays(precision, device, make_images):
+    x = make_images(1, 3, 64, 64).to(device)  # one image: in the caller's thread
+    options = {"bands": (3, 6), "noise_sds": (0.05,), "sample_ids": ids(1)}
+    wanted = vb.critical_band(x, **options)
+    torch.set_float32_matmul_precision("medium")
+    with torch.autocast(device, dtype=torch.bfloat16):
+        assert torch.equal(vb.critical_band(x, **options), wanted)
+    assert torch.get_float32_matmul_precision() == "medium"
+
+
+def test_threads_that_overlap_put_the_caller_s_precision_back(precision):
+    torch.set_float32_matmul_precision("medium")
+    own = _FullPrecision()
+    with ExitStack() as first, ExitStack() as second:
+        first.enter_context(own)
+        second.enter_context(own)
+        first.close()
+        assert torch.get_float32_matmul_precision() == "highest"
+        second.close()
+        assert torch.get_float32_matmul_precision() == "medium"
+
+
 @pytest.mark.parametrize("backend", OP.impls)
 def test_noise_of_bands_levels_samples_and_seeds(backend):
     """Levels share their field; bands do so only with common random numbers; samples and seeds never."""
@@ -166,6 +199,20 @@ def test_bands_have_one_rms_and_their_reconstructions_sum_to_the_field(backend):
     assert np.abs(total - field.numpy()).max() < 1e-12
     for level in range(count):
         assert np.abs(smoothing(130, level).sum(axis=1) - 1).max() < 1e-12
+
+
+@pytest.mark.parametrize("backend", OP.impls)
+@pytest.mark.parametrize("size", [(224, 224), (130, 97), (48, 61)], ids=str)
+def test_the_field_is_a_weighted_sum_of_its_bands(backend, size):
+    """Each band is a level times a number, and the levels sum to the field."""
+    field = torch.randn(1, *size, dtype=torch.float64)
+    count = level_count(*size)
+    bands = vb.band_noise(field, bands=bands_of(count), dtype=torch.float64, backend=backend)
+    columns = bands.flatten(1).T  # [H * W, B]
+    weights = torch.linalg.lstsq(columns, field.view(-1, 1)).solution
+    assert (columns @ weights - field.view(-1, 1)).abs().max() < 1e-11
+    assert (weights > 0).all()
+    assert weights[-1].item() == pytest.approx(1, abs=1e-9)  # the finest band is the measure of all
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -226,7 +273,11 @@ X = torch.zeros(2, 3, 48, 48)
         ({"contrast": "a"}, r"contrast must be a number in \[0, 0.5\], got 'a'"),
         ({"luminance": None}, "luminance must be a number"),
         ({"noise": torch.zeros(2, 48, 47)}, r"noise must be \[N, H, W\] = \(2, 48, 48\)"),
-        ({"noise": torch.full((2, 48, 48), torch.nan)}, "NaN or infinity"),
+        ({"noise": torch.full((2, 48, 48), torch.nan)}, "NaN, infinity"),
+        ({"noise": torch.full((2, 48, 48), 1e30)}, "numbers beyond 10000; wanted unit normals"),
+        ({"common_random_numbers": "no"}, "must be True or False, got 'no'"),
+        ({"std": [0.5, torch.inf, 0.5]}, "std must be finite"),
+        ({"mean": [torch.nan] * 3}, "mean must be finite"),
         ({"noise": torch.zeros(2, 48, 48, dtype=torch.int32)}, "floating tensor of unit normals"),
         ({"mean": [0.5]}, "one value a channel of x, C=3, got 1"),
         ({"out": torch.zeros(1, 1, 2, 3, 48, 48)}, r"out must be \(4, 1, 2, 3, 48, 48\)"),
@@ -245,3 +296,18 @@ def test_bad_images():
     for wrong in (torch.zeros(48, 48), 5, torch.zeros(2, 0, 48)):
         with pytest.raises(vb.ShapeError, match="noise must be"):
             vb.band_noise(wrong)
+    for dtype in (torch.uint8, "float32"):
+        with pytest.raises(vb.ShapeError, match="dtype must be one of"):
+            vb.band_noise(torch.zeros(1, 48, 48), bands=[6], dtype=dtype)
+    with pytest.raises(vb.ShapeError, match="dense tensor"):
+        vb.critical_band(X.to_sparse(), bands=[6], sample_ids=ids(2))
+
+
+@pytest.mark.parametrize("backend", OP.impls)
+@pytest.mark.parametrize("value", [255.0, -1.0, torch.nan, torch.inf])
+def test_pixels_outside_the_range_are_refused(backend, value):
+    """No noise brings them back into bounds, so that drawing it again would never end."""
+    x = X.clone()
+    x[1, 2, 3, 4] = value
+    with pytest.raises(vb.ShapeError, match=r"x must be in \[0, 1\] where it is floating, got values"):
+        vb.critical_band(x, bands=[6], noise_sds=[0.3], sample_ids=ids(2), backend=backend)

@@ -141,3 +141,18 @@ def test_images_and_counts(backend, golden):
         assert noise.calls == golden["case_n_redraws"][case]
         reached += noise.calls
     assert reached == len(golden["redraws_unit"]) > 0
+
+
+@pytest.mark.parametrize("backend", OP.impls)
+def test_the_study_s_images_from_given_noise(backend, golden):
+    """One public call for all levels and bands of both images; nothing is drawn again in the study's range."""
+    sds = [0.0, 0.02, 0.04, 0.08, 0.16]
+    noise = torch.from_numpy(golden["sol_noise_unit"])
+    y = vb.critical_band(torch.from_numpy(golden["gray"])[:, None], noise_sds=sds, noise=noise, backend=backend)
+    compared = 0
+    for case, wanted in enumerate(golden["out"]):
+        i, band, sd = (golden[name][case] for name in ("case_image", "case_freq", "case_noise_sd"))
+        if sd in sds:
+            assert np.abs(y[sds.index(sd), band, i].numpy() - wanted).max() <= GOLDEN_PIXEL, case
+            compared += 1
+    assert compared == 42

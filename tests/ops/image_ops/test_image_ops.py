@@ -69,6 +69,14 @@ def test_shuffling_is_a_permutation_of_blocks(backend, grid, make_images):
     assert torch.equal(y, x.double() / 255) == (grid == 1)
 
 
+def test_numpy_s_whole_numbers_are_whole_numbers(make_images):
+    x = make_images(1, 3, 8, 8)
+    assert torch.equal(
+        vb.patch_shuffle(x, grid=np.int64(4), seed=np.int64(1), sample_ids=ids(1)),
+        vb.patch_shuffle(x, grid=4, seed=1, sample_ids=ids(1)),
+    )
+
+
 def test_shuffling_depends_on_seed_grid_and_sample_alone(make_images):
     x = make_images(1, 3, 32, 32).expand(12, 3, 32, 32)
     whole = vb.patch_shuffle(x, grid=4, sample_ids=ids(12))
@@ -114,6 +122,8 @@ X = torch.zeros(2, 3, 8, 8)
         (lambda: vb.silhouette(X[:, :1, 1:], X), r"mask must be \(2, 1, 8, 8\)"),
         (lambda: vb.silhouette(X, X), r"mask must be \(2, 1, 8, 8\)"),
         (lambda: vb.silhouette(X[:, :1], X, ground=2.0), r"ground must be a number in \[0, 1\], got 2.0"),
+        (lambda: vb.silhouette(X[:, :1] + 2, X), r"mask must be in \[0, 1\]"),
+        (lambda: vb.silhouette(X[:, :1], X, ground=X - 1), r"ground must be in \[0, 1\]"),
         (lambda: vb.silhouette(X[:, :1], X, ground=X[:1]), r"ground must be float32 \(2, 3, 8, 8\)"),
         (lambda: vb.desaturate(X[:, :1]), "must be RGB"),
         (lambda: vb.desaturate(X, strength=1.5), r"in \[0, 1\], got 1.5"),
@@ -125,3 +135,12 @@ X = torch.zeros(2, 3, 8, 8)
 def test_bad_input(call, message):
     with pytest.raises(vb.ShapeError, match=message):
         call()
+
+
+@pytest.mark.parametrize("value", [255.0, -1.0, torch.nan, torch.inf])
+@pytest.mark.parametrize("name", CALLS)
+def test_pixels_outside_the_range_are_refused(name, value, make_images):
+    x = make_images(2, 3, 16, 16, torch.float32)
+    x[1, 2, 3, 4] = value
+    with pytest.raises(vb.ShapeError, match=r"must be in \[0, 1\] where it is floating, got values"):
+        CALLS[name][0](x)

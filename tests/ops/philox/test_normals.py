@@ -37,6 +37,17 @@ def test_known_answers(counter, key, words):
     assert got.tolist() == list(words)
 
 
+@pytest.mark.parametrize("backend", OP.impls)
+def test_known_answers_become_normals(backend):
+    """The first counter of the first sequence is the known answer of zeros; u and angle worked out from its words."""
+    words = np.array(KNOWN[0][2], np.int64)
+    u = (2 * (words[0::2] >> 9) + 1) / 2**24
+    turn = (words[1::2] >> 7) * 2.0**-25 + 2.0**-26 - 0.125
+    wanted = np.stack([np.sqrt(-2 * np.log(u)) * f(2 * np.pi * turn) for f in (np.cos, np.sin)], axis=-1).ravel()
+    got = unit_normals(0, 0, np.zeros((1, 2), np.uint32), 4, torch.device("cpu"), backend)
+    assert got[0].tolist() == pytest.approx(wanted.tolist(), abs=1e-6)
+
+
 @pytest.mark.parametrize("backend", [name for name in OP.impls if name != "reference"])
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("n", [1, 4, 63, 64, 65, 10_000])
@@ -49,6 +60,15 @@ def test_every_backend_gives_the_bits_of_the_definition(backend, seed, n, device
     assert got.shape == (3, n)
     assert got.device.type == device
     assert torch.equal(bits(got), bits(wanted))
+
+
+@pytest.mark.parametrize("backend", OP.impls)
+def test_the_default_device_is_not_asked(backend):
+    keys = sample_keys("test", ["a", "b"], 2)
+    wanted = unit_normals(1, 2, keys, 10, torch.device("cpu"), backend)
+    with torch.device("meta"):
+        got = unit_normals(1, 2, keys, 10, torch.device("cpu"), backend)
+    assert torch.equal(got, wanted)
 
 
 def test_sequences_differ_in_seed_stream_and_sample_only():
@@ -78,6 +98,17 @@ def test_the_ends_of_the_words_give_finite_numbers():
     assert np.isfinite(normals).all()
     assert np.abs(normals).max() < 5.9
     assert np.array_equal(philox_torch.normals(torch.from_numpy(pairs.astype(np.int64))).numpy(), normals)
+
+
+def test_the_logarithm_changes_its_power_of_two_at_one_number():
+    """Around sqrt(1/2) / 2^k, where the mantissa of u starts anew."""
+    k, step = np.arange(22)[:, None], np.arange(-3, 4)
+    bits = np.rint((np.sqrt(0.5) / 2.0**k * 2**24 - 1) / 2).astype(np.int64) + step
+    words = np.stack([bits.clip(0) << 9, np.full_like(bits, 12345 << 7)], axis=-1).astype(np.uint32).reshape(-1)
+    normals = reference.normals(words)
+    u = (2 * bits.clip(0).ravel() + 1) / 2**24
+    assert np.hypot(normals[0::2], normals[1::2]) == pytest.approx(np.sqrt(-2 * np.log(u)), rel=1e-6)
+    assert np.array_equal(philox_torch.normals(torch.from_numpy(words.astype(np.int64))).numpy(), normals)
 
 
 def test_the_distribution_is_normal():

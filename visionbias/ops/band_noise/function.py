@@ -21,11 +21,12 @@ from visionbias.ops.band_noise.spec import Kernel, Spec
 from visionbias.ops.band_noise.torch import TorchKernel
 from visionbias.ops.output import Output, finish_reference, prepare_output
 from visionbias.ops.philox import checked_seed, sample_keys
-from visionbias.ops.tensors import float64_pixels, number_between
+from visionbias.ops.tensors import check_output_kind, float64_pixels, number_between
 from visionbias.runtime.dispatch import Impl, Op
 
 CONTRAST, LUMINANCE = 0.2, 0.449  # of the published images
 LARGEST_SD = 10.0
+LARGEST_NORMAL = 1e4  # float16 holds it
 
 
 class ReferenceKernel:
@@ -101,7 +102,8 @@ def critical_band(
     must not overlap x. Computed in float32, or in float64 for that `dtype`. It has no gradient.
 
     Raises:
-        ShapeError: an argument is not as above, x is too small for a band, or x wants a gradient.
+        ShapeError: an argument is not as above, a value of x is outside [0, 1], x is too small for a band, or x wants a
+            gradient.
         BackendError: no backend, or not the one asked for, can serve the call.
 
     Source: Subramanian et al., "Spatial-frequency channels, shape bias, and adversarial robustness", NeurIPS 2023.
@@ -123,6 +125,8 @@ def critical_band(
         if noise is None and any(sds):
             raise ShapeError("critical_band: wanted sample_ids or noise; try sample_ids=[str(i) for i in range(N)]")
         sample_ids = [str(i) for i in range(n)]
+    if not isinstance(common_random_numbers, bool):
+        raise ShapeError(f"critical_band: common_random_numbers must be True or False, got {common_random_numbers!r}")
     keys = sample_keys("critical_band", sample_ids, n)
     drawn = DrawnNoise(checked_seed("critical_band", seed), keys, h, w, common_random_numbers, x.device)
     if noise is not None:
@@ -151,6 +155,7 @@ def band_noise(
         BackendError: no backend, or not the one asked for, can serve the call.
     """
     chosen = _bands("band_noise", bands)
+    check_output_kind("band_noise", dtype, torch.contiguous_format)
     if not isinstance(noise, Tensor) or noise.ndim not in (3, 4) or min(noise.shape[-2:]) < 1:
         raise ShapeError(f"band_noise: noise must be a tensor [N, H, W] or [B, N, H, W], got {_kind(noise)}")
     n, h, w = noise.shape[-3:]
@@ -201,8 +206,8 @@ def _check_noise(op: str, noise: Tensor, b: int, field: tuple[int, int, int], de
         )
     if noise.device != device:
         raise ShapeError(f"{op}: noise must be on {device} as x is, got {noise.device}")
-    if not noise.isfinite().all():
-        raise ShapeError(f"{op}: noise holds NaN or infinity; wanted unit normals")
+    if not (noise.abs() <= LARGEST_NORMAL).all():
+        raise ShapeError(f"{op}: noise holds NaN, infinity or numbers beyond {LARGEST_NORMAL:g}; wanted unit normals")
 
 
 def _kind(value: object) -> str:

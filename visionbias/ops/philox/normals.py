@@ -43,7 +43,7 @@ class NativeKernel:
     def run(self, keys: NDArray[np.uint32]) -> Tensor:
         """See `Kernel.run`."""
         s = self.spec
-        out = torch.empty(len(keys), -(-s.n // 4) * 4, dtype=torch.float32)
+        out = torch.empty(len(keys), -(-s.n // 4) * 4, dtype=torch.float32, device=s.device)  # not the default device
         for row, (k0, k1) in zip(out, keys.tolist(), strict=True):
             engine().normals(seed=s.seed, stream=s.stream, key0=k0, key1=k1, counters=len(row) // 4, out=row.data_ptr())
         return out[:, : s.n]

@@ -12,7 +12,7 @@ from visionbias.ops.output import Output, finish_reference, prepare_output
 from visionbias.ops.silhouette import reference
 from visionbias.ops.silhouette.spec import Ground, Kernel
 from visionbias.ops.silhouette.torch import torch_kernel
-from visionbias.ops.tensors import check_images, float64_pixels, number_between, same_images
+from visionbias.ops.tensors import check_images, check_pixels, float64_pixels, number_between, same_images
 from visionbias.runtime.dispatch import Impl, Op
 
 
@@ -55,8 +55,10 @@ def silhouette(
             f"silhouette: mask must be {(n, 1, h, w)} on {texture.device}, as the texture {tuple(texture.shape)} is, "
             f"got {tuple(mask.shape)} on {mask.device}"
         )
+    check_pixels("silhouette", "mask", mask)
     if isinstance(ground, Tensor):
         same_images("silhouette", "ground", ground, texture)
+        check_pixels("silhouette", "ground", ground)
     else:
         ground = number_between("silhouette", "ground", ground, 0.0, 1.0)
     with torch.no_grad():

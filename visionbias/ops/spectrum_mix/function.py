@@ -15,7 +15,7 @@ from visionbias.ops.philox import checked_seed, sample_keys, stream, unit_normal
 from visionbias.ops.silhouette import silhouette
 from visionbias.ops.spectrum_mix.kernels import kernel
 from visionbias.ops.spectrum_mix.spec import Spec
-from visionbias.ops.tensors import check_images, luma, number_between, same_images
+from visionbias.ops.tensors import check_images, check_pixels, luma, number_between, same_images
 
 METHODS = ("phase", "silhouette")
 
@@ -47,6 +47,8 @@ def cue_conflict(
         raise DataError(f"cue_conflict: method must be one of {', '.join(METHODS)}; got {method!r}")
     check_images("cue_conflict", shape)
     same_images("cue_conflict", "texture", texture, shape)
+    check_pixels("cue_conflict", "shape", shape)
+    check_pixels("cue_conflict", "texture", texture)
     if method == "silhouette":
         # Dark is the shape, as published silhouettes are drawn.
         mask = 1.0 - luma(pixels(shape, torch.float32))
@@ -78,6 +80,7 @@ def phase_swap_both(
     """
     check_images("phase_swap_both", a)
     same_images("phase_swap_both", "b", b, a)
+    check_pixels("phase_swap_both", "b", b)
     output, out = prepare_output("phase_swap_both", a, (2,), mean, std, dtype, memory_format, out)
     with torch.no_grad():
         kernel(_spec(a, output), backend).phase_swap_both(a, b, out)
@@ -186,6 +189,7 @@ def mean_amplitude(
         ShapeError: x is not as above.
     """
     check_images("mean_amplitude", x)
+    check_pixels("mean_amplitude", "x", x)
     if not len(x):
         raise ShapeError("mean_amplitude: wanted at least one image, got none")
     total = torch.zeros(x.shape[1], x.shape[2], x.shape[3] // 2 + 1, dtype=torch.float64, device=x.device)

@@ -58,12 +58,12 @@ def antisymmetric(values: Array, width: int) -> Array:  # [H, W // 2 + 1]
 
 def _phasor(spectrum: Spectrum) -> Spectrum:
     size = np.abs(spectrum)
-    return np.divide(spectrum, size, out=np.ones_like(spectrum), where=size != 0)
+    return np.divide(spectrum, size, out=np.ones_like(spectrum), where=size > 0)
 
 
 def _has_phase(spectrum: Spectrum, x: Array) -> NDArray[np.bool_]:
     norm: Array = np.sqrt(np.square(x).sum((-2, -1), keepdims=True))
-    return ~(np.abs(spectrum) <= FLOOR * norm)  # NaN is not nothing: it must show
+    return np.abs(spectrum) > FLOOR * norm
 
 
 def _image(spectrum: Spectrum, like: Array) -> Array:

@@ -90,7 +90,7 @@ def _power(spectrum: Tensor) -> Tensor:
 
 
 def _has_phase(power: Tensor, x: Tensor) -> Tensor:
-    return ~(power <= FLOOR**2 * x.square().sum(dim=(-2, -1), keepdim=True))
+    return power > FLOOR**2 * x.square().sum(dim=(-2, -1), keepdim=True)
 
 
 def _image(spectrum: Tensor, like: Tensor) -> Tensor:

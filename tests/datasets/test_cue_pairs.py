@@ -1,0 +1,67 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Which textures meet which shapes."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import visionbias as vb
+from visionbias.datasets.base import Dataset
+from visionbias.types import Sample
+
+
+def dataset(name: str, classes: str, labels: str) -> Dataset:
+    """A set whose classes are letters, in any order of labels."""
+    samples = [Sample(f"{name}{i:02d}.png", Path(f"{name}{i:02d}.png"), classes.index(c)) for i, c in enumerate(labels)]
+    return Dataset(name, Path(), tuple(samples), tuple(classes), precropped=True)
+
+
+SHAPES, TEXTURES = dataset("s", "abcx", "abcxab"), dataset("t", "abc", "cabacbbcac")
+OF_TEXTURE = {sample.id: TEXTURES.classes[sample.label] for sample in TEXTURES.samples}
+OF_SHAPE = {sample.id: SHAPES.classes[sample.label] for sample in SHAPES.samples}
+
+
+def partners(data: vb.CueConflict) -> dict[str, list[str]]:
+    """Shape id -> texture ids."""
+    met: dict[str, list[str]] = {}
+    for sample in data.samples:
+        shape, texture = sample.id.split("+")
+        met.setdefault(shape, []).append(texture)
+    return met
+
+
+@pytest.mark.parametrize("shape", list(OF_SHAPE))
+def test_as_many_textures_as_there_are_of_other_classes(shape: str) -> None:
+    others = [texture for texture, category in OF_TEXTURE.items() if category != OF_SHAPE[shape]]
+    met = partners(vb.CueConflict(SHAPES, TEXTURES, per_image=6))[shape]
+    assert len(set(met)) == 6
+    assert set(met) <= set(others)
+
+
+def test_every_texture_of_another_class_is_as_likely() -> None:
+    drawn: Counter[tuple[str, str]] = Counter()
+    for seed in range(600):
+        drawn.update((s, t) for s, (t,) in partners(vb.CueConflict(SHAPES, TEXTURES, seed=seed)).items())
+    for shape, category in OF_SHAPE.items():
+        counts = [drawn[shape, texture] for texture, own in OF_TEXTURE.items() if own != category]
+        assert sum(counts) == 600
+        assert np.abs(np.array(counts) - 600 / len(counts)).max() < 5 * np.sqrt(600 / len(counts))
+
+
+def test_a_pair_does_not_depend_on_the_other_shapes() -> None:
+    few = dataset("s", "abcx", "abc")
+    some = partners(vb.CueConflict(few, TEXTURES, seed=np.int64(3)))  # type: ignore[arg-type]
+    every = partners(vb.CueConflict(SHAPES, TEXTURES, seed=3))
+    assert some == {shape: every[shape] for shape in some}
+
+
+def test_classes_and_textures_are_those_of_the_sets() -> None:
+    data = vb.CueConflict(SHAPES, TEXTURES, per_image=2)
+    assert data.classes == tuple("abcx")
+    for sample, texture, partner in zip(data.samples, data.textures, data.partners, strict=True):
+        shape_id, texture_id = sample.id.split("+")
+        assert (data.classes[sample.label], partner.id) == (OF_SHAPE[shape_id], texture_id)
+        assert data.classes[texture] == OF_TEXTURE[texture_id] != OF_SHAPE[shape_id]
