@@ -42,7 +42,8 @@ class NativeKernel:
 
     def bands(self, noise: Noise, out: Tensor) -> None:
         """See `Kernel.bands`."""
-        unit = out if out.dtype == torch.float32 and out.is_contiguous() else torch.empty(out.shape, dtype=torch.float32, device=out.device)
+        whole = out.dtype == torch.float32 and out.is_contiguous()
+        unit = out if whole else torch.empty(out.shape, dtype=torch.float32, device=out.device)
         keys, given = _memory(noise)
         fields = self._fields(noise, keys, given)
         self.plan.bands(fields=fields, out=unit.data_ptr(), n=out.shape[1], threads=torch.get_num_threads())

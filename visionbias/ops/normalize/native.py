@@ -6,6 +6,7 @@ x [N, C, H, W] u8 -> out [N, C, H, W] f16, bf16 or f32; rows of both hold W, C w
 between images. 224x224x3 to bf16: 0.45 MB moved an image, bound by memory bandwidth.
 """
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -34,10 +35,8 @@ class NativeKernel:
     """x * scale + shift, with the numbers of each channel."""
 
     def __init__(self, spec: Spec) -> None:
-        self.scale = torch.tensor([1.0 / (255.0 * std) for std in spec.std], dtype=torch.float32)
-        self.shift = torch.tensor(
-            [-mean / std for mean, std in zip(spec.mean, spec.std, strict=True)], dtype=torch.float32
-        )
+        mean, std = np.array(spec.mean), np.array(spec.std)
+        self.scale, self.shift = (1.0 / (255.0 * std)).astype(np.float32), (-mean / std).astype(np.float32)
 
     def run(self, x: Tensor, out: Tensor) -> None:
         """See `Kernel.run`."""
@@ -46,6 +45,6 @@ class NativeKernel:
             out=images_out(out[None]),
             n=len(x),
             size=tuple(x.shape[1:]),
-            scale=self.scale.data_ptr(),
-            shift=self.shift.data_ptr(),
+            scale=self.scale.ctypes.data,
+            shift=self.shift.ctypes.data,
         )

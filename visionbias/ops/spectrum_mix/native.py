@@ -88,7 +88,7 @@ def _work(x: Tensor) -> dict[str, int]:
 def _symmetric(amplitude: Tensor, width: int) -> Tensor:  # [..., H, W // 2 + 1]
     """The half plane of an even function: the real part of an image is all that its own mirror columns make."""
     even = amplitude.clone()
-    opposite = -torch.arange(amplitude.shape[-2]) % amplitude.shape[-2]
+    opposite = -torch.arange(amplitude.shape[-2], device=amplitude.device) % amplitude.shape[-2]
     for column in (0, width // 2) if width % 2 == 0 else (0,):
         even[..., column] = (amplitude[..., column] + amplitude[..., opposite, column]) / 2.0
     return even
