@@ -83,8 +83,9 @@ VISIONBIAS_INLINE Floats broadcast(float value) { return Floats{} + value; }
 VISIONBIAS_INLINE Floats load_pixels(const float* from) { return load<Floats>(from); }
 
 VISIONBIAS_INLINE Floats load_pixels(const std::uint8_t* from) {
-#if VISIONBIAS_X86 && VISIONBIAS_LANES == 16  // GCC widens bytes one by one
-  return bit_cast<Floats>(_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(load<__m128i>(from))));
+#if VISIONBIAS_X86 && VISIONBIAS_LANES == 16  // GCC widens bytes one by one, and 12 warns of the forms without a mask
+  constexpr __mmask16 all = 0xffff;
+  return bit_cast<Floats>(_mm512_maskz_cvtepi32_ps(all, _mm512_maskz_cvtepu8_epi32(all, load<__m128i>(from))));
 #elif VISIONBIAS_X86 && VISIONBIAS_LANES == 8
   return bit_cast<Floats>(_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(load<std::int64_t>(from)))));
 #elif VISIONBIAS_X86 && VISIONBIAS_LANES == 4
