@@ -68,7 +68,7 @@ VISIONBIAS_INLINE void transpose_complex(const Complex* from, std::ptrdiff_t fro
 
 template <class T>  // u8 or float
 void to_spectrum(const SpectrumShape& shape, const T* rows, const SpectrumScratch& scratch, Complex* half_plane) {
-  const auto [c, h, w] = shape.size;
+  const std::ptrdiff_t c = shape.size.c, h = shape.size.h, w = shape.size.w;
   const std::ptrdiff_t registers = shape.registers(), pitch = shape.order.size;
   over_pairs(shape, [&](std::ptrdiff_t p) {
     const T* pair = rows + p * kLanes;
@@ -103,8 +103,7 @@ void to_spectrum(const SpectrumShape& shape, const T* rows, const SpectrumScratc
 template <class Load, class Put>
 void from_spectrum(const SpectrumShape& shape, std::ptrdiff_t ky_most, const SpectrumScratch& scratch, Load load,
                    Put put) {
-  const auto [c, h, w] = shape.size;
-  const std::ptrdiff_t registers = shape.registers(), height = h;
+  const std::ptrdiff_t c = shape.size.c, registers = shape.registers(), height = shape.size.h;
   shape.order.zero_padding(scratch.block);
   for (std::ptrdiff_t b = 0; b * kLanes <= ky_most; ++b) {
     for (std::ptrdiff_t channel = 0; channel < c; ++channel) {
