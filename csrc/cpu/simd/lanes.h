@@ -80,12 +80,15 @@ VISIONBIAS_INLINE void stream(void* to, T lanes) {
 
 VISIONBIAS_INLINE Floats broadcast(float value) { return Floats{} + value; }
 
+#if VISIONBIAS_X86 && VISIONBIAS_LANES == 16
+constexpr __mmask16 kAll = 0xffff;  // a mask that leaves nothing out: of the intrinsics without one GCC 12 warns
+#endif
+
 VISIONBIAS_INLINE Floats load_pixels(const float* from) { return load<Floats>(from); }
 
 VISIONBIAS_INLINE Floats load_pixels(const std::uint8_t* from) {
-#if VISIONBIAS_X86 && VISIONBIAS_LANES == 16  // GCC widens bytes one by one, and 12 warns of the forms without a mask
-  constexpr __mmask16 all = 0xffff;
-  return bit_cast<Floats>(_mm512_maskz_cvtepi32_ps(all, _mm512_maskz_cvtepu8_epi32(all, load<__m128i>(from))));
+#if VISIONBIAS_X86 && VISIONBIAS_LANES == 16  // GCC widens bytes one by one
+  return bit_cast<Floats>(_mm512_maskz_cvtepi32_ps(kAll, _mm512_maskz_cvtepu8_epi32(kAll, load<__m128i>(from))));
 #elif VISIONBIAS_X86 && VISIONBIAS_LANES == 8
   return bit_cast<Floats>(_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_cvtsi64_si128(load<std::int64_t>(from)))));
 #elif VISIONBIAS_X86 && VISIONBIAS_LANES == 4
@@ -99,7 +102,7 @@ VISIONBIAS_INLINE Floats load_pixels(const std::uint8_t* from) {
 // x, or `low` where x is less. NaN stays NaN.
 VISIONBIAS_INLINE Floats at_least(Floats x, Floats low) {
 #if VISIONBIAS_X86 && VISIONBIAS_LANES == 16  // GCC compares with zero and selects
-  return bit_cast<Floats>(_mm512_max_ps(bit_cast<__m512>(low), bit_cast<__m512>(x)));
+  return bit_cast<Floats>(_mm512_maskz_max_ps(kAll, bit_cast<__m512>(low), bit_cast<__m512>(x)));
 #else
   return x < low ? low : x;
 #endif
