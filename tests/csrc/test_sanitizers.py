@@ -23,7 +23,7 @@ def python(environment, *arguments):
 
 
 def test_no_op_steps_out_of_its_memory_or_does_what_is_undefined(sanitized_engine):
-    plugins = ("-p", "sanitized_engine", "-p", "no:cacheprovider", "-p", "no:faulthandler")
+    plugins = ("-p", "sanitized_engine", "-p", "no:cacheprovider", "-p", "no:faulthandler", "--capture=sys")
     chosen = (str(TESTS / "ops"), "-k", "native and not golden")
     done = python(sanitized_engine, "-m", "pytest", "-q", "-x", *plugins, *chosen)
     assert done.returncode == 0, done.stdout[-10_000:] + done.stderr[-10_000:]

@@ -66,7 +66,10 @@ VISIONBIAS_INLINE void store_some(T* to, Lanes lanes, std::ptrdiff_t count) {  /
 // Past the caches, where the processor can: for what nobody reads soon. The address is a multiple of sizeof(T).
 template <class T>
 VISIONBIAS_INLINE void stream(void* to, T lanes) {
-#if VISIONBIAS_X86
+#if defined(VISIONBIAS_SANITIZED)  // the sanitizers look at a plain store, at its bounds and its alignment
+  *static_cast<T*>(to) = lanes;
+  return;
+#elif VISIONBIAS_X86
   if constexpr (sizeof(T) == 64) {
     return _mm512_stream_si512(static_cast<__m512i*>(to), bit_cast<__m512i>(lanes));
   } else if constexpr (sizeof(T) == 32) {
