@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: visionbias contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The study's 22 spectral conditions of u8 images, normalized: ours, the published filter, plain batched torch."""
+"""The study's 22 spectral conditions of u8 images, normalized: ours, the published filter, plain transforms."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -11,8 +11,10 @@ from torch import Tensor
 import visionbias as vb
 from benchmarks.images import MEAN, STD, constants, crops, poisoned
 from benchmarks.registry import Case, benchmark
+from benchmarks.transforms import Transforms, transforms
 from tests.tolerances import FILTER_BANK, assert_within
 from visionbias.ops.filter_bank.bands import Band
+from visionbias.ops.filter_bank.masks import distinct_masks
 from visionbias.probes.spectral_bias import STUDY_CUTOFFS
 
 BANDS = (*map(vb.lowpass, STUDY_CUTOFFS), *map(vb.highpass, STUDY_CUTOFFS))
@@ -55,13 +57,34 @@ def batched(x: Tensor, out: Tensor, masks: list[Tensor]) -> None:
         out[f] = (y.clamp(0.0, 1.0) - mean) / std
 
 
+def shared(x: Tensor, out: Tensor, library: Transforms, masks: list[tuple[Tensor, list[int]]]) -> None:
+    """What a library of transforms allows: one forward for all bands, one inverse for each distinct mask."""
+    mean, std = constants(x.device)
+    images = x.float().div_(255.0).contiguous()
+    spectrum = library.rfft2(images)
+    for mask, served in masks:
+        low = library.irfft2(spectrum * mask, images.shape[-2:])
+        for f in served:
+            y = images - low if BANDS[f].complement else low
+            out[f] = y.clamp(0.0, 1.0).sub_(mean).div_(std)
+
+
 def contenders(device: str, size: int) -> dict[str, Fill]:
     """Each way to fill the output, ours first."""
     masks = [torch.tensor(band.mask(size, size), dtype=torch.float32, device=device) for band in BANDS]
+    inner = [
+        (torch.tensor(mask, dtype=torch.float32, device=device), served)
+        for mask, served in distinct_masks(BANDS, size, size)
+    ]
+    backends = ["native", "torch"] if device == "cpu" else ["torch"]
     return {
-        "torch": partial(ours, backend="torch"),
+        **{backend: partial(ours, backend=backend) for backend in backends},
         "peer: published filter per image": published,
         "peer: torch.fft batched per band": partial(batched, masks=masks),
+        **{
+            f"peer: {name}, shared transforms": partial(shared, library=library, masks=inner)
+            for name, library in transforms(device).items()
+        },
     }
 
 

@@ -24,7 +24,7 @@ void filter_image(const FilterBank& bank, const Input& x, const Output& y, std::
 
   const Finish<Out> finish(shape.size, shape.order, bank.scale.data(), bank.shift.data(), unit_of<T>(), y,
                            finish_memory);
-  const auto [c, h, w] = shape.size;
+  const std::ptrdiff_t c = shape.size.c, w = shape.size.w;
   for (const FilterBank::Mask& mask : bank.masks) {
     const float* weights = mask.weights.data();
     const auto masked = [&](std::ptrdiff_t block, std::ptrdiff_t channel, std::ptrdiff_t kx) -> Complex {

@@ -52,7 +52,9 @@
 #endif
 
 // Small functions of a kernel are inlined, so that its loops stay in registers.
-#if defined(__GNUC__) || defined(__clang__)
+#if defined(VISIONBIAS_SANITIZED)
+#define VISIONBIAS_INLINE inline
+#elif defined(__GNUC__) || defined(__clang__)
 #define VISIONBIAS_INLINE inline __attribute__((always_inline))
 #elif defined(_MSC_VER)
 #define VISIONBIAS_INLINE __forceinline
