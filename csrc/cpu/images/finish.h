@@ -47,9 +47,6 @@ class Finish {
     Out* to = static_cast<Out*>(y_.data) + band * y_.stride_f + image * y_.strides.n;
     const Place first = place(p, offset), second = place(p + kPartner, offset);
     const std::ptrdiff_t pitch = y_.strides.h, height = height_;
-    const auto finished = [](Floats value, const Place& place) {
-      return clip(value * place.scale + place.shift, place.black, place.white);
-    };
     const auto over_rows = [&](auto put) {
       for (std::ptrdiff_t y = 0; y < height; ++y) {
         const Pair both = value(y);
@@ -92,6 +89,10 @@ class Finish {
     std::ptrdiff_t offset, count;  // numbers: from the start of a row, and how many of the register belong to the image
     Floats scale, shift, black, white;
   };
+
+  static VISIONBIAS_INLINE Floats finished(Floats value, const Place& place) {
+    return clip(value * place.scale + place.shift, place.black, place.white);
+  }
 
   Place place(std::ptrdiff_t p, float offset) const {
     const std::ptrdiff_t place = p * kLanes, segment = std::min(place / order_.padded, order_.segments - 1);
