@@ -31,7 +31,11 @@ PHOTOS = {
 }
 WHOLE = {  # a manifest with no more than it must have
     "schema_version": 2,
-    "study": {"models": {"m": {}}, "probes": [{"probe": "accuracy"}]},
+    "study": {
+        "models": {"m": {}},
+        "probes": [{"probe": "accuracy"}],
+        "data": {"photos": {"models": {"m": {"preprocessing": {"crop": 224}}}}},
+    },
     "data_sets": {"photos": PHOTOS},
     "sessions": [{"failures": {}, "images_per_s": 2.5}],
 }
@@ -123,7 +127,7 @@ def test_damaged_file_is_named_and_not_counted_as_done(tmp_path: Path) -> None:
     damaged.write_bytes(damaged.read_bytes()[:-20])
     assert covered(tmp_path, "m", "clean") == [range(6)]
     for read in (lambda: read_condition(tmp_path, "m", "clean", ["label"]), lambda: open_records(tmp_path)):
-        with pytest.raises(RunError, match="cannot read .*000000006-000000009.*delete the file"):
+        with pytest.raises(RunError, match=r"cannot read .*000000006-000000009.*delete the file"):
             read()
     assert covered(tmp_path, "m", "clean", set_aside=True) == [range(6)]
     assert len(read_condition(tmp_path, "m", "clean", ["label"])) == 6
@@ -230,6 +234,7 @@ def test_manifest_that_was_edited_names_what_is_wrong(tmp_path: Path) -> None:
         ({"data_sets": {}}, "data_sets must not be empty"),
         ({"study": {"models": {}}}, "study.probes is missing"),
         ({"study": []}, "study must be a table"),
+        ({"study": WHOLE["study"] | {"data": {"photos": {}}}}, "study.data.photos.models is missing"),
         (
             {"data_sets": {"photos": PHOTOS | {"bad_samples": ["a.png"]}}},
             "bad_samples.0 must be a table",

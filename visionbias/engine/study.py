@@ -103,7 +103,8 @@ class Study:
         """How much work the study is, and how much of it the run folder `out` holds already. Runs nothing.
 
         Raises:
-            RunError: `out` holds a run with other probes or another seed, or something else.
+            RunError: `out` holds a run of another study, as far as that shows before weights and images are read,
+                or something else.
         """
         from visionbias.engine.plan import make_plan
 

@@ -18,7 +18,11 @@ _ANY = "*"  # every key of a table
 
 # What the readers of a run rely on.
 _FORM = {
-    "study": {"models": {}, "probes": [{"probe": str}]},
+    "study": {
+        "models": {},
+        "probes": [{"probe": str}],
+        "data": {_ANY: {"models": {_ANY: {"preprocessing": {"crop": int}}}}},
+    },
     "data_sets": {_ANY: {"n": int, "classes": [str], "conditions": [str], "bad_samples": [{"id": str, "reason": str}]}},
     "sessions": [{"failures": {}, "images_per_s": float}],
 }

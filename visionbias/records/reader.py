@@ -32,9 +32,9 @@ def open_records(folder: Path) -> ds.Dataset:
         files = record_files(folder, model, condition)
         if overlap(files):
             table = read_condition(folder, model, condition, RECORD_SCHEMA.names)
-            named = {"model": model, "condition": condition}
-            columns = [*table.columns, *(pa.repeat(named[name], len(table)) for name in PARTITIONING.schema.names)]
-            tables.append(pa.table(columns, schema=schema))
+            for name, value in (("model", model), ("condition", condition)):
+                table = table.append_column(name, pa.array([value] * len(table), pa.string()))
+            tables.append(table.cast(schema))
             continue
         for file in files:
             with opened(file.path):
