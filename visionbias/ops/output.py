@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from visionbias.errors import ShapeError
-from visionbias.ops.tensors import Channels, check_images, check_out, check_output_kind, empty_images, per_channel
+from visionbias.ops.tensors import Channels, check_images, check_out, check_output_kind, new_output, per_channel
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,8 @@ def prepare_output(
     c = channels or c
     output = Output(per_channel(op, "mean", mean, c, 0.0), per_channel(op, "std", std, c, 1.0), dtype, x.device)
     if out is None:
-        return output, empty_images((*lead, n), (c, h, w), x, dtype, memory_format)
-    check_out(op, out, (*lead, n, c, h, w), dtype, x.device)
+        return output, new_output(op, (*lead, n), (c, h, w), x, dtype, memory_format)
+    check_out(op, out, (*lead, n, c, h, w), dtype, x)
     return output, out
 
 
