@@ -57,7 +57,9 @@ def model_records(folder: Path, n: int, *conditions: str, first: int = 0) -> Mod
     """The reader of model `m`, for conditions that show samples `first` ... `first + n - 1`."""
     ids = columns(first, first + n)["sample_id"]
     write_samples(
-        folder, "photos", {"sample_id": ids, "category": ["cat"] * n, "texture": [None] * n, "category16": [None] * n}
+        folder,
+        "photos",
+        {"sample_id": ids, "category": ["cat"] * n} | dict.fromkeys(("texture", "group", "category16"), [None] * n),
     )
     return ModelRecords(folder, "m", dict.fromkeys(conditions, SampleTable(folder, "photos", ["cat"])), {})
 

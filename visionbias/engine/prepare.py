@@ -71,6 +71,7 @@ class PreparedArm:
             "sample_id": self.sample_ids,
             "category": [data.classes[label] for label in self.labels],
             "texture": textures,
+            "group": [data.groups[row] for row in self.rows] if data.groups else [None] * len(self.rows),
             "category16": [self.categories16[label] for label in self.labels],
         }
 
