@@ -168,6 +168,7 @@ def test_wrong_arguments(make_study: Make, image_folder: Path) -> None:
         ({"probes": [vb.Accuracy(), vb.Accuracy()]}, "given 2 times"),
         ({"probes": ["accuracy"]}, "no registered probe"),
         ({"data": 5}, "data must be a path or a data set, got 5"),
+        ({"seed": 1.5}, "seed must be a whole number of at least 0, got 1.5"),
         ({"preprocessing": "mine"}, "preprocessing must be"),
         ({"precision": "int4"}, "precision must be one of"),
         ({"batch_size": 0}, "batch_size must be a whole number"),
@@ -176,6 +177,32 @@ def test_wrong_arguments(make_study: Make, image_folder: Path) -> None:
     ):
         with pytest.raises(vb.RunError, match=message):
             make_study(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"data": 5}, "data must be a path or a data set, got 5"),
+        ({"preprocessing": "study"}, "preprocessing must be a Preprocessing, got 'study'"),
+        ({"normalization": (0.5, 0.5)}, "normalization must be a Normalization, got"),
+        ({"dtype": "float32"}, "dtype must be one of .* got 'float32'"),
+        ({"dtype": torch.uint8}, "dtype must be one of .* got torch.uint8"),
+        ({"seed": "x"}, "seed must be a whole number"),
+        ({"max_bad": None}, "max_bad must be a whole number"),
+        ({"batch_size": 2.5}, "batch_size must be a whole number of at least 1"),
+        ({"batch_size": 0}, "batch_size must be a whole number of at least 1"),
+        ({"probes": ["accuracy"]}, "no registered probe"),
+    ],
+)
+def test_wrong_arguments_of_a_stream(image_folder: Path, changes: dict[str, object], message: str) -> None:
+    options: dict[str, object] = {"data": image_folder, "probes": [vb.Accuracy()], "device": "cpu"} | changes
+    with pytest.raises(vb.RunError, match=message):
+        next(vb.stimuli(**options))  # type: ignore[arg-type]
+
+
+def test_batches_beyond_memory(make_study: Make, tmp_path: Path) -> None:
+    with pytest.raises(vb.RunError, match=r"no memory on cpu .* use a smaller forward_batch"):
+        make_study(forward_batch=10**9).run(tmp_path / "run", progress=False)
 
 
 @pytest.mark.parametrize("cutoffs", [(), (0.1, 0.1), (0.10001, 0.10002)])
@@ -209,6 +236,7 @@ def test_numbers_of_numpy_are_numbers(make_study: Make, image_folder: Path, tmp_
         "data": vb.ImageFolder(image_folder, label_map=label_map),
         "probes": [vb.SpectralBias(cutoffs=np.array([0.25, 0.5], dtype=np.float32))],
         "preprocessing": vb.Preprocessing(resize=np.int64(36), crop=np.int64(32)),
+        "seed": np.int64(3),
     }
     make_study(**changes).run(tmp_path / "run", progress=False)
     plain = make_study(probes=[vb.SpectralBias(cutoffs=(0.25, 0.5))])
