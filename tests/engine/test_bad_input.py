@@ -18,38 +18,6 @@ import visionbias as vb
 Make = Callable[..., vb.Study]
 
 
-@pytest.fixture
-def spoiled(image_folder: Path, tmp_path: Path) -> Path:
-    """The image folder with three unusable files in it."""
-    root = tmp_path / "spoiled"
-    shutil.copytree(image_folder, root)
-    (root / "class_0" / "empty.png").touch()
-    (root / "class_1" / "page.jpg").write_text("<html>404</html>")
-    whole = next((root / "class_2").glob("*.png")).read_bytes()
-    (root / "class_2" / "cut.png").write_bytes(whole[: len(whole) // 2])
-    return root
-
-
-def test_bad_images_fail_the_run_all_named(make_study: Make, spoiled: Path, tmp_path: Path) -> None:
-    with pytest.raises(vb.DataError) as caught:
-        make_study(data=spoiled, max_bad=2).run(tmp_path / "run", progress=False)
-    for name in ("class_0/empty.png", "class_1/page.jpg", "class_2/cut.png", "3 of 40", "max_bad=3"):
-        assert name in str(caught.value)
-    assert not (tmp_path / "run" / "run.json").exists()
-
-
-def test_allowed_bad_images_are_left_out_and_counted(make_study: Make, spoiled: Path, tmp_path: Path) -> None:
-    run = make_study(data=spoiled, max_bad=3).run(tmp_path / "run", progress=False)
-    summary = run.summary()
-    assert "left 0" in str(make_study(data=spoiled, max_bad=3).plan(tmp_path / "run"))
-    assert (summary["n"] == 37).all()
-    assert (summary["bad"] == 3).all()
-    assert [sample.id for sample in run.bad_samples] == ["class_0/empty.png", "class_1/page.jpg", "class_2/cut.png"]
-    assert "cut.png" not in str(run.records().to_table()["sample_id"].unique().to_pylist())
-    clean = make_study().run(tmp_path / "clean", progress=False)
-    assert summary.drop(columns="bad").to_csv() == clean.summary().drop(columns="bad").to_csv()
-
-
 class Poisoned(nn.Module):
     """Gives NaN or infinity for dark high-pass images, numbers otherwise."""
 
