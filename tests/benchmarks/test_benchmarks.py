@@ -50,7 +50,7 @@ def test_a_floor_is_reached_or_missed():
 
 def test_a_whole_run_computes_what_a_bare_loop_does(monkeypatch):
     monkeypatch.setattr(engine, "ARCHITECTURES", ("test_resnet",))
-    (case,) = engine.cases("cpu", n=4)
+    (case,) = engine.cases("cpu", n=4, size=32)
     assert case.check("engine") < 1e-5
     assert case.floors == {name: 0.90 for name in case.contenders if name.startswith("peer")}
 
