@@ -3,7 +3,7 @@
 """What can be measured. A new measurement is one file with a registered function, named in `load`."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 
 MODULES = ("benchmarks.filter_bank", "benchmarks.band_noise", "benchmarks.spectrum_mix", "benchmarks.engine")
@@ -23,6 +23,7 @@ class Case:
     check: Callable[
         [str], float
     ]  # largest error of a contender on fresh random input; raises AssertionError if too large
+    floors: Mapping[str, float] = field(default_factory=dict)  # peer -> least ratio of its best time to ours to reach
 
 
 Cases = Callable[[str], Iterator[Case]]  # called with the device

@@ -5,6 +5,7 @@
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -55,14 +56,16 @@ def write(rows: list[dict[str, Any]], folder: Path) -> None:
             file.write(json.dumps(row) + "\n")
 
 
-def table(rows: list[dict[str, Any]]) -> str:
-    """Rows for people; the ratio is the best time of a peer over that of the first row."""
+def table(rows: list[dict[str, Any]], floors: Mapping[str, float]) -> str:
+    """Rows for people; the ratio is the best time of a peer over that of the first row, beside its floor if any."""
     lines = [f"{rows[0]['op']}  {rows[0]['shape']} -> {rows[0]['dtype']}  on {rows[0]['device']}"]
     for row in rows:
         ratio = row["best_s"] / rows[0]["best_s"]
+        floor = floors.get(row["backend"])
+        verdict = "" if floor is None else f"  ({'reaches' if ratio >= floor else 'MISSES'} {floor:.2f})"
         lines.append(
             f"  {row['backend']:<36}{row['rate']:>10.1f} {row['unit']}  spread {row['spread']:>6.1%}  "
-            f"copy {row['copy_fraction']:>6.1%}  error {row['error']:.1e}  {ratio:>6.2f}x the time"
+            f"copy {row['copy_fraction']:>6.1%}  error {row['error']:.1e}  {ratio:>6.2f}x the time{verdict}"
         )
     return "\n".join(lines)
 
@@ -92,7 +95,7 @@ def main(arguments: list[str] | None = None) -> int:
                 failed = True
                 continue
             write(rows, chosen.results)
-            print(table(rows), flush=True)
+            print(table(rows, case.floors), flush=True)
     return int(failed)
 
 

@@ -2,9 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line as a user types it."""
 
+import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
+from subprocess import PIPE
 
 import numpy as np
 import pytest
@@ -12,6 +16,8 @@ import timm
 import torch
 from PIL import Image
 from safetensors.torch import save_file
+
+from visionbias.engine.run import locked
 
 STUDY = """
 models = [{ path = "net.safetensors", arch = "test_resnet" }]
@@ -86,6 +92,24 @@ def test_shard_is_checked(study_file: Path, tmp_path: Path) -> None:
     answer = visionbias("run", study_file, "--out", tmp_path / "run", "--shard", "one")
     assert answer.returncode != 0
     assert "must look like 0/4" in answer.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Ctrl-C is another thing there")
+def test_ctrl_c_is_one_line_and_the_run_goes_on(study_file: Path, tmp_path: Path) -> None:
+    """The run waits for its folder, which another process holds, when it is interrupted."""
+    out, cache = tmp_path / "run", tmp_path / "cache"
+    command = [sys.executable, "-m", "visionbias", "run", str(study_file), "--out", str(out)]
+    environment = os.environ | {"VISIONBIAS_CACHE": str(cache)}
+    with locked(out):
+        process = subprocess.Popen(command, env=environment, stdout=PIPE, stderr=PIPE, text=True)
+        while process.poll() is None and not list(cache.glob("crops/*/manifest.json")):
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        stdout, stderr = process.communicate()
+    assert process.returncode == 130
+    assert stdout == ""
+    assert stderr.splitlines() == ["interrupted; what was finished is kept, and the same command goes on from there"]
+    assert visionbias("run", study_file, "--out", out).returncode == 0
 
 
 def test_models_lists_names() -> None:

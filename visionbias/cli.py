@@ -5,16 +5,31 @@
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from visionbias.errors import VisionBiasError
 
 if TYPE_CHECKING:
     from visionbias.demo.calibration import Check
 
+
+class _Interruptible(TyperGroup):
+    """The commands; Ctrl-C ends each with one line and the exit code that shells expect of it."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            typer.echo("interrupted; what was finished is kept, and the same command goes on from there", err=True)
+            raise typer.Exit(130) from None
+
+
 app = typer.Typer(
+    cls=_Interruptible,
     help="Measure what image classifiers see, how they generalize, and whether the one explains the other.",
     no_args_is_help=True,
     add_completion=False,

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from benchmarks import registry, run, timing
+from benchmarks import engine, registry, run, timing
 from benchmarks.filter_bank import cases
 from benchmarks.registry import Case
 
@@ -36,7 +36,23 @@ def test_rows_are_complete_and_appended(tmp_path):
     rows = [json.loads(line) for line in (tmp_path / "toy.jsonl").read_text().splitlines()]
     assert [row["backend"] for row in rows] == ["ours", "peer"] * 2
     assert all(set(row) == KEYS for row in rows)
-    assert "ours" in run.table(rows[:2])
+    assert "ours" in run.table(rows[:2], {})
+
+
+def test_a_floor_is_reached_or_missed():
+    rows = run.measure(toy([]), "cpu", 5, 1e9)
+    for seconds, verdict in ((1.8, "reaches 0.90"), (1.79, "MISSES 0.90")):
+        rows[0]["best_s"], rows[1]["best_s"] = 2.0, seconds
+        ours, peer = run.table(rows, {"peer": 0.90}).splitlines()[1:]
+        assert verdict in peer
+        assert "0.90" not in ours
+
+
+def test_a_whole_run_computes_what_a_bare_loop_does(monkeypatch):
+    monkeypatch.setattr(engine, "ARCHITECTURES", ("test_resnet",))
+    (case,) = engine.cases("cpu", n=4, size=32)
+    assert case.check("engine") < 1e-5
+    assert case.floors == {name: 0.90 for name in case.contenders if name.startswith("peer")}
 
 
 def test_no_number_without_a_green_check(tmp_path, monkeypatch, capsys):

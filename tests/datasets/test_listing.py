@@ -115,10 +115,17 @@ def test_csv_labels_as_numbers_or_text(tmp_path: Path) -> None:
     assert data.classes == ("2", "10")
     assert [(sample.id, sample.label) for sample in data.samples] == [("3.png", 1), ("x/1.png", 1), ("x/2.png", 0)]
     assert data.samples[0].path == tmp_path / "3.png"
+    assert data.groups == ("g", "g", None)
     (tmp_path / "t.csv").write_bytes(b'\xef\xbb\xbfpath,label\n"a, b.png",dog\nc.png,cat\n')
     data = vb.CsvManifest(tmp_path / "t.csv", root=tmp_path / "images")
     assert data.classes == ("cat", "dog")
     assert data.samples[0].path == tmp_path / "images" / "a, b.png"
+    assert data.groups == ()
+    (tmp_path / "other.csv").write_text("label,path,group\n10,x/1.png,g\n2,x/2.png,h\n10,3.png,g\n")
+    hashes = {
+        vb.CsvManifest(tmp_path / f"{name}.csv", name="set").describe()["labels_sha256"] for name in ("n", "other")
+    }
+    assert len(hashes) == 2
 
 
 @pytest.mark.parametrize(

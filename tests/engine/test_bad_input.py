@@ -18,38 +18,6 @@ import visionbias as vb
 Make = Callable[..., vb.Study]
 
 
-@pytest.fixture
-def spoiled(image_folder: Path, tmp_path: Path) -> Path:
-    """The image folder with three unusable files in it."""
-    root = tmp_path / "spoiled"
-    shutil.copytree(image_folder, root)
-    (root / "class_0" / "empty.png").touch()
-    (root / "class_1" / "page.jpg").write_text("<html>404</html>")
-    whole = next((root / "class_2").glob("*.png")).read_bytes()
-    (root / "class_2" / "cut.png").write_bytes(whole[: len(whole) // 2])
-    return root
-
-
-def test_bad_images_fail_the_run_all_named(make_study: Make, spoiled: Path, tmp_path: Path) -> None:
-    with pytest.raises(vb.DataError) as caught:
-        make_study(data=spoiled, max_bad=2).run(tmp_path / "run", progress=False)
-    for name in ("class_0/empty.png", "class_1/page.jpg", "class_2/cut.png", "3 of 40", "max_bad=3"):
-        assert name in str(caught.value)
-    assert not (tmp_path / "run" / "run.json").exists()
-
-
-def test_allowed_bad_images_are_left_out_and_counted(make_study: Make, spoiled: Path, tmp_path: Path) -> None:
-    run = make_study(data=spoiled, max_bad=3).run(tmp_path / "run", progress=False)
-    summary = run.summary()
-    assert "left 0" in str(make_study(data=spoiled, max_bad=3).plan(tmp_path / "run"))
-    assert (summary["n"] == 37).all()
-    assert (summary["bad"] == 3).all()
-    assert [sample.id for sample in run.bad_samples] == ["class_0/empty.png", "class_1/page.jpg", "class_2/cut.png"]
-    assert "cut.png" not in str(run.records().to_table()["sample_id"].unique().to_pylist())
-    clean = make_study().run(tmp_path / "clean", progress=False)
-    assert summary.drop(columns="bad").to_csv() == clean.summary().drop(columns="bad").to_csv()
-
-
 class Poisoned(nn.Module):
     """Gives NaN or infinity for dark high-pass images, numbers otherwise."""
 
@@ -168,6 +136,7 @@ def test_wrong_arguments(make_study: Make, image_folder: Path) -> None:
         ({"probes": [vb.Accuracy(), vb.Accuracy()]}, "given 2 times"),
         ({"probes": ["accuracy"]}, "no registered probe"),
         ({"data": 5}, "data must be a path or a data set, got 5"),
+        ({"seed": 1.5}, "seed must be a whole number of at least 0, got 1.5"),
         ({"preprocessing": "mine"}, "preprocessing must be"),
         ({"precision": "int4"}, "precision must be one of"),
         ({"batch_size": 0}, "batch_size must be a whole number"),
@@ -176,6 +145,32 @@ def test_wrong_arguments(make_study: Make, image_folder: Path) -> None:
     ):
         with pytest.raises(vb.RunError, match=message):
             make_study(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"data": 5}, "data must be a path or a data set, got 5"),
+        ({"preprocessing": "study"}, "preprocessing must be a Preprocessing, got 'study'"),
+        ({"normalization": (0.5, 0.5)}, "normalization must be a Normalization, got"),
+        ({"dtype": "float32"}, "dtype must be one of .* got 'float32'"),
+        ({"dtype": torch.uint8}, "dtype must be one of .* got torch.uint8"),
+        ({"seed": "x"}, "seed must be a whole number"),
+        ({"max_bad": None}, "max_bad must be a whole number"),
+        ({"batch_size": 2.5}, "batch_size must be a whole number of at least 1"),
+        ({"batch_size": 0}, "batch_size must be a whole number of at least 1"),
+        ({"probes": ["accuracy"]}, "no registered probe"),
+    ],
+)
+def test_wrong_arguments_of_a_stream(image_folder: Path, changes: dict[str, object], message: str) -> None:
+    options: dict[str, object] = {"data": image_folder, "probes": [vb.Accuracy()], "device": "cpu"} | changes
+    with pytest.raises(vb.RunError, match=message):
+        next(vb.stimuli(**options))  # type: ignore[arg-type]
+
+
+def test_batches_beyond_memory(make_study: Make, tmp_path: Path) -> None:
+    with pytest.raises(vb.RunError, match=r"no memory on cpu .* use a smaller forward_batch"):
+        make_study(forward_batch=10**9).run(tmp_path / "run", progress=False)
 
 
 @pytest.mark.parametrize("cutoffs", [(), (0.1, 0.1), (0.10001, 0.10002)])
@@ -209,6 +204,7 @@ def test_numbers_of_numpy_are_numbers(make_study: Make, image_folder: Path, tmp_
         "data": vb.ImageFolder(image_folder, label_map=label_map),
         "probes": [vb.SpectralBias(cutoffs=np.array([0.25, 0.5], dtype=np.float32))],
         "preprocessing": vb.Preprocessing(resize=np.int64(36), crop=np.int64(32)),
+        "seed": np.int64(3),
     }
     make_study(**changes).run(tmp_path / "run", progress=False)
     plain = make_study(probes=[vb.SpectralBias(cutoffs=(0.25, 0.5))])

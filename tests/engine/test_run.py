@@ -179,12 +179,6 @@ def test_plan_counts_what_is_done(make_study: Make, tmp_path: Path) -> None:
     assert "left 0" in str(after)
 
 
-@pytest.mark.parametrize("batch_size", [0, -1, 2.5])
-def test_stimuli_in_batches_of_nothing(image_folder: Path, batch_size: float) -> None:
-    with pytest.raises(vb.RunError, match="batch_size must be a whole number of at least 1"):
-        next(vb.stimuli(image_folder, [vb.Accuracy()], batch_size=batch_size))  # type: ignore[arg-type]
-
-
 def test_stimuli_are_what_the_study_shows(make_study: Make, image_folder: Path) -> None:
     """Bits of a stimulus do not depend on the batch it comes in."""
     probes = [vb.SpectralBias()]

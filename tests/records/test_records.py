@@ -9,14 +9,16 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
 
 from visionbias.errors import RunError
+from visionbias.records.files import partition
 from visionbias.records.manifest import differences, read_manifest, write_manifest
 from visionbias.records.reader import IncompleteError, ModelRecords, open_records, read_condition
 from visionbias.records.samples import SampleTable, write_samples
-from visionbias.records.schema import RECORD_SCHEMA, check_names, partition
+from visionbias.records.schema import RECORD_SCHEMA, check_names
 from visionbias.records.writer import covered, write_records
 
 MODEL = "timm:resnet50/a=1 é"  # every kind of character that a path or a hive key could trip over
@@ -29,7 +31,11 @@ PHOTOS = {
 }
 WHOLE = {  # a manifest with no more than it must have
     "schema_version": 2,
-    "study": {"models": {"m": {}}, "probes": [{"probe": "accuracy"}]},
+    "study": {
+        "models": {"m": {}},
+        "probes": [{"probe": "accuracy"}],
+        "data": {"photos": {"models": {"m": {"preprocessing": {"crop": 224}}}}},
+    },
     "data_sets": {"photos": PHOTOS},
     "sessions": [{"failures": {}, "images_per_s": 2.5}],
 }
@@ -51,7 +57,9 @@ def model_records(folder: Path, n: int, *conditions: str, first: int = 0) -> Mod
     """The reader of model `m`, for conditions that show samples `first` ... `first + n - 1`."""
     ids = columns(first, first + n)["sample_id"]
     write_samples(
-        folder, "photos", {"sample_id": ids, "category": ["cat"] * n, "texture": [None] * n, "category16": [None] * n}
+        folder,
+        "photos",
+        {"sample_id": ids, "category": ["cat"] * n} | dict.fromkeys(("texture", "group", "category16"), [None] * n),
     )
     return ModelRecords(folder, "m", dict.fromkeys(conditions, SampleTable(folder, "photos", ["cat"])), {})
 
@@ -75,6 +83,19 @@ def test_samples_covered_twice_count_once(tmp_path: Path) -> None:
     table = read_condition(tmp_path, "m", "clean", ["label"])
     assert table["sample_id"].to_pylist() == [f"class/{i:05d}.png" for i in range(10)]
     assert model_records(tmp_path, 10, "clean").correct(["clean"]).sum() == sum(i % 7 == 0 for i in range(10))
+
+
+def test_dataset_holds_samples_covered_twice_once(tmp_path: Path) -> None:
+    write_records(tmp_path, MODEL, "clean", 0, columns(0, 6))
+    write_records(tmp_path, MODEL, "clean", 4, columns(4, 10))
+    write_records(tmp_path, MODEL, "a/b", 0, columns(0, 6))
+    write_records(tmp_path, MODEL, "a/b", 6, columns(6, 10))
+    dataset = open_records(tmp_path)
+    assert set(dataset.schema.names) == {*RECORD_SCHEMA.names, "model", "condition"}
+    for _ in range(2):  # a dataset may be read as often as one likes
+        frame = dataset.to_table().to_pandas()
+        assert frame.groupby("condition")["sample_id"].agg(["size", "nunique"]).to_numpy().tolist() == [[10, 10]] * 2
+    assert dataset.count_rows(filter=(ds.field("condition") == "clean") & (ds.field("model") == MODEL)) == 10
 
 
 def test_conditions_are_aligned_by_sample(tmp_path: Path) -> None:
@@ -107,8 +128,9 @@ def test_damaged_file_is_named_and_not_counted_as_done(tmp_path: Path) -> None:
     (damaged,) = tmp_path.rglob("000000006-000000009.parquet")
     damaged.write_bytes(damaged.read_bytes()[:-20])
     assert covered(tmp_path, "m", "clean") == [range(6)]
-    with pytest.raises(RunError, match="000000006-000000009"):
-        read_condition(tmp_path, "m", "clean", ["label"])
+    for read in (lambda: read_condition(tmp_path, "m", "clean", ["label"]), lambda: open_records(tmp_path)):
+        with pytest.raises(RunError, match=r"cannot read .*000000006-000000009.*delete the file"):
+            read()
     assert covered(tmp_path, "m", "clean", set_aside=True) == [range(6)]
     assert len(read_condition(tmp_path, "m", "clean", ["label"])) == 6
 
@@ -121,14 +143,33 @@ def test_damage_behind_an_intact_footer_is_found(tmp_path: Path) -> None:
     path.write_bytes(content)
     with pytest.raises(RunError, match=r"cannot read .*delete the file"):
         read_condition(tmp_path, "m", "clean", RECORD_SCHEMA.names)
+    with pytest.raises(OSError, match="checksum"):
+        open_records(tmp_path).to_table()
+    assert covered(tmp_path, "m", "clean", set_aside=True) == []
+    assert path.with_name(f"{path.name}.damaged").exists()
+
+
+def test_text_in_a_footer_that_is_no_text(tmp_path: Path) -> None:
+    write_records(tmp_path, "m", "clean", 0, columns(0, 600))
+    (path,) = tmp_path.rglob("*.parquet")
+    content = path.read_bytes()
+    at = content.index(b"sample_id")
+    path.write_bytes(content[:at] + b"\xff" + content[at + 1 :])
+    with pytest.raises(RunError, match="cannot read"):
+        open_records(tmp_path)
+    assert covered(tmp_path, "m", "clean") == []
 
 
 def test_newer_schema_is_refused(tmp_path: Path) -> None:
     write_records(tmp_path, "m", "clean", 0, columns(0, 6))
     (path,) = tmp_path.rglob("*.parquet")
     pq.write_table(pq.read_table(path).replace_schema_metadata({"visionbias.schema": "99"}), path)
+    for read in (read_condition, covered):
+        with pytest.raises(RunError, match="schema 99"):
+            read(tmp_path, "m", "clean", *([["label"]] if read is read_condition else []))
     with pytest.raises(RunError, match="schema 99"):
-        read_condition(tmp_path, "m", "clean", ["label"])
+        open_records(tmp_path)
+    assert path.exists()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="file size limits are POSIX")
@@ -195,6 +236,7 @@ def test_manifest_that_was_edited_names_what_is_wrong(tmp_path: Path) -> None:
         ({"data_sets": {}}, "data_sets must not be empty"),
         ({"study": {"models": {}}}, "study.probes is missing"),
         ({"study": []}, "study must be a table"),
+        ({"study": WHOLE["study"] | {"data": {"photos": {}}}}, "study.data.photos.models is missing"),
         (
             {"data_sets": {"photos": PHOTOS | {"bad_samples": ["a.png"]}}},
             "bad_samples.0 must be a table",

@@ -31,6 +31,7 @@ class Dataset:
     precropped: bool = False  # published as crops, hence never resized
     textures: tuple[int, ...] = ()  # [N] or none: class of each sample's texture, in sets of conflicting cues
     partners: tuple[Sample, ...] = ()  # [N] or none: the image that each sample is mixed with
+    groups: tuple[str | None, ...] = ()  # [N] or none: what a sample belongs to besides its class, such as a camera
 
     def __post_init__(self) -> None:
         if not self.samples:
@@ -45,6 +46,8 @@ class Dataset:
         for sample in self.samples:
             digest.update(f"{sample.id}\0{sample.label}\n".encode())
         digest.update(repr((self.textures, [partner.id for partner in self.partners])).encode())
+        if self.groups:
+            digest.update(repr(self.groups).encode())
         return {
             "kind": type(self).__name__,
             "name": self.name,
@@ -66,6 +69,7 @@ class Dataset:
         precropped: bool,
         textures: Mapping[str, int] | None = None,  # by sample id
         partners: Mapping[str, Sample] | None = None,
+        groups: Mapping[str, str] | None = None,
     ) -> None:
         """Set all fields, for subclasses that list a source in their constructor."""
         ids = sorted(sample.id for sample in samples)
@@ -79,6 +83,7 @@ class Dataset:
             "precropped": precropped,
             "textures": tuple(textures[id_] for id_ in ids) if textures else (),
             "partners": tuple(partners[id_] for id_ in ids) if partners else (),
+            "groups": tuple(groups.get(id_) for id_ in ids) if groups else (),
         }
         for key, value in values.items():
             object.__setattr__(self, key, value)

@@ -14,10 +14,11 @@ from visionbias.types import Sample
 
 
 class CsvManifest(Dataset):
-    """Images listed in a CSV with a header and the columns `path,label` (others, such as `group`, are ignored).
+    """Images listed in a CSV with a header and the columns `path,label[,group]`; others are ignored.
 
     Classes are the distinct labels: in order of number if all are whole numbers, else of text. Sample ids are the paths
-    below `root`.
+    below `root`. A group is what an image belongs to besides its class, such as a camera; empty is none. `Accuracy` is
+    given for each group too.
 
     Args:
         path: the CSV file, UTF-8.
@@ -40,17 +41,18 @@ class CsvManifest(Dataset):
     ) -> None:
         path = Path(path)
         root = path.parent if root is None else Path(root)
-        rows = [(_below(root, image, path), label) for image, label in _read(path)]
-        classes = sorted_names(label for _, label in rows)
+        rows = [(_below(root, image, path), label, group) for image, label, group in _read(path)]
+        classes = sorted_names(label for _, label, _ in rows)
         labels = {label: index for index, label in enumerate(classes)}
         self._assemble(
             name=name or path.stem,
             root=root,
-            samples=[Sample(id_, root / id_, labels[label]) for id_, label in rows],
+            samples=[Sample(id_, root / id_, labels[label]) for id_, label, _ in rows],
             classes=classes,
             bad=[],
             label_map=label_map,
             precropped=precropped,
+            groups={id_: group for id_, _, group in rows if group},
         )
 
 
@@ -62,8 +64,8 @@ def _below(root: Path, image: str, manifest: Path) -> str:
     return Path(relative).as_posix()
 
 
-def _read(path: Path) -> list[tuple[str, str]]:
-    """(path, label) of each row."""
+def _read(path: Path) -> list[tuple[str, str, str]]:
+    """(path, label, group) of each row; no group is empty text."""
     rows = []
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
@@ -85,7 +87,7 @@ def _read(path: Path) -> list[tuple[str, str]]:
                     raise DataError(
                         f"{path}, line {reader.line_num}: wanted a path and a label, got {image!r}, {label!r}"
                     )
-                rows.append((image, label))
+                rows.append((image, label, (row.get("group") or "").strip()))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise DataError(f"cannot read the manifest {path}: {error}; wanted a CSV file in UTF-8") from error
     if not rows:

@@ -2,9 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks of the plain arguments that studies and stimulus streams take."""
 
-from typing import Any
+from operator import index
+from pathlib import Path
+from typing import Any, TypeVar
 
+from visionbias.datasets.base import Dataset
+from visionbias.datasets.folder import ImageFolder
 from visionbias.errors import RunError
+
+T = TypeVar("T")
 
 
 def whole_number(name: str, value: Any, at_least: int) -> int:
@@ -13,9 +19,13 @@ def whole_number(name: str, value: Any, at_least: int) -> int:
     Raises:
         RunError: it is not.
     """
-    if isinstance(value, bool) or not isinstance(value, int) or value < at_least:
+    try:
+        number = -1 if isinstance(value, bool) else index(value)  # NumPy's whole numbers too
+    except TypeError:
+        number = -1
+    if number < at_least:
         raise RunError(f"{name} must be a whole number of at least {at_least}, got {value!r}")
-    return value
+    return number
 
 
 def one_of(name: str, value: Any, allowed: tuple[str, ...]) -> Any:
@@ -27,3 +37,26 @@ def one_of(name: str, value: Any, allowed: tuple[str, ...]) -> Any:
     if value not in allowed:
         raise RunError(f"{name} must be one of {', '.join(allowed)}; got {value!r}")
     return value
+
+
+def instance_of(name: str, value: Any, kind: type[T]) -> T:
+    """The value, if it is of a kind.
+
+    Raises:
+        RunError: it is not.
+    """
+    if not isinstance(value, kind):
+        raise RunError(f"{name} must be a {kind.__name__}, got {value!r:.80}")
+    return value
+
+
+def data_set(value: Any) -> Dataset:
+    """The data set, or the image folder of a path.
+
+    Raises:
+        RunError: it is neither.
+        DataError: the folder cannot be listed.
+    """
+    if not isinstance(value, (str, Path, Dataset)):
+        raise RunError(f"data must be a path or a data set, got {value!r:.80}; try data=vb.ImageFolder('images')")
+    return value if isinstance(value, Dataset) else ImageFolder(value)

@@ -55,16 +55,16 @@ def run_study(
             try:
                 for part in parts:
                     loop.run(part, bar)
-            finally:
+            finally:  # an interrupted session keeps its records and its note too
                 loop.sink.save()
-        seconds = time.monotonic() - began
-        session |= {
-            "forwards": loop.forwards,
-            "run_s": seconds,
-            "images_per_s": loop.forwards / seconds,
-            "failures": loop.failures,
-        }
-        run = note_session(folder, session)
+                seconds = time.monotonic() - began
+                session |= {
+                    "forwards": loop.forwards,
+                    "run_s": seconds,
+                    "images_per_s": loop.forwards / seconds,
+                    "failures": loop.failures,
+                }
+                run = note_session(folder, session)
     if loop.failures:
         listed = "\n".join(f"  {model}: {reason}" for model, reason in loop.failures.items())
         raise RunError(

@@ -4,10 +4,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from visionbias.engine.identity import require_same_listing
 from visionbias.engine.inputs import batch_sizes, pick_device, shared_preprocessing
-from visionbias.engine.run import RECORDS, require_same
+from visionbias.engine.run import RECORDS
 from visionbias.records.manifest import read_manifest
 from visionbias.records.writer import covered
 from visionbias.types import Preprocessing
@@ -54,9 +55,10 @@ def make_plan(study: "Study", folder: Path | None) -> Plan:
         RunError: the folder holds something else than a run of this study.
     """
     manifest = None if folder is None else read_manifest(folder)
+    device_type = pick_device("auto").type if study.device == "auto" else str(study.device).partition(":")[0]
+    _, batch = batch_sizes(study, device_type)
     if manifest is not None and folder is not None:
-        known = _known_of(study)
-        require_same(folder, known, {key: manifest["study"].get(key) for key in known})
+        require_same_listing(folder, study, manifest["study"], device_type, batch)
     sessions = manifest["sessions"] if manifest else []
     sizes = {arm.data.name: len(arm.data.samples) for arm in study.arms}
     if manifest:  # a run knows which images cannot be used
@@ -64,8 +66,6 @@ def make_plan(study: "Study", folder: Path | None) -> Plan:
     models = len(study.models)
     units = models * sum(len(arm.conditions) * sizes[arm.data.name] for arm in study.arms)
     crop = (shared_preprocessing(study) or Preprocessing()).crop
-    device_type = pick_device("auto").type if study.device == "auto" else study.device.partition(":")[0]
-    _, batch = batch_sizes(study, device_type)
     pixels = crop * crop * 3
     done = min(_rows_of(study, folder), units) if manifest and folder else 0
     rate = next((s["images_per_s"] for s in reversed(sessions) if s["images_per_s"]), None)  # 0: every model failed
@@ -80,11 +80,6 @@ def make_plan(study: "Study", folder: Path | None) -> Plan:
         stimulus_bytes=max(len(arm.conditions) for arm in study.arms) * batch * pixels * 4,
         predicted_s=None if rate is None else (units - done) / rate,
     )
-
-
-def _known_of(study: "Study") -> dict[str, Any]:
-    """What of a study's identity shows without loading anything."""
-    return {"probes": [probe.config() for probe in study.probes], "seed": study.seed}
 
 
 def _rows_of(study: "Study", folder: Path) -> int:

@@ -6,18 +6,17 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-import visionbias
 from visionbias.datasets.base import Dataset
 from visionbias.datasets.label_map import IMAGENET_CLASSES, LabelMap, categories16_of, resolve_label_map
 from visionbias.engine.arms import Arm
 from visionbias.engine.decoded import Decoded, decode_set
+from visionbias.engine.identity import listing_of, settings_of
 from visionbias.engine.inputs import batch_sizes, crop_rule, pick_device, shared_preprocessing, usable
 from visionbias.errors import DataError
 from visionbias.models.model import Model
@@ -72,6 +71,7 @@ class PreparedArm:
             "sample_id": self.sample_ids,
             "category": [data.classes[label] for label in self.labels],
             "texture": textures,
+            "group": [data.groups[row] for row in self.rows] if data.groups else [None] * len(self.rows),
             "category16": [self.categories16[label] for label in self.labels],
         }
 
@@ -135,6 +135,11 @@ def _prepare_arm(
         wanted: decode_set(arm.data, wanted, decode=study.decode, folder=study.cache, progress=progress)
         for wanted in dict.fromkeys(_preprocessing(study, arm.data, model) for model in models)
     }
+    if len({crops.sha256 for crops in decoded.values()}) > 1:
+        raise DataError(
+            f"{arm.data.name}: wanted the same images for every preprocessing, but some changed while they were read; "
+            "start again when nothing writes to them any more"
+        )
     rows, bad = usable(arm.data, (sample for d in decoded.values() for sample in d.bad), study.max_bad)
     samples = [arm.data.samples[row] for row in rows]
     by_pixels: dict[tuple[Preprocessing, Normalization], list[Model]] = defaultdict(list)
@@ -162,7 +167,7 @@ def _preprocessing(study: "Study", data: Dataset, model: Model) -> Preprocessing
 def _identity(
     study: "Study", models: Sequence[Model], arms: Sequence[PreparedArm], device: torch.device, forward_batch: int
 ) -> dict[str, Any]:
-    return {
+    return settings_of(study, device.type, forward_batch) | {
         "data": {prepared.arm.data.name: _described(prepared) for prepared in arms},
         "models": {
             model.id: {
@@ -174,20 +179,12 @@ def _identity(
             }
             for model in models
         },
-        "probes": [probe.config() for probe in study.probes],
-        "precision": "fp32",
-        "device": device.type,
-        "forward_batch": forward_batch,
-        "seed": study.seed,
-        # Another version may round otherwise, and one table must not mix both.
-        "versions": {"visionbias": visionbias.__version__, "torch": version("torch")},
     }
 
 
 def _described(prepared: PreparedArm) -> dict[str, Any]:
     """What a run folder must match of one data set: its images, its labels, and how each model sees them."""
-    described = prepared.arm.data.describe()
-    return {key: value for key, value in described.items() if key != "root"} | {
+    return listing_of(prepared.arm.data) | {
         "content_sha256": list(prepared.groups[0].decoded.sha256),
         "bad_samples": [sample.id for sample in prepared.bad],
         "models": {

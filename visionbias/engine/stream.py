@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 
 from visionbias.datasets.base import Dataset
-from visionbias.datasets.folder import ImageFolder
 from visionbias.decode.cache import Decode
-from visionbias.engine.arguments import whole_number
+from visionbias.engine.arguments import data_set, instance_of, whole_number
 from visionbias.engine.arms import arms_of
 from visionbias.engine.decoded import decode_set
 from visionbias.engine.inputs import crop_rule, pick_device, stimulus_buffer, usable
+from visionbias.errors import RunError
+from visionbias.ops.tensors import OUTPUT_DTYPES
 from visionbias.probes.registry import Probe, require_probe
 from visionbias.types import Normalization, Preprocessing
 
@@ -53,16 +54,21 @@ def stimuli(
     Raises:
         DataError: more than `max_bad` images cannot be used (all are named).
         BackendError: the device or decoder is not available.
-        RunError: `batch_size` is no whole number of at least 1, or a batch does not fit in memory.
+        RunError: an argument is of another kind or out of range, or a batch does not fit in memory.
     """
-    batch_size = whole_number("batch_size", batch_size, at_least=1)
-    dataset = ImageFolder(data) if isinstance(data, (str, Path)) else data
+    batch_size, seed = whole_number("batch_size", batch_size, at_least=1), whole_number("seed", seed, at_least=0)
+    max_bad = whole_number("max_bad", max_bad, at_least=0)
+    rule = instance_of("preprocessing", preprocessing or Preprocessing(), Preprocessing)
+    scale = instance_of("normalization", normalization or Normalization(), Normalization)
+    if dtype not in OUTPUT_DTYPES:
+        raise RunError(f"dtype must be one of {', '.join(map(str, OUTPUT_DTYPES))}; got {dtype!r}")
+    dataset = data_set(data)
     place = pick_device(device)
     for arm in arms_of(dataset, map(require_probe, probes)):
-        wanted = crop_rule(arm.data, preprocessing or Preprocessing())
+        wanted = crop_rule(arm.data, rule)
         decoded = decode_set(arm.data, wanted, decode=decode, folder=None, progress=progress)
         rows, _ = usable(arm.data, decoded.bad, max_bad)
-        renderers = [(s, s.renderer(normalization or Normalization(), dtype, seed)) for s in arm.stimuli]
+        renderers = [(s, s.renderer(scale, dtype, seed)) for s in arm.stimuli]
         for start in range(0, len(rows), batch_size):
             part = rows[start : start + batch_size]
             samples = [arm.data.samples[row] for row in part]

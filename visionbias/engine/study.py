@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from visionbias.datasets.base import Dataset
-from visionbias.datasets.folder import ImageFolder
 from visionbias.decode.cache import Decode
-from visionbias.engine.arguments import one_of, whole_number
+from visionbias.engine.arguments import data_set, one_of, whole_number
 from visionbias.engine.arms import arms_of
 from visionbias.errors import RunError
 from visionbias.models.resolve import model_ids
@@ -73,9 +72,7 @@ class Study:
         self.models = tuple(models)
         self.model_ids = model_ids(self.models)
         check_names(self.model_ids, "model")
-        if not isinstance(data, (str, Path, Dataset)):
-            raise RunError(f"Study: data must be a path or a data set, got {data!r}; try data=vb.ImageFolder('images')")
-        self.data = data if isinstance(data, Dataset) else ImageFolder(data)
+        self.data = data_set(data)
         self.probes = _checked_probes(probes)
         self.arms = arms_of(self.data, self.probes)
         check_names(self.conditions, "condition")
@@ -103,7 +100,8 @@ class Study:
         """How much work the study is, and how much of it the run folder `out` holds already. Runs nothing.
 
         Raises:
-            RunError: `out` holds a run with other probes or another seed, or something else.
+            RunError: `out` holds a run of another study, as far as that shows before weights and images are read,
+                or something else.
         """
         from visionbias.engine.plan import make_plan
 

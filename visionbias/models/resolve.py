@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from visionbias.errors import CheckpointError
+from visionbias.errors import CheckpointError, RunError
 from visionbias.models import timm, torchvision
 from visionbias.models.checkpoint import WEIGHT_SUFFIXES, Checkpoint, load_state_dict
 from visionbias.models.forward import checked_logits, copied
@@ -91,6 +91,7 @@ def resolve_model(
 
     Raises:
         CheckpointError: the model or its weights cannot be had, do not fit, are not finite, or give no logits.
+        RunError: there is no memory for the zeros.
     """
     name = model_id(entry)
     if isinstance(entry, Checkpoint):
@@ -163,7 +164,7 @@ def _given(name: str, call: Callable[[Tensor], Tensor], device: torch.device, cr
     if crop is None:
         crop = config.rule.crop if isinstance(config.rule, Preprocessing) else Preprocessing().crop
     with torch.inference_mode():
-        logits = checked_logits(call, torch.zeros(batch, 3, crop, crop, device=device), name)
+        logits = checked_logits(call, _zeros(batch, crop, device), name)
     sha256 = None
     if isinstance(call, nn.Module):
         require_finite(call, f"model {name!r}")
@@ -172,6 +173,15 @@ def _given(name: str, call: Callable[[Tensor], Tensor], device: torch.device, cr
     return Model(
         name, call, logits.shape[1], config, sha256, f"{kind} {type(call).__module__}.{type(call).__qualname__}"
     )
+
+
+def _zeros(batch: int, crop: int, device: torch.device) -> Tensor:
+    try:
+        return torch.zeros(batch, 3, crop, crop, device=device)
+    except RuntimeError as error:  # torch.OutOfMemoryError is one
+        raise RunError(
+            f"no memory on {device} for {batch} images of {crop} x {crop} pixels; use a smaller forward_batch"
+        ) from error
 
 
 def _ready(name: str, module: nn.Module, device: torch.device) -> nn.Module:

@@ -17,7 +17,7 @@ from visionbias.ops.tensors import (
     check_out,
     check_output_kind,
     check_pixels,
-    empty_images,
+    new_output,
     per_channel,
 )
 
@@ -57,8 +57,8 @@ def prepare_output(
     """
     check_output_kind(op, dtype, memory_format)
     check_images(op, x)
-    if x.layout is not torch.strided or x.is_meta:
-        raise ShapeError(f"{op}: x must be a dense tensor with values, got {x.layout} on {x.device}; try x.to_dense()")
+    if x.is_meta:
+        raise ShapeError(f"{op}: x must hold values, got a tensor on {x.device}; try torch.empty_like(x, device='cpu')")
     check_pixels(op, "x", x)
     if x.requires_grad and torch.is_grad_enabled():
         raise ShapeError(f"{op}: it has no gradient, and x requires one; pass x.detach()")
@@ -66,8 +66,8 @@ def prepare_output(
     c = channels or c
     output = Output(per_channel(op, "mean", mean, c, 0.0), per_channel(op, "std", std, c, 1.0), dtype, x.device)
     if out is None:
-        return output, empty_images((*lead, n), (c, h, w), x, dtype, memory_format)
-    check_out(op, out, (*lead, n, c, h, w), dtype, x.device)
+        return output, new_output(op, (*lead, n), (c, h, w), x, dtype, memory_format)
+    check_out(op, out, (*lead, n, c, h, w), dtype, x)
     return output, out
 
 

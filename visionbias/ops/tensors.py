@@ -3,15 +3,15 @@
 """What the ops demand of the tensors and per-channel numbers that they are given."""
 
 from collections.abc import Sequence
-from math import isfinite
-from typing import SupportsFloat
+from math import isfinite, nan, prod
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from visionbias.errors import ShapeError
+from visionbias.errors import BackendError, ShapeError
 
 Channels = tuple[float, ...]
 
@@ -22,7 +22,7 @@ MEMORY_FORMATS = (torch.contiguous_format, torch.channels_last)
 
 
 def check_images(op: str, x: Tensor) -> None:
-    """Demand x [N, C, H, W], u8 or floating.
+    """Demand x [N, C, H, W], u8 or floating, of strided memory.
 
     Raises:
         ShapeError: it is not.
@@ -37,6 +37,8 @@ def check_images(op: str, x: Tensor) -> None:
         raise ShapeError(f"{op}: x must be [N, C, H, W] with at least one channel and pixel, got {shape}")
     if x.dtype not in IMAGE_DTYPES:
         raise ShapeError(f"{op}: x must be uint8 or floating, got {_short(x.dtype)}; try x.to(torch.uint8)")
+    if x.layout != torch.strided:
+        raise ShapeError(f"{op}: x must be a dense tensor, got {x.layout}; try x.to_dense()")
 
 
 def check_pixels(op: str, name: str, x: Tensor) -> None:
@@ -68,11 +70,11 @@ def check_output_kind(op: str, dtype: torch.dtype, memory_format: torch.memory_f
         raise ShapeError(f"{op}: memory_format must be contiguous_format or channels_last, got {memory_format}")
 
 
-def check_out(op: str, out: Tensor, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> None:
-    """Demand a buffer that can be overwritten with the result.
+def check_out(op: str, out: Tensor, shape: tuple[int, ...], dtype: torch.dtype, x: Tensor) -> None:
+    """Demand a buffer that can be overwritten with the result while x is read.
 
     Raises:
-        ShapeError: shape, dtype or device differ, or elements of `out` share memory.
+        ShapeError: shape, dtype or device differ, elements of `out` share memory, or it lies in the memory of x.
     """
     if not isinstance(out, Tensor):
         raise ShapeError(f"{op}: out must be a torch.Tensor {shape}, got {type(out).__name__}; try torch.empty")
@@ -80,10 +82,40 @@ def check_out(op: str, out: Tensor, shape: tuple[int, ...], dtype: torch.dtype, 
         raise ShapeError(f"{op}: out must be {shape}, got {tuple(out.shape)}")
     if out.dtype != dtype:
         raise ShapeError(f"{op}: out must be {_short(dtype)}, got {_short(out.dtype)}; pass dtype=out.dtype")
-    if out.device != device:
-        raise ShapeError(f"{op}: out must be on {device} as x is, got {out.device}")
-    if any(stride == 0 and size > 1 for stride, size in zip(out.stride(), shape, strict=True)):
-        raise ShapeError(f"{op}: out must not be an expanded tensor, got strides {out.stride()}; try torch.empty")
+    if out.device != x.device:
+        raise ShapeError(f"{op}: out must be on {x.device} as x is, got {out.device}")
+    if _folded(out):
+        raise ShapeError(
+            f"{op}: out must have memory of its own for every element, got strides {out.stride()} such as those of an "
+            "expanded tensor; try torch.empty"
+        )
+    if not torch.compiler.is_compiling() and _share(out, x):
+        raise ShapeError(f"{op}: out must not lie in the memory of x, which is read meanwhile; try torch.empty")
+
+
+def _folded(tensor: Tensor) -> bool:
+    """Whether elements may share memory, by the strides: each must step over all that the smaller ones reach."""
+    reach = 0
+    for stride, size in sorted(zip(tensor.stride(), tensor.shape, strict=True)):
+        if size > 1:
+            if stride <= reach:
+                return True
+            reach += stride * (size - 1)
+    return False
+
+
+def _share(a: Tensor, b: Tensor) -> bool:
+    """Whether the addresses from the first to the last element of two tensors intersect."""
+    if not a.numel() or not b.numel():
+        return False
+    (first, last), (start, stop) = ((t.data_ptr(), t.data_ptr() + _span(t)) for t in (a, b))
+    return first < stop and start < last
+
+
+def _span(tensor: Tensor) -> int:
+    """Bytes from the first to the last element."""
+    steps = sum(stride * (size - 1) for stride, size in zip(tensor.stride(), tensor.shape, strict=True))
+    return (steps + 1) * tensor.element_size()
 
 
 def per_channel(op: str, name: str, values: Sequence[float] | Tensor | None, channels: int, default: float) -> Channels:
@@ -101,21 +133,48 @@ def per_channel(op: str, name: str, values: Sequence[float] | Tensor | None, cha
     if len(numbers) != channels:
         raise ShapeError(f"{op}: {name} must have one value a channel of x, C={channels}, got {len(numbers)}")
     if not all(map(isfinite, numbers)):
-        raise ShapeError(f"{op}: {name} must be finite numbers, got {numbers}")
+        raise ShapeError(f"{op}: {name} must be finite, got {numbers}")
     if name == "std" and not min(numbers) > 0.0:
         raise ShapeError(f"{op}: std must be positive, got {numbers}")
     return numbers
 
 
-def number_between(op: str, name: str, value: object, low: float, high: float) -> float:
+def number_between(op: str, name: str, value: Any, low: float, high: float) -> float:
     """The value as a float.
 
     Raises:
         ShapeError: it is no number, or outside [low, high].
     """
-    if isinstance(value, (str, bool)) or not isinstance(value, SupportsFloat) or not low <= float(value) <= high:
+    try:
+        number = nan if isinstance(value, (str, bool)) else float(value)
+    except (TypeError, ValueError):
+        number = nan
+    if not low <= number <= high:
         raise ShapeError(f"{op}: {name} must be a number in [{low:g}, {high:g}], got {value!r}")
-    return float(value)
+    return number
+
+
+def new_output(
+    op: str,
+    lead: tuple[int, ...],
+    image: tuple[int, int, int],
+    x: Tensor,
+    dtype: torch.dtype,
+    memory_format: torch.memory_format,
+) -> Tensor:
+    """`empty_images` for the result of an op.
+
+    Raises:
+        BackendError: there is not enough memory for it.
+    """
+    try:
+        return empty_images(lead, image, x, dtype, memory_format)
+    except RuntimeError as error:  # torch.OutOfMemoryError is one
+        shape = (*lead, *image)
+        raise BackendError(
+            f"{op}: no memory on {x.device} for an output of {shape}, {prod(shape) * dtype.itemsize / 1e9:,.1f} GB; "
+            "pass fewer images at a time"
+        ) from error
 
 
 def empty_images(

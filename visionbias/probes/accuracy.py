@@ -4,6 +4,8 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from visionbias.conditions.clean import CLEAN, Clean
 from visionbias.conditions.stimulus import Stimulus
 from visionbias.metrics.accuracy import accuracy
@@ -14,7 +16,7 @@ from visionbias.records.reader import ModelRecords
 @register("accuracy")
 @dataclass(frozen=True)
 class Accuracy(Probe):
-    """Top-1 and top-5 accuracy in [0, 1], with 95 % Wilson intervals."""
+    """Top-1 and top-5 accuracy in [0, 1], with 95 % Wilson intervals; in sets with groups also that of each group."""
 
     @property
     def stimuli(self) -> tuple[Stimulus, ...]:
@@ -22,10 +24,21 @@ class Accuracy(Probe):
         return (Clean(),)
 
     def score(self, records: ModelRecords) -> dict[str, float]:
-        """Columns `top1`, `top5`, each with `_low` and `_high`."""
+        """Columns `top1`, `top5`, each with `_low` and `_high`.
+
+        In sets with groups also `top1[<group>]` and `n[<group>]` of each group, and `worst_group_top1`, the lowest of
+        them, with the interval of its group.
+        """
         columns: dict[str, float] = {}
-        outcomes = {"top1": records.correct([CLEAN])[:, 0], "top5": records.column(CLEAN, "in_top5")}
+        correct = records.correct([CLEAN])[:, 0]
+        outcomes = {"top1": correct, "top5": records.column(CLEAN, "in_top5")}
+        groups = records.samples(CLEAN).column("group")
+        of_group = {str(group): correct[groups == group] for group in sorted(set(groups) - {None})}
+        if of_group:
+            outcomes["worst_group_top1"] = min(of_group.values(), key=np.mean)
         for name, correct in outcomes.items():
             result = accuracy(correct)
             columns |= {name: result.accuracy, f"{name}_low": result.interval[0], f"{name}_high": result.interval[1]}
+        for group, hits in of_group.items():
+            columns |= {f"top1[{group}]": float(hits.mean()), f"n[{group}]": len(hits)}
         return columns

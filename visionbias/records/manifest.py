@@ -18,7 +18,11 @@ _ANY = "*"  # every key of a table
 
 # What the readers of a run rely on.
 _FORM = {
-    "study": {"models": {}, "probes": [{"probe": str}]},
+    "study": {
+        "models": {},
+        "probes": [{"probe": str}],
+        "data": {_ANY: {"models": {_ANY: {"preprocessing": {"crop": int}}}}},
+    },
     "data_sets": {_ANY: {"n": int, "classes": [str], "conditions": [str], "bad_samples": [{"id": str, "reason": str}]}},
     "sessions": [{"failures": {}, "images_per_s": float}],
 }
@@ -29,13 +33,20 @@ def read_manifest(folder: Path) -> Json | None:
     """The manifest of a run folder; `None` where the folder is absent or empty.
 
     Raises:
-        RunError: the folder holds something else, or a manifest that cannot be read.
+        RunError: the folder holds something else, or a manifest that cannot be read, or cannot be looked into.
     """
     path = folder / MANIFEST
-    if not path.exists():
-        if folder.exists() and (not folder.is_dir() or any(_visible(folder))):
-            raise RunError(f"{folder} is not a run folder (it has no {MANIFEST}) and is not empty; name a new folder")
-        return None
+    try:
+        if not path.exists():
+            if folder.exists() and (not folder.is_dir() or any(_visible(folder))):
+                raise RunError(
+                    f"{folder} is not a run folder (it has no {MANIFEST}) and is not empty; name a new folder"
+                )
+            return None
+    except OSError as error:
+        raise RunError(
+            f"cannot look into {folder}: {error.strerror or error}; mend its permissions or name another folder"
+        ) from error
     try:
         manifest: Json = json.loads(path.read_text(encoding="utf-8"))
         version = manifest["schema_version"]

@@ -9,18 +9,43 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
-import pyarrow.parquet as pq
 
 from visionbias.errors import RunError
+from visionbias.records.files import opened, overlap, partitions, record_files
 from visionbias.records.samples import SampleTable
-from visionbias.records.schema import PARTITIONING, RECORD_SCHEMA, SCHEMA_VERSION, partition
+from visionbias.records.schema import PARTITIONING, RECORD_SCHEMA
 
 
 def open_records(folder: Path) -> ds.Dataset:
-    """All records as one dataset with the columns of `RECORD_SCHEMA` plus `model` and `condition`."""
+    """All records as one dataset with the columns of `RECORD_SCHEMA` plus `model` and `condition`, each record once.
+
+    Files are opened, not read: pages that are damaged raise pyarrow's `OSError` when they are read. Where two files
+    hold the same samples, those of their model and condition are read at once.
+
+    Raises:
+        RunError: a file cannot be read, or was written by a version with another schema.
+    """
     schema = pa.unify_schemas([RECORD_SCHEMA, PARTITIONING.schema])
-    files = sorted(str(path) for path in folder.rglob("*.parquet"))
-    return ds.dataset(files, schema=schema, format="parquet", partitioning=PARTITIONING, partition_base_dir=str(folder))
+    paths: list[str] = []
+    tables: list[pa.Table] = []
+    for model, condition in partitions(folder):
+        files = record_files(folder, model, condition)
+        if overlap(files):
+            table = read_condition(folder, model, condition, RECORD_SCHEMA.names)
+            for name, value in (("model", model), ("condition", condition)):
+                table = table.append_column(name, pa.array([value] * len(table), pa.string()))
+            tables.append(table.cast(schema))
+            continue
+        for file in files:
+            with opened(file.path):
+                paths.append(str(file.path))
+    checked = ds.ParquetFileFormat(
+        default_fragment_scan_options=ds.ParquetFragmentScanOptions(page_checksum_verification=True)
+    )
+    dataset = ds.dataset(
+        paths, schema=schema, format=checked, partitioning=PARTITIONING, partition_base_dir=str(folder)
+    )
+    return ds.dataset([dataset, ds.dataset(tables)]) if tables else dataset
 
 
 def read_condition(
@@ -35,7 +60,10 @@ def read_condition(
         RunError: a file cannot be read, or was written by a version with another schema.
     """
     wanted = ["sample_id", *(name for name in columns if name != "sample_id")]
-    parts = [_read_file(path, wanted) for path in sorted((folder / partition(model, condition)).glob("*.parquet"))]
+    parts = []
+    for record in record_files(folder, model, condition):
+        with opened(record.path) as file:
+            parts.append(file.read(columns=wanted).replace_schema_metadata(None))
     if not parts:
         return RECORD_SCHEMA.empty_table().select(wanted)
     table = pa.concat_tables(parts).combine_chunks()
@@ -47,22 +75,6 @@ def read_condition(
         first = np.concatenate([[True], pc.not_equal(ids.slice(1), ids.slice(0, len(ids) - 1)).to_numpy()])
         table = table.take(order).filter(pa.array(first))
     return table
-
-
-def _read_file(path: Path, columns: list[str]) -> pa.Table:
-    try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
-            version = int((file.schema_arrow.metadata or {}).get(b"visionbias.schema", b"0"))
-            if version != SCHEMA_VERSION:
-                raise RunError(
-                    f"{path} has record schema {version}, this version reads {SCHEMA_VERSION}; "
-                    "open the run with the visionbias that wrote it (its version is in run.json)"
-                )
-            return file.read(columns=columns).replace_schema_metadata(None)
-    except (pa.ArrowException, OSError) as error:
-        raise RunError(
-            f"cannot read {path}: {error}; delete the file and start the same run again: it makes what is missing"
-        ) from error
 
 
 class IncompleteError(RunError):

@@ -22,6 +22,7 @@ _FIELDS: list["pa.Field[Any]"] = [
     pa.field("sample_id", pa.string(), nullable=False),
     pa.field("category", pa.string(), nullable=False),  # name of the label's class
     pa.field("texture", pa.string()),  # class of the texture, in sets of conflicting cues
+    pa.field("group", pa.string()),  # what it belongs to besides its class, in sets with groups
     pa.field("category16", pa.int8()),  # index into the 16 categories of the label's class, where it belongs to one
 ]
 SAMPLE_SCHEMA = pa.schema(_FIELDS)

@@ -48,8 +48,3 @@ def check_names(names: Iterable[str], kind: Literal["model", "condition"]) -> No
                 f"{kind} {name[:40]!r}...: wanted a name that fits a folder's {_LONGEST_NAME} bytes, got {length}; "
                 "give it a shorter one"
             )
-
-
-def partition(model: str, condition: str) -> str:
-    """Relative folder of the records of one model under one condition."""
-    return f"model={quote(model, safe='')}/condition={quote(condition, safe='')}"

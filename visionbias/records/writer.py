@@ -2,18 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes record files: each covers a contiguous range of the run's sample list and appears whole or not at all."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from visionbias.records.files import DamagedError, RecordFile, file_name, opened, partition, record_files
 from visionbias.records.parquet import write_parquet
-from visionbias.records.schema import RECORD_SCHEMA, partition
-
-_RANGE = re.compile(r"(\d+)-(\d+)\.parquet")
+from visionbias.records.schema import RECORD_SCHEMA
 
 
 def write_records(
@@ -31,26 +28,33 @@ def write_records(
     n = len(columns["sample_id"])
     full = {"decision16": pa.nulls(n, pa.int8()), **columns}
     table = pa.table([full[name] for name in RECORD_SCHEMA.names], schema=RECORD_SCHEMA)
-    write_parquet(folder / partition(model, condition) / f"{start:09d}-{start + n:09d}.parquet", table)
+    write_parquet(folder / partition(model, condition) / file_name(range(start, start + n)), table)
 
 
 def covered(folder: Path, model: str, condition: str, *, set_aside: bool = False) -> list[range]:
     """Ranges of the sample list whose records exist and can be read, sorted. An unreadable file does not count.
 
-    With `set_aside` it is also given another name, so that what replaces it need not have its range.
+    With `set_aside` every page is read, so that no damage escapes, and a damaged file is given another name, so that
+    what replaces it need not have its range. Without, only the ends of files are looked at.
+
+    Raises:
+        RunError: a folder cannot be read, or a file was written by a version with another schema.
     """
     ranges = []
-    for path in (folder / partition(model, condition)).glob("*.parquet"):
-        match = _RANGE.fullmatch(path.name)
-        if match is None:
-            continue
-        rows = range(int(match[1]), int(match[2]))
-        try:
-            readable = pq.read_metadata(path).num_rows == len(rows)
-        except (pa.ArrowException, OSError):
-            readable = False
-        if readable:
-            ranges.append(rows)
+    for file in record_files(folder, model, condition):
+        if _whole(file, every_page=set_aside):
+            ranges.append(file.rows)
         elif set_aside:
-            path.replace(path.with_name(f"{path.name}.damaged"))
-    return sorted(ranges, key=lambda rows: rows.start)
+            file.path.replace(file.path.with_name(f"{file.path.name}.damaged"))
+    return ranges
+
+
+def _whole(record: RecordFile, *, every_page: bool) -> bool:
+    try:
+        with opened(record.path) as file:
+            if every_page:
+                for _ in file.iter_batches():
+                    pass
+            return bool(file.metadata.num_rows == len(record.rows))
+    except DamagedError:
+        return False

@@ -79,7 +79,12 @@ def test_octave_is_in_cycles_of_the_shorter_side():
         (lambda: vb.octave(float("inf")), "octave: band must be"),
         (lambda: vb.octave(None), "octave: band must be"),
         (lambda: vb.lowpass("0.1"), r"cutoff must be .* in \[0, 1\], got '0.1'"),
-        (lambda: vb.highpass(0.1, offset="a"), r"offset must be in \[0, 1\], got a"),
+        (lambda: vb.highpass(0.1, offset="a"), r"offset must be in \[0, 1\], got 'a'"),
+        (lambda: vb.lowpass(np.array([0.1, 0.2])), r"cutoff must be .* got array"),
+        (lambda: vb.highpass(0.1, offset=np.array([0.1, 0.2])), r"offset must be .* got array"),
+        (lambda: vb.lowpass(0.1, "butterworth", float("inf")), "order must be a whole number of at least 1, got inf"),
+        (lambda: vb.lowpass(0.1, "butterworth", float("nan")), "order must be a whole number of at least 1, got nan"),
+        (lambda: vb.lowpass(0.1, "butterworth", [2]), r"order must be a whole number of at least 1, got \[2\]"),
     ],
 )
 def test_refused(make, message):

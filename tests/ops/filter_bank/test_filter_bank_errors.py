@@ -45,7 +45,7 @@ LOW = [vb.lowpass(0.5)]
         ),
         (
             lambda: vb.filter_bank(X, LOW, out=torch.empty(1, 1, 3, 8, 8).expand(1, 2, 3, 8, 8)),
-            "out must not be an expanded tensor",
+            "out must have memory of its own for every element, .* an expanded tensor",
         ),
     ],
 )

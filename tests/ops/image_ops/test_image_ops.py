@@ -128,6 +128,7 @@ X = torch.zeros(2, 3, 8, 8)
         (lambda: vb.desaturate(X[:, :1]), "must be RGB"),
         (lambda: vb.desaturate(X, strength=1.5), r"in \[0, 1\], got 1.5"),
         (lambda: vb.desaturate(X, strength=None), "strength must be a number"),
+        (lambda: vb.desaturate(X, strength=np.zeros(2)), "strength must be a number"),
         (lambda: vb.desaturate(X.clone().requires_grad_()), "no gradient"),
         (lambda: vb.desaturate(X, mean=5), "one number a channel"),
     ],

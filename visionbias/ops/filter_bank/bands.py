@@ -3,7 +3,8 @@
 """Bands of spatial frequency, by name and as real even masks."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, SupportsFloat, get_args
+from math import nan
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from visionbias.errors import DataError
 
@@ -103,8 +104,8 @@ def highpass(cutoff: float, window: Window = "box", order: int | None = None, of
     Raises:
         DataError: as `lowpass`, and for an offset outside [0, 1].
     """
-    if not _is_number(offset) or not 0.0 <= offset <= 1.0:
-        raise DataError(f"highpass: offset must be in [0, 1], got {offset}; 0.5 is mid-grey")
+    if not 0.0 <= _float(offset) <= 1.0:
+        raise DataError(f"highpass: offset must be in [0, 1], got {offset!r}; 0.5 is mid-grey")
     return Band("highpass", (_cutoff("highpass", cutoff),), *_window("highpass", window, order), float(offset))
 
 
@@ -130,19 +131,23 @@ def octave(band: float) -> Band:
 
     Source: Subramanian, Sizikova, Majaj & Pelli, NeurIPS 2023.
     """
-    if not _is_number(band) or not -64 <= band <= 64:
+    if not -64 <= _float(band) <= 64:
         raise DataError(f"octave: band must be in octaves above {OCTAVE_ZERO_CPI} cycles/image, got {band!r}")
     return Band("octave", (float(band),))
 
 
 def _cutoff(function: str, cutoff: float) -> float:
-    if not _is_number(cutoff) or not 0.0 <= cutoff <= 1.0:
+    if not 0.0 <= _float(cutoff) <= 1.0:
         raise DataError(f"{function}: cutoff must be a fraction of the Nyquist frequency in [0, 1], got {cutoff!r}")
     return float(cutoff)
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, SupportsFloat) and not isinstance(value, str)
+def _float(value: Any) -> float:
+    """The value as a float, NaN if it is no number."""
+    try:
+        return nan if isinstance(value, str) else float(value)
+    except (TypeError, ValueError):
+        return nan
 
 
 def _window(function: str, window: Window, order: int | None) -> tuple[Window, int | None]:
@@ -153,8 +158,8 @@ def _window(function: str, window: Window, order: int | None) -> tuple[Window, i
             raise DataError(f"{function}: order is for window='butterworth', got {order} with {window!r}")
         return window, None
     order = BUTTERWORTH_ORDER if order is None else order
-    if order != int(order) or order < 1:
-        raise DataError(f"{function}: order must be a whole number of at least 1, got {order}")
+    if not _float(order).is_integer() or order < 1:
+        raise DataError(f"{function}: order must be a whole number of at least 1, got {order!r}")
     return window, int(order)
 
 

@@ -49,7 +49,7 @@ def filter_bank(
         y: Tensor = filter_bank_op(x, encode(spec.bands), spec.mean, spec.std, dtype, channels_last, backend)
         if out is None:
             return y
-        check_out("filter_bank", out, tuple(y.shape), dtype, x.device)
+        check_out("filter_bank", out, tuple(y.shape), dtype, x)
         return out.copy_(y)
     return plan(spec, backend).run(x, out, memory_format)
 

@@ -12,7 +12,7 @@ from visionbias.ops.filter_bank import reference
 from visionbias.ops.filter_bank.native import NativeKernel, refuse
 from visionbias.ops.filter_bank.spec import Kernel, Spec
 from visionbias.ops.filter_bank.torch import TorchKernel
-from visionbias.ops.tensors import check_images, check_out, empty_images, float64_pixels
+from visionbias.ops.tensors import check_images, check_out, float64_pixels, new_output
 from visionbias.runtime.dispatch import Impl, Op
 
 
@@ -66,9 +66,9 @@ class Plan:
             )
         lead = (len(spec.bands), len(x))
         if out is None:
-            out = empty_images(lead, spec.image, x, spec.dtype, memory_format)
+            out = new_output("filter_bank", lead, spec.image, x, spec.dtype, memory_format)
         else:
-            check_out("filter_bank", out, (*lead, *spec.image), spec.dtype, spec.device)
+            check_out("filter_bank", out, (*lead, *spec.image), spec.dtype, x)
         if len(x):
             with torch.no_grad():
                 self.kernel.run(x, out)

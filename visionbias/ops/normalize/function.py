@@ -17,8 +17,8 @@ from visionbias.ops.tensors import (
     check_images,
     check_out,
     check_output_kind,
-    empty_images,
     float64_pixels,
+    new_output,
     per_channel,
 )
 from visionbias.runtime.dispatch import Impl, Op
@@ -72,7 +72,7 @@ def normalize(
     stds = per_channel("normalize", "std", std, channels, 1.0)
     wants_grad = x.requires_grad and torch.is_grad_enabled()
     if out is not None:
-        check_out("normalize", out, tuple(x.shape), dtype, x.device)
+        check_out("normalize", out, tuple(x.shape), dtype, x)
         if wants_grad:
             raise ShapeError("normalize: out= is not differentiable, and x requires a gradient; leave out= away")
     if (wants_grad or torch.compiler.is_compiling()) and backend in ("auto", "torch"):
@@ -80,7 +80,7 @@ def normalize(
         value = value.to(dtype).contiguous(memory_format=memory_format)
         return value if out is None else out.copy_(value)
     if out is None:
-        out = empty_images((len(x),), (x.shape[1], x.shape[2], x.shape[3]), x, dtype, memory_format)
+        out = new_output("normalize", (len(x),), (x.shape[1], x.shape[2], x.shape[3]), x, dtype, memory_format)
     kernel = _kernel(Spec(means, stds, x.dtype, dtype, x.device, stored_as_rows(x), stored_as_rows(out)), backend)
     if len(x):
         with torch.no_grad():
