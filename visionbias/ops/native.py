@@ -9,8 +9,12 @@ from importlib import import_module
 from math import prod
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+
+from visionbias.ops.tensors import Channels
 
 OUTPUT_DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 LONGEST_SIDE = 2048
@@ -40,6 +44,12 @@ def images_out(out: Tensor) -> tuple[int, str, tuple[int, ...], tuple[int, ...]]
 
 def _name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
+
+
+def scale_and_shift(mean: Channels, std: Channels) -> tuple[NDArray[np.float32], NDArray[np.float32]]:  # [C] each
+    """x * scale + shift is (x - mean) / std."""
+    deviations = np.array(std)
+    return (1.0 / deviations).astype(np.float32), (-np.array(mean) / deviations).astype(np.float32)
 
 
 def refuse_output(dtype: torch.dtype, device: torch.device) -> str | None:

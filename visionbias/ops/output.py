@@ -59,15 +59,16 @@ def prepare_output(
     check_images(op, x)
     if x.is_meta:
         raise ShapeError(f"{op}: x must hold values, got a tensor on {x.device}; try torch.empty_like(x, device='cpu')")
-    check_pixels(op, "x", x)
     if x.requires_grad and torch.is_grad_enabled():
         raise ShapeError(f"{op}: it has no gradient, and x requires one; pass x.detach()")
     n, c, h, w = x.shape
     c = channels or c
     output = Output(per_channel(op, "mean", mean, c, 0.0), per_channel(op, "std", std, c, 1.0), dtype, x.device)
     if out is None:
-        return output, new_output(op, (*lead, n), (c, h, w), x, dtype, memory_format)
-    check_out(op, out, (*lead, n, c, h, w), dtype, x)
+        out = new_output(op, (*lead, n), (c, h, w), x, dtype, memory_format)
+    else:
+        check_out(op, out, (*lead, n, c, h, w), dtype, x)
+    check_pixels(op, "x", x)  # last, since it may need as much memory again
     return output, out
 
 

@@ -23,12 +23,11 @@ void FilterBank::add_mask(const float* weights, std::vector<Emit> emits) {
       mask.kx_most = std::max(mask.kx_most, std::min(kx, w - kx));
     }
   }
-  const std::ptrdiff_t blocks = (mask.ky_most + kBlock) / kBlock;
   const float pixels = static_cast<float>(size.h * w);
-  mask.weights.assign(static_cast<std::size_t>(blocks * w * kBlock), 0.0f);
+  mask.weights.assign(static_cast<std::size_t>(KyBlocks::size(mask.ky_most + 1, w)), 0.0f);
   for (std::ptrdiff_t ky = 0; ky <= mask.ky_most; ++ky) {
     for (std::ptrdiff_t kx = 0; kx < w; ++kx) {
-      mask.weights[static_cast<std::size_t>((ky / kBlock * w + kx) * kBlock + ky % kBlock)] = weights[ky * w + kx] / pixels;
+      mask.weights[static_cast<std::size_t>(KyBlocks::place(ky, kx, w))] = weights[ky * w + kx] / pixels;
     }
   }
   masks.push_back(std::move(mask));

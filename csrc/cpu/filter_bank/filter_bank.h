@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "fft/ky_blocks.h"
 #include "fft/plan.h"
 #include "images/images.h"
 
@@ -24,10 +25,9 @@ class FilterBank {
   };
   struct Mask {
     std::ptrdiff_t ky_most, kx_most;  // largest frequencies that are not zero; -1 where the mask keeps nothing
-    std::vector<float> weights;       // blocks of kBlock ky: [blocks, W, kBlock], over H W
+    std::vector<float> weights;       // KyBlocks up to ky_most, over H W
     std::vector<Emit> emits;
   };
-  static constexpr std::ptrdiff_t kBlock = 16;
 
   FilterBank(Size size, const float* scale,  // [C]
              const float* shift);            // [C]

@@ -12,7 +12,7 @@ namespace visionbias::VISIONBIAS_TARGET {
 
 template <class T, class Out>
 void filter_image(const FilterBank& bank, const Input& x, const Output& y, std::ptrdiff_t image) {
-  static_assert(FilterBank::kBlock % kLanes == 0);
+  static_assert(KyBlocks::kBlock % kLanes == 0);
   const SpectrumShape shape{bank.size, RowOrder(bank.size, y.channels_last(bank.size)), bank.columns,
                             bank.rows};
   thread_local Scratch row_memory, plane_memory, spectrum_memory, finish_memory;
@@ -29,9 +29,7 @@ void filter_image(const FilterBank& bank, const Input& x, const Output& y, std::
     const float* weights = mask.weights.data();
     const auto masked = [&](std::ptrdiff_t block, std::ptrdiff_t channel, std::ptrdiff_t kx) -> Complex {
       if (kx > mask.kx_most && kx < w - mask.kx_most) return Complex{};
-      const std::ptrdiff_t ky = block * kLanes;
-      const Floats weight =
-          load<Floats>(weights + (ky / FilterBank::kBlock * w + kx) * FilterBank::kBlock + ky % FilterBank::kBlock);
+      const Floats weight = load<Floats>(weights + KyBlocks::place(block * kLanes, kx, w));
       const Complex z = half_plane[(block * c + channel) * w + kx];
       return {z.re * weight, z.im * weight};
     };

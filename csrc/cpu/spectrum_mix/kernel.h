@@ -191,7 +191,7 @@ inline void phase_noise(const SpectrumMix& mix, const Input& x, const float* hal
   const SpectrumShape shape = shape_of(mix, y);
   const auto [c, h, w] = mix.size;
   const MixedImage own = x_memory.read(mix, shape, x, image, false);
-  float* turns = turns_memory.of<float>(KyBlocks::size(mix.size));
+  float* turns = turns_memory.of<float>(KyBlocks::size(mix.size.h / 2 + 1, mix.size.w));
   to_ky_blocks(half_turns + image * h * (w / 2 + 1), -1.0f, mix.size, turns);
   const Floats factor = inverse_factor(mix.size);
   for (std::ptrdiff_t b = 0; b < shape.blocks(); ++b) {
@@ -214,7 +214,7 @@ inline void power_equalize(const SpectrumMix& mix, const Input& x, const float* 
   const SpectrumShape shape = shape_of(mix, y);
   const MixedImage own = x_memory.read(mix, shape, x, image, true);
   const Floats factor = inverse_factor(mix.size) * white_of(x);
-  const std::ptrdiff_t w = mix.size.w, plane = planes == 1 ? 0 : KyBlocks::size(mix.size);
+  const std::ptrdiff_t w = mix.size.w, plane = planes == 1 ? 0 : KyBlocks::size(mix.size.h / 2 + 1, mix.size.w);
   for (std::ptrdiff_t b = 0; b < shape.blocks(); ++b) {
     transform_rows(shape, own.scratch, b, own.block);
     over_block(shape, [&](std::ptrdiff_t i, std::ptrdiff_t channel, std::ptrdiff_t kx) {

@@ -19,7 +19,7 @@ SpectrumMix::SpectrumMix(Size size, const float* scale, const float* shift, floa
 
 void to_ky_blocks(const float* half, float sign, Size size, float* blocks) {
   const std::ptrdiff_t h = size.h, w = size.w, columns = w / 2 + 1;
-  std::fill_n(blocks, KyBlocks::size(size), 0.0f);
+  std::fill_n(blocks, KyBlocks::size(h / 2 + 1, w), 0.0f);
   for (std::ptrdiff_t ky = 0; ky <= h / 2; ++ky) {
     const float *row = half + ky * columns, *opposite = half + (h - ky) % h * columns;
     for (std::ptrdiff_t kx = 0; kx < columns; ++kx) blocks[KyBlocks::place(ky, kx, w)] = row[kx];
@@ -48,7 +48,7 @@ void phase_noise(const SpectrumMix& mix, const Input& x, const float* half_turns
 void power_equalize(const SpectrumMix& mix, const Input& x, const float* amplitude, std::ptrdiff_t planes,
                     const Output& y, std::ptrdiff_t n, int threads) {
   const auto run = target().spectrum_mix.power_equalize;
-  const std::ptrdiff_t half = mix.size.h * (mix.size.w / 2 + 1), size = KyBlocks::size(mix.size);
+  const std::ptrdiff_t half = mix.size.h * (mix.size.w / 2 + 1), size = KyBlocks::size(mix.size.h / 2 + 1, mix.size.w);
   std::vector<float> blocks(static_cast<std::size_t>(planes * size));
   for (std::ptrdiff_t p = 0; p < planes; ++p) {
     to_ky_blocks(amplitude + p * half, 1.0f, mix.size, blocks.data() + p * size);

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <vector>
 
+#include "fft/ky_blocks.h"
 #include "fft/plan.h"
 #include "images/images.h"
 
@@ -24,18 +25,6 @@ struct SpectrumMix {
   const FftPlan columns, rows;
   const std::vector<float> scale, shift;
   const float floor;
-};
-
-// Real numbers on half planes ky >= 0, as kernels read them: [blocks of kBlock ky, W, kBlock].
-struct KyBlocks {
-  static constexpr std::ptrdiff_t kBlock = 16;
-
-  static std::ptrdiff_t size(Size size) { return (size.h / 2 + kBlock) / kBlock * size.w * kBlock; }
-
-  // Where the kBlock numbers around (ky, kx) hold this one; the next ky of the block are behind it.
-  static std::ptrdiff_t place(std::ptrdiff_t ky, std::ptrdiff_t kx, std::ptrdiff_t w) {
-    return (ky / kBlock * w + kx) * kBlock + ky % kBlock;
-  }
 };
 
 // From the other half plane, kx >= 0, [H, W / 2 + 1], of a function with f(-k) = sign f(k).

@@ -6,14 +6,21 @@ x [N, C, H, W] u8 or float, any strides -> out [S, B, N, 3, H, W] f16, bf16 or f
 All bands and strengths of an image in one visit; images are spread over `torch.get_num_threads()` threads.
 """
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from visionbias.ops.band_noise.fields import DrawnNoise, Noise
 from visionbias.ops.band_noise.pyramid import level_count, level_of
 from visionbias.ops.band_noise.spec import Spec
-from visionbias.ops.native import engine, engine_input, engine_output, images_in, images_out, refuse_output
+from visionbias.ops.native import (
+    engine,
+    engine_input,
+    engine_output,
+    images_in,
+    images_out,
+    refuse_output,
+    scale_and_shift,
+)
 
 Fields = tuple[int, int, list[int], list[int], int, int, int]
 
@@ -28,7 +35,7 @@ class NativeKernel:
 
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
-        mean, std = np.array(spec.output.mean), np.array(spec.output.std)
+        scale, shift = scale_and_shift(spec.output.mean, spec.output.std)
         self.plan = engine().BandNoise(
             size=(spec.height, spec.width),
             levels=[level_of("critical_band", band, spec.height, spec.width) for band in spec.bands],
@@ -36,8 +43,8 @@ class NativeKernel:
             sds=spec.noise_sds,
             contrast=spec.contrast,
             luminance=spec.luminance,
-            scale=(1.0 / std).tolist(),
-            shift=(-mean / std).tolist(),
+            scale=scale.tolist(),
+            shift=shift.tolist(),
         )
 
     def bands(self, noise: Noise, out: Tensor) -> None:

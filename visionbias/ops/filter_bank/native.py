@@ -21,6 +21,7 @@ from visionbias.ops.native import (
     images_out,
     refuse_output,
     refuse_transform,
+    scale_and_shift,
 )
 
 
@@ -33,8 +34,7 @@ class NativeKernel:
     """The engine's plan of a bank."""
 
     def __init__(self, spec: Spec) -> None:
-        mean, std = np.array(spec.mean), np.array(spec.std)
-        scale, shift = (1.0 / std).astype(np.float32), (-mean / std).astype(np.float32)
+        scale, shift = scale_and_shift(spec.mean, spec.std)
         self.bank = engine().FilterBank(size=spec.image, scale=scale.ctypes.data, shift=shift.ctypes.data)
         for inner, served in distinct_masks(spec.bands, spec.height, spec.width):
             weights = np.ascontiguousarray(rows_above_zero(inner, spec.width), dtype=np.float32)

@@ -10,24 +10,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from visionbias.ops.native import NOT_BUILT, OUTPUT_DTYPES, engine, images_in, images_out
+from visionbias.ops.native import engine, images_in, images_out, refuse_output
 from visionbias.ops.normalize.spec import Spec
 
 
 def refuse(spec: Spec) -> str | None:
     """Why the engine cannot serve a call, in one sentence."""
-    if spec.device.type != "cpu":
-        return f"x is on {spec.device}, it works on the CPU"
+    if reason := refuse_output(spec.dtype, spec.device):
+        return reason
     if spec.input != torch.uint8:
         return f"x is {spec.input}, it takes torch.uint8"
-    if spec.dtype not in OUTPUT_DTYPES:
-        return f"it does not write {spec.dtype}"
     if not spec.x_rows:
         return "x is not channels_last in memory"
     if not spec.out_rows:
         return "the output is not channels_last in memory"
-    if engine() is None:
-        return NOT_BUILT
     return None
 
 

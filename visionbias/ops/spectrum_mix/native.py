@@ -7,7 +7,6 @@ Sides whose prime factors are 2, 3, 5 and 7. An image stays in the caches from i
 spread over `torch.get_num_threads()` threads.
 """
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,6 +18,7 @@ from visionbias.ops.native import (
     images_out,
     refuse_output,
     refuse_transform,
+    scale_and_shift,
 )
 from visionbias.ops.spectrum_mix.reference import FLOOR
 from visionbias.ops.spectrum_mix.spec import Spec
@@ -34,8 +34,7 @@ class NativeKernel:
     """See `spec.Kernel`."""
 
     def __init__(self, spec: Spec) -> None:
-        mean, std = np.array(spec.output.mean), np.array(spec.output.std)
-        scale, shift = (1.0 / std).astype(np.float32), (-mean / std).astype(np.float32)
+        scale, shift = scale_and_shift(spec.output.mean, spec.output.std)
         self.mix = engine().SpectrumMix(size=spec.image, scale=scale.ctypes.data, shift=shift.ctypes.data, floor=FLOOR)
 
     def phase_swap(self, shape: Tensor, texture: Tensor, out: Tensor) -> None:
