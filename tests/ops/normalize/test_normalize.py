@@ -92,7 +92,7 @@ def test_native_refuses_with_a_sentence(x, options, reason):
 
 def test_without_the_engine_torch_serves(monkeypatch, make_images):
     x = make_images(1, 3, 4, 4, layout="interleaved")
-    monkeypatch.setattr(native, "engine", lambda: None)
+    monkeypatch.setattr("visionbias.ops.native.engine", lambda: None)
     # Other numbers than in any other test: kernels are kept, and one of the engine must not be found.
     mean, std = (0.11, 0.12, 0.13), (0.51, 0.52, 0.53)
     with pytest.raises(vb.BackendError, match=r"visionbias._C is not built; run: python setup.py build_ext --inplace"):
