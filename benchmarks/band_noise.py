@@ -85,7 +85,7 @@ def _blur(image: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(correlate1d(rows, TAPS, axis=1, mode="mirror"))
 
 
-def cases(device: str, size: int = 224, n: int = 8) -> Iterator[Case]:
+def cases(device: str, size: int = 224, n: int = 32) -> Iterator[Case]:
     """One case: 16-bit output as models take it."""
     dtype = torch.bfloat16
     fills = {"torch": partial(ours, backend="torch")}

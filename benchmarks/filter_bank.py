@@ -88,8 +88,8 @@ def contenders(device: str, size: int) -> dict[str, Fill]:
     }
 
 
-def cases(device: str, size: int = 224, n: int = 8) -> Iterator[Case]:
-    """One case an output dtype. Output of 8 images is larger than a last-level cache."""
+def cases(device: str, size: int = 224, n: int = 32) -> Iterator[Case]:
+    """One case an output dtype. The output of 32 images is larger than most last-level caches."""
     for dtype in (torch.float32, torch.bfloat16):
         yield _case(device, size, n, dtype)
 

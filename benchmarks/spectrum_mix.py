@@ -39,7 +39,7 @@ def backends(device: str, size: int, dtype: torch.dtype) -> list[str]:
     return [name for name, impl in OP.impls.items() if not (impl.on_request or impl.refuse(spec))]
 
 
-def cases(device: str, size: int = 224, n: int = 8) -> Iterator[Case]:
+def cases(device: str, size: int = 224, n: int = 32) -> Iterator[Case]:
     """One case: 16-bit output as models take it."""
     dtype = torch.bfloat16
     fills: dict[str, Fill] = {name: partial(ours, backend=name) for name in backends(device, size, dtype)}

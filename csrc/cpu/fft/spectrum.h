@@ -27,6 +27,7 @@ struct SpectrumShape {
   std::ptrdiff_t registers() const { return order.size / kLanes; }  // in a row
   std::ptrdiff_t frequencies() const { return size.h / 2 + 1; }     // ky
   std::ptrdiff_t blocks() const { return (frequencies() + kLanes - 1) / kLanes; }
+  std::ptrdiff_t padded() const { return blocks() * kLanes; }       // ky in whole blocks
   std::ptrdiff_t half_plane() const { return blocks() * size.c * size.w; }
 };
 
@@ -40,37 +41,37 @@ VISIONBIAS_INLINE void over_pairs(const SpectrumShape& shape, Work work) {
 
 // What one image passes through on its way.
 struct SpectrumScratch {
-  Complex* between;  // [blocks * kLanes, registers]: frequencies ky, places in the row
+  Complex* between;  // [registers, blocks * kLanes]: places in the row, frequencies ky
   Complex* block;    // [order.size]: a row's places, kLanes frequencies ky
   Complex* work;     // [2, max(H, W)]
 
   SpectrumScratch(Scratch& memory, const SpectrumShape& shape) {
-    const std::ptrdiff_t between_size = shape.blocks() * kLanes * shape.registers();
+    const std::ptrdiff_t between_size = shape.registers() * shape.padded();
     between = memory.of<Complex>(between_size + shape.order.size + 2 * std::max(shape.size.h, shape.size.w));
     block = between + between_size;
     work = block + shape.order.size;
-    const std::ptrdiff_t written = shape.frequencies() * shape.registers();
-    std::fill_n(between + written, between_size - written, Complex{});
+    for (Complex* column = between; column != block; column += shape.padded()) {
+      std::fill(column + shape.frequencies(), column + shape.padded(), Complex{});
+    }
   }
 };
 
 VISIONBIAS_INLINE Complex exchanged(Complex a) { return {a.im, a.re}; }
 
-VISIONBIAS_INLINE void transpose_complex(const Complex* from, std::ptrdiff_t from_stride, Complex* to,
-                                         std::ptrdiff_t to_stride) {
+VISIONBIAS_INLINE void transpose_complex(const Complex* from, Complex* to) {  // [kLanes] registers
   Floats re[kLanes], im[kLanes];
   for (int i = 0; i < kLanes; ++i) {
-    re[i] = from[i * from_stride].re;
-    im[i] = from[i * from_stride].im;
+    re[i] = from[i].re;
+    im[i] = from[i].im;
   }
   transpose(re);
   transpose(im);
-  for (int i = 0; i < kLanes; ++i) to[i * to_stride] = {re[i], im[i]};
+  for (int i = 0; i < kLanes; ++i) to[i] = {re[i], im[i]};
 }
 
 template <class T>  // u8 or float
 void transform_columns(const SpectrumShape& shape, const T* rows, const SpectrumScratch& scratch) {
-  const std::ptrdiff_t h = shape.size.h, registers = shape.registers(), pitch = shape.order.size;
+  const std::ptrdiff_t h = shape.size.h, padded = shape.padded(), pitch = shape.order.size;
   over_pairs(shape, [&](std::ptrdiff_t p) {
     const T* pair = rows + p * kLanes;
     const Complex* column = transform(shape.columns, scratch.work, [=](std::ptrdiff_t y) -> Complex {
@@ -79,9 +80,9 @@ void transform_columns(const SpectrumShape& shape, const T* rows, const Spectrum
     // Z = A + i B with A and B of real columns: A[k] = (Z[k] + conj Z[-k]) / 2, B[k] = (Z[k] - conj Z[-k]) / 2i
     for (std::ptrdiff_t k = 0; k < shape.frequencies(); ++k) {
       const Complex z = column[k], mirror = column[k == 0 ? 0 : h - k];
-      Complex* to = scratch.between + k * registers + p;
+      Complex* to = scratch.between + p * padded + k;
       to[0] = {(z.re + mirror.re) * 0.5f, (z.im - mirror.im) * 0.5f};
-      to[kPartner] = {(z.im + mirror.im) * 0.5f, (mirror.re - z.re) * 0.5f};
+      to[kPartner * padded] = {(z.im + mirror.im) * 0.5f, (mirror.re - z.re) * 0.5f};
     }
   });
 }
@@ -91,7 +92,7 @@ inline void transform_rows(const SpectrumShape& shape, const SpectrumScratch& sc
                            Complex* block) {
   const std::ptrdiff_t c = shape.size.c, w = shape.size.w, registers = shape.registers();
   for (std::ptrdiff_t v = 0; v < registers; ++v) {
-    transpose_complex(scratch.between + b * kLanes * registers + v, registers, scratch.block + v * kLanes, 1);
+    transpose_complex(scratch.between + v * shape.padded() + b * kLanes, scratch.block + v * kLanes);
   }
   for (std::ptrdiff_t channel = 0; channel < c; ++channel) {
     const Complex* from = scratch.block + shape.order.place(channel, 0, c);
@@ -124,7 +125,7 @@ void invert_rows(const SpectrumShape& shape, const SpectrumScratch& scratch, std
         [=](std::ptrdiff_t x, Complex z) { to[x * step] = exchanged(z); });
   }
   for (std::ptrdiff_t v = 0; v < registers; ++v) {
-    transpose_complex(scratch.block + v * kLanes, 1, scratch.between + b * kLanes * registers + v, registers);
+    transpose_complex(scratch.block + v * kLanes, scratch.between + v * shape.padded() + b * kLanes);
   }
 }
 
@@ -132,13 +133,13 @@ void invert_rows(const SpectrumShape& shape, const SpectrumScratch& scratch, std
 // column[y].im, and its partner as column[y].re.
 template <class Put>
 void invert_columns(const SpectrumShape& shape, std::ptrdiff_t ky_most, const SpectrumScratch& scratch, Put put) {
-  const std::ptrdiff_t registers = shape.registers(), height = shape.size.h;
+  const std::ptrdiff_t padded = shape.padded(), height = shape.size.h;
   over_pairs(shape, [&](std::ptrdiff_t p) {
-    const Complex* pair = scratch.between + p;
+    const Complex* pair = scratch.between + p * padded;
     const Complex* column = transform(shape.columns, scratch.work, [=](std::ptrdiff_t k) -> Complex {
       const std::ptrdiff_t ky = 2 * k <= height ? k : height - k;
       if (ky > ky_most) return Complex{};
-      const Complex a = pair[ky * registers], b = pair[ky * registers + kPartner];
+      const Complex a = pair[ky], b = pair[kPartner * padded + ky];
       if (ky == 0 || 2 * ky == height) return {b.re, a.re};  // its own mirror image: real
       if (ky == k) return {a.im + b.re, a.re - b.im};
       return {b.re - a.im, a.re + b.im};
