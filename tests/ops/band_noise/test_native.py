@@ -102,3 +102,12 @@ def test_an_output_with_gaps_in_its_rows(make_images):
     shown(x, [6], out=buffer[..., ::2], **options)
     assert torch.equal(buffer[..., ::2], shown(x, [6], **options))
     assert buffer[..., 1::2].isnan().all()
+
+
+def test_a_compiled_caller_gets_the_same(make_images):
+    x = make_images(2, 3, 32, 32, torch.float32)
+
+    def noise(x):
+        return vb.band_noise(x[:, 0], bands=[5, 6])
+
+    assert torch.equal(torch.compile(noise, backend="aot_eager")(x), noise(x))

@@ -6,6 +6,9 @@ x [N, C, H, W] u8 or float, any strides -> out [S, B, N, 3, H, W] f16, bf16 or f
 All bands and strengths of an image in one visit; images are spread over `torch.get_num_threads()` threads.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import Tensor
 
@@ -51,19 +54,17 @@ class NativeKernel:
         """See `Kernel.bands`."""
         whole = out.dtype == torch.float32 and out.is_contiguous()
         unit = out if whole else torch.empty(out.shape, dtype=torch.float32, device=out.device)
-        keys, given = _memory(noise)
-        fields = self._fields(noise, keys, given)
-        self.plan.bands(fields=fields, out=unit.data_ptr(), n=out.shape[1], threads=torch.get_num_threads())
+        with self._fields(noise) as fields:
+            self.plan.bands(fields=fields, out=unit.data_ptr(), n=out.shape[1], threads=torch.get_num_threads())
         if unit is not out:
             out.copy_(unit)
 
     def run(self, x: Tensor, noise: Noise, out: Tensor) -> None:
         """See `Kernel.run`."""
         x = engine_input(x)
-        keys, given = _memory(noise)
-        with engine_output(out) as y:
+        with engine_output(out) as y, self._fields(noise) as fields:
             self.plan.run(
-                fields=self._fields(noise, keys, given),
+                fields=fields,
                 x=images_in(x),
                 out=images_out(y),
                 n=len(x),
@@ -71,20 +72,16 @@ class NativeKernel:
                 threads=torch.get_num_threads(),
             )
 
-    def _fields(self, noise: Noise, keys: Tensor, given: Tensor | None) -> Fields:
-        """What the engine is told of the noise. It keeps neither tensor."""
+    @contextmanager
+    def _fields(self, noise: Noise) -> Iterator[Fields]:
+        """What the engine is told of the noise. Its addresses hold as long as the block."""
         drawn = noise if isinstance(noise, DrawnNoise) else noise.drawn
-        bands = self.spec.bands
+        bands, keys = self.spec.bands, drawn.keys
         streams = [drawn.stream(band) for band in (bands[:1] if drawn.common else bands)]
         redraws = [drawn.redraw_stream(band, sd) for sd in self.spec.noise_sds for band in bands]
-        if given is None:
-            return drawn.seed, keys.data_ptr(), streams, redraws, 0, 0, 0
+        if isinstance(noise, DrawnNoise):
+            yield drawn.seed, keys.ctypes.data, streams, redraws, 0, 0, 0
+            return
+        given = noise.fields.to(torch.float32).contiguous()
         stride_b = given.stride(0) if given.ndim == 4 else 0
-        return drawn.seed, keys.data_ptr(), streams, redraws, given.data_ptr(), given.stride(-3), stride_b
-
-
-def _memory(noise: Noise) -> tuple[Tensor, Tensor | None]:
-    """Keys [N, 2] and given fields as the engine reads them."""
-    if isinstance(noise, DrawnNoise):
-        return torch.from_numpy(noise.keys), None
-    return torch.from_numpy(noise.drawn.keys), noise.fields.to(torch.float32).contiguous()
+        yield drawn.seed, keys.ctypes.data, streams, redraws, given.data_ptr(), given.stride(-3), stride_b
