@@ -37,7 +37,8 @@ class Finish {
     const auto aligned = [](std::ptrdiff_t elements) { return elements * sizeof(Out) % kLine == 0; };
     streams_ = (kPartner == 1 || sizeof(Lanes) == kLine) && reinterpret_cast<std::uintptr_t>(y.data) % kLine == 0 &&
                aligned(y.stride_f) && aligned(y.strides.n) && aligned(y.strides.h) &&
-               (order.segments == 1 || aligned(y.strides.c)) && order.length % RowOrder::kHalfGroup == 0;
+               (order.segments == 1 ? order.length % RowOrder::kHalfGroup == 0
+                                    : aligned(y.strides.c) && aligned(order.length));
   }
 
   // Register p of every row of one image in one band, and its partner: `value(y)` gives both.

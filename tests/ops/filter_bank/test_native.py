@@ -101,6 +101,16 @@ def test_an_output_with_gaps_in_its_rows(make_images):
     assert buffer[..., 1::2].isnan().all()
 
 
+@pytest.mark.parametrize("width", [16, 48, 80, 112])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32], ids=str)
+def test_an_output_with_gaps_between_its_rows(width, dtype, make_images):
+    x = make_images(2, 3, 48, width)
+    room = torch.full((len(BANDS), 2, 3, 48, 128), torch.nan, dtype=dtype)
+    filtered(x, dtype=dtype, out=room[..., :width])
+    assert torch.equal(room[..., :width], filtered(x, dtype=dtype))
+    assert room[..., width:].isnan().all()
+
+
 def test_nan_and_infinity_make_their_image_nan_and_no_other(make_images):
     x = make_images(3, 1, 16, 16, torch.float32)
     clean = filtered(x)

@@ -61,7 +61,7 @@ class NativeKernel:
     def power_equalize(self, x: Tensor, amplitude: Tensor, out: Tensor) -> None:
         """See `Kernel.power_equalize`."""
         x = engine_input(x)
-        even = _symmetric(amplitude, x.shape[-1]).to(torch.float32).contiguous()
+        even = _symmetric(amplitude.to(torch.float32), x.shape[-1]).contiguous()
         planes = amplitude.shape[0] if amplitude.ndim == 3 else 1
         with engine_output(out[None]) as y:
             self.mix.power_equalize(
