@@ -72,5 +72,6 @@ def _study(networks: Sequence[Trained], settings: Settings, data: Shapes16, prob
         data=data,
         probes=probes,
         preprocessing=Preprocessing(resize=settings.size, crop=settings.size),
+        decode="pillow",  # the run in the cache is to go on whatever decoder is installed since
         offline=True,
     )
