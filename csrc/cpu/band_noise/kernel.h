@@ -22,20 +22,22 @@ void over_bands(const BandNoise& plan, const BandFields& fields, std::ptrdiff_t 
   double finest = 0.0;
   for (std::size_t b = 0; b < plan.levels.size(); ++b) {
     const bool same = fields.given ? fields.given_b == 0 : fields.streams.size() == 1;
+    const Plane* band = nullptr;
     if (b == 0 || !same) {
       if (fields.given) {
-        const auto band = static_cast<std::ptrdiff_t>(b);
-        std::copy_n(fields.given + image * fields.given_n + band * fields.given_b, pixels, pyramid.field());
+        const std::ptrdiff_t first = image * fields.given_n + static_cast<std::ptrdiff_t>(b) * fields.given_b;
+        std::copy_n(fields.given + first, pixels, pyramid.field());
       } else {
         normals(fields.seed, fields.streams[b], fields.keys[2 * image], fields.keys[2 * image + 1], (pixels + 3) / 4,
                 pyramid.field());
       }
       pyramid.analyze();
-      finest = sum_of_squares(pyramid.reconstruct(0));
+      band = &pyramid.reconstruct(0);
+      finest = sum_of_squares(*band);
     }
-    const Plane& band = pyramid.reconstruct(plan.levels[b]);
-    const double own = plan.levels[b] == 0 ? finest : sum_of_squares(band);
-    work(b, band, own > 0.0 ? static_cast<float>(std::sqrt(finest / own)) : 0.0f);
+    if (band == nullptr || plan.levels[b] != 0) band = &pyramid.reconstruct(plan.levels[b]);
+    const double own = plan.levels[b] == 0 ? finest : sum_of_squares(*band);
+    work(b, *band, own > 0.0 ? static_cast<float>(std::sqrt(finest / own)) : 0.0f);
   }
 }
 
@@ -106,14 +108,9 @@ void critical_band_image(const BandNoise& plan, const BandFields& fields, const 
 template <class T>
 void critical_band_image(const BandNoise& plan, const BandFields& fields, const Input& x, const Output& y,
                          std::ptrdiff_t channels, std::ptrdiff_t image) {
-  switch (y.pixel) {
-    case Pixel::f16:
-      return critical_band_image<T, Half>(plan, fields, x, y, channels, image);
-    case Pixel::bf16:
-      return critical_band_image<T, BFloat16>(plan, fields, x, y, channels, image);
-    default:
-      return critical_band_image<T, float>(plan, fields, x, y, channels, image);
-  }
+  with_output_type(y.pixel, [&](auto out) {
+    critical_band_image<T, decltype(out)>(plan, fields, x, y, channels, image);
+  });
 }
 
 inline void critical_band(const BandNoise& plan, const BandFields& fields, const Input& x, const Output& y,

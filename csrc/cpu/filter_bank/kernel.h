@@ -53,14 +53,7 @@ void filter_image(const FilterBank& bank, const Input& x, const Output& y, std::
 
 template <class T>
 void filter_image(const FilterBank& bank, const Input& x, const Output& y, std::ptrdiff_t image) {
-  switch (y.pixel) {
-    case Pixel::f16:
-      return filter_image<T, Half>(bank, x, y, image);
-    case Pixel::bf16:
-      return filter_image<T, BFloat16>(bank, x, y, image);
-    default:
-      return filter_image<T, float>(bank, x, y, image);
-  }
+  with_output_type(y.pixel, [&](auto out) { filter_image<T, decltype(out)>(bank, x, y, image); });
 }
 
 inline void filter_bank(const FilterBank& bank, const Input& x, const Output& y, std::ptrdiff_t image) {

@@ -18,8 +18,6 @@ struct Pair {
 // y = clip(value / unit + offset, 0, 1) * scale[c] + shift[c], clipped last: scales are positive.
 template <class Out>
 class Finish {
-  using Lanes = decltype(round_to<Out>(Floats{}));
-
  public:
   Finish(Size size, RowOrder order, const float* scale, const float* shift, float unit, const Output& y,
          Scratch& memory)
@@ -33,9 +31,9 @@ class Finish {
         shift_[order.place(c, x, size.c)] = shift[c];
       }
     }
-    // Partners are a line of the cache together, or each its own: only then is it worth to write past the caches.
+    // Neighbors are a line of the cache together, or each its own: only then is it worth to write past the caches.
     const auto aligned = [](std::ptrdiff_t elements) { return elements * sizeof(Out) % kLine == 0; };
-    streams_ = (kPartner == 1 || sizeof(Lanes) == kLine) && reinterpret_cast<std::uintptr_t>(y.data) % kLine == 0 &&
+    streams_ = kPartner == 1 && reinterpret_cast<std::uintptr_t>(y.data) % kLine == 0 &&
                aligned(y.stride_f) && aligned(y.strides.n) && aligned(y.strides.h) &&
                (order.segments == 1 ? order.length % RowOrder::kHalfGroup == 0
                                     : aligned(y.strides.c) && aligned(order.length));

@@ -24,6 +24,8 @@ constexpr float unit_of() {
   return std::is_same_v<T, std::uint8_t> ? 255.0f : 1.0f;
 }
 
+inline float unit_of(Pixel pixel) { return pixel == Pixel::u8 ? unit_of<std::uint8_t>() : 1.0f; }
+
 inline std::ptrdiff_t bytes_of(Pixel pixel) { return pixel == Pixel::u8 ? 1 : pixel == Pixel::f32 ? 4 : 2; }
 
 struct Size {

@@ -27,14 +27,9 @@ void normalize_numbers(const std::uint8_t* x, Out* y, const float* scale, const 
 
 inline void normalize_row(const std::uint8_t* x, void* y, Pixel pixel, const float* scale, const float* shift,
                           std::ptrdiff_t size) {
-  switch (pixel) {
-    case Pixel::f16:
-      return normalize_numbers(x, static_cast<Half*>(y), scale, shift, size);
-    case Pixel::bf16:
-      return normalize_numbers(x, static_cast<BFloat16*>(y), scale, shift, size);
-    default:
-      return normalize_numbers(x, static_cast<float*>(y), scale, shift, size);
-  }
+  with_output_type(pixel, [=](auto out) {
+    normalize_numbers(x, static_cast<decltype(out)*>(y), scale, shift, size);
+  });
 }
 
 }  // namespace visionbias::VISIONBIAS_TARGET

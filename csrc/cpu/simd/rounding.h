@@ -50,6 +50,19 @@ VISIONBIAS_INLINE auto round_to(Floats value) {
   }
 }
 
+// Calls work(T{}) for the output type T.
+template <class Work>
+VISIONBIAS_INLINE void with_output_type(Pixel pixel, Work work) {
+  switch (pixel) {
+    case Pixel::f16:
+      return work(Half{});
+    case Pixel::bf16:
+      return work(BFloat16{});
+    default:
+      return work(float{});
+  }
+}
+
 #if VISIONBIAS_LANES > 1
 template <int Upper, int... Lane>
 VISIONBIAS_INLINE Words halves(Words a, Words b, std::integer_sequence<int, Lane...>) {

@@ -70,8 +70,6 @@ VISIONBIAS_INLINE SpectrumShape shape_of(const SpectrumMix& mix, const Output& y
   return {mix.size, RowOrder(mix.size, y.channels_last(mix.size)), mix.columns, mix.rows};
 }
 
-inline float white_of(const Input& x) { return x.pixel == Pixel::u8 ? 255.0f : 1.0f; }
-
 // What the inverse transform leaves out.
 inline Floats inverse_factor(Size size) { return broadcast(1.0f / static_cast<float>(size.h * size.w)); }
 
@@ -102,14 +100,7 @@ void write_as(const SpectrumMix& mix, const SpectrumShape& shape, const MixedIma
 
 inline void write(const SpectrumMix& mix, const SpectrumShape& shape, const MixedImage& from, float unit,
                   const Output& y, std::ptrdiff_t band, std::ptrdiff_t image) {
-  switch (y.pixel) {
-    case Pixel::f16:
-      return write_as<Half>(mix, shape, from, unit, y, band, image);
-    case Pixel::bf16:
-      return write_as<BFloat16>(mix, shape, from, unit, y, band, image);
-    default:
-      return write_as<float>(mix, shape, from, unit, y, band, image);
-  }
+  with_output_type(y.pixel, [&](auto out) { write_as<decltype(out)>(mix, shape, from, unit, y, band, image); });
 }
 
 // Phase of a, amplitude of b; b where a has no phase.
@@ -138,8 +129,8 @@ inline void phase_swap(const SpectrumMix& mix, const Input& shape_image, const I
     invert_block(shape, own, b);
     if (both) invert_block(shape, other, b);
   }
-  write(mix, shape, own, white_of(texture_image), y, 0, image);
-  if (both) write(mix, shape, other, white_of(shape_image), y, 1, image);
+  write(mix, shape, own, unit_of(texture_image.pixel), y, 0, image);
+  if (both) write(mix, shape, other, unit_of(shape_image.pixel), y, 1, image);
 }
 
 inline void random_phase(const SpectrumMix& mix, const Input& x, const Input& noise, const Output& y,
@@ -165,7 +156,7 @@ inline void random_phase(const SpectrumMix& mix, const Input& x, const Input& no
     });
     invert_block(shape, own, b);
   }
-  write(mix, shape, own, white_of(x), y, 0, image);
+  write(mix, shape, own, unit_of(x.pixel), y, 0, image);
 }
 
 // sin(pi r) for r in [-1/2, 1/2]: exact at 0 and at the ends, and 2e-7 off at most.
@@ -205,7 +196,7 @@ inline void phase_noise(const SpectrumMix& mix, const Input& x, const float* hal
     }
     invert_block(shape, own, b);
   }
-  write(mix, shape, own, white_of(x), y, 0, image);
+  write(mix, shape, own, unit_of(x.pixel), y, 0, image);
 }
 
 inline void power_equalize(const SpectrumMix& mix, const Input& x, const float* amplitude, std::ptrdiff_t planes,
@@ -213,7 +204,7 @@ inline void power_equalize(const SpectrumMix& mix, const Input& x, const float* 
   thread_local MixedImageMemory x_memory;
   const SpectrumShape shape = shape_of(mix, y);
   const MixedImage own = x_memory.read(mix, shape, x, image, true);
-  const Floats factor = inverse_factor(mix.size) * white_of(x);
+  const Floats factor = inverse_factor(mix.size) * unit_of(x.pixel);
   const std::ptrdiff_t w = mix.size.w, plane = planes == 1 ? 0 : KyBlocks::size(mix.size.h / 2 + 1, mix.size.w);
   for (std::ptrdiff_t b = 0; b < shape.blocks(); ++b) {
     transform_rows(shape, own.scratch, b, own.block);
@@ -226,7 +217,7 @@ inline void power_equalize(const SpectrumMix& mix, const Input& x, const float* 
     });
     invert_block(shape, own, b);
   }
-  write(mix, shape, own, white_of(x), y, 0, image);
+  write(mix, shape, own, unit_of(x.pixel), y, 0, image);
 }
 
 inline constexpr SpectrumMixKernels spectrum_mix = {phase_swap, random_phase, phase_noise, power_equalize};
