@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <tuple>
 #include <utility>
@@ -27,9 +28,12 @@ using Address = std::uintptr_t;
 using Four = std::array<std::ptrdiff_t, 4>;
 using Three = std::array<std::ptrdiff_t, 3>;
 
+// An address, and the object whose memory it is: as a part of an argument that object lives as long as the call.
+using Memory = std::tuple<Address, py::object>;
+
 template <class T>
-T* at(Address address) {
-  return reinterpret_cast<T*>(address);
+T* at(const Memory& memory) {
+  return reinterpret_cast<T*>(std::get<Address>(memory));
 }
 
 vb::Pixel pixel_of(const std::string& name) {
@@ -44,41 +48,42 @@ vb::Size size_of(Three size) { return {size[0], size[1], size[2]}; }
 
 vb::Strides strides_of(Four strides) { return {strides[0], strides[1], strides[2], strides[3]}; }
 
-// (address, dtype, strides of [N, C, H, W])
-using ImagesIn = std::tuple<Address, std::string, Four>;
-// (address, dtype, strides of [N, C, H, W], strides of the axes before them)
-using ImagesOut = std::tuple<Address, std::string, Four, std::vector<std::ptrdiff_t>>;
+// (memory, dtype, strides of [N, C, H, W])
+using ImagesIn = std::tuple<Memory, std::string, Four>;
+// (memory, dtype, strides of [N, C, H, W], strides of the axes before them)
+using ImagesOut = std::tuple<Memory, std::string, Four, std::vector<std::ptrdiff_t>>;
 
 vb::Input input_of(const ImagesIn& x) {
-  const auto& [address, dtype, strides] = x;
-  return {at<const void>(address), pixel_of(dtype), strides_of(strides)};
+  const auto& [memory, dtype, strides] = x;
+  return {at<const void>(memory), pixel_of(dtype), strides_of(strides)};
 }
 
 vb::Output output_of(const ImagesOut& y) {
-  const auto& [address, dtype, strides, lead] = y;
+  const auto& [memory, dtype, strides, lead] = y;
   const std::size_t axes = lead.size();
-  return {at<void>(address), pixel_of(dtype), strides_of(strides), axes > 1 ? lead[axes - 2] : 0,
+  return {at<void>(memory), pixel_of(dtype), strides_of(strides), axes > 1 ? lead[axes - 2] : 0,
           axes > 0 ? lead[axes - 1] : 0};
 }
 
-void normalize(const ImagesIn& x, const ImagesOut& out, std::ptrdiff_t n, Three size, Address scale, Address shift) {
+void normalize(const ImagesIn& x, const ImagesOut& out, std::ptrdiff_t n, Three size,
+               const std::vector<float>& scale, const std::vector<float>& shift) {
   const vb::Input from = input_of(x);
   const vb::Output to = output_of(out);
   py::gil_scoped_release release;
-  vb::normalize(from, to, n, size_of(size), at<const float>(scale), at<const float>(shift));
+  vb::normalize(from, to, n, size_of(size), scale.data(), shift.data());
 }
 
 void normals(std::uint64_t seed, std::uint32_t stream, std::uint32_t key0, std::uint32_t key1, std::ptrdiff_t counters,
-             Address out) {
+             const Memory& out) {
   py::gil_scoped_release release;
   vb::target().normals(seed, stream, key0, key1, counters, at<float>(out));
 }
 
-void add_mask(vb::FilterBank& bank, Address weights,
+void add_mask(vb::FilterBank& bank, const Memory& half,
               const std::vector<std::tuple<std::ptrdiff_t, bool, float>>& bands) {
   std::vector<vb::FilterBank::Emit> emits;
   for (const auto& [band, complement, offset] : bands) emits.push_back({band, complement, offset});
-  bank.add_mask(at<const float>(weights), std::move(emits));
+  bank.add_mask(at<const float>(half), std::move(emits));
 }
 
 void filter_bank(const vb::FilterBank& bank, const ImagesIn& x, const ImagesOut& out, std::ptrdiff_t n, int threads) {
@@ -88,8 +93,8 @@ void filter_bank(const vb::FilterBank& bank, const ImagesIn& x, const ImagesOut&
   vb::filter_bank(bank, from, to, n, threads);
 }
 
-// (seed, keys, streams, redraws, address of given fields or 0, their strides between images and between bands)
-using Fields = std::tuple<std::uint64_t, Address, std::vector<std::uint32_t>, std::vector<std::uint32_t>, Address,
+// (seed, keys, streams, redraws, given fields or no memory, their strides between images and between bands)
+using Fields = std::tuple<std::uint64_t, Memory, std::vector<std::uint32_t>, std::vector<std::uint32_t>, Memory,
                           std::ptrdiff_t, std::ptrdiff_t>;
 
 vb::BandFields fields_of(const Fields& fields) {
@@ -113,7 +118,7 @@ void critical_band(const vb::BandNoise& plan, const Fields& fields, const Images
   vb::critical_band(plan, noise, from, to, n, channels, threads);
 }
 
-void band_noise(const vb::BandNoise& plan, const Fields& fields, Address out, std::ptrdiff_t n, int threads) {
+void band_noise(const vb::BandNoise& plan, const Fields& fields, const Memory& out, std::ptrdiff_t n, int threads) {
   const vb::BandFields noise = fields_of(fields);
   py::gil_scoped_release release;
   vb::band_noise(plan, noise, at<float>(out), n, threads);
@@ -135,7 +140,7 @@ void random_phase(const vb::SpectrumMix& mix, const ImagesIn& x, const ImagesIn&
   vb::random_phase(mix, from, phases, to, n, threads);
 }
 
-void phase_noise(const vb::SpectrumMix& mix, const ImagesIn& x, Address half_turns, const ImagesOut& out,
+void phase_noise(const vb::SpectrumMix& mix, const ImagesIn& x, const Memory& half_turns, const ImagesOut& out,
                  std::ptrdiff_t n, int threads) {
   const vb::Input from = input_of(x);
   const vb::Output to = output_of(out);
@@ -143,8 +148,8 @@ void phase_noise(const vb::SpectrumMix& mix, const ImagesIn& x, Address half_tur
   vb::phase_noise(mix, from, at<const float>(half_turns), to, n, threads);
 }
 
-void power_equalize(const vb::SpectrumMix& mix, const ImagesIn& x, Address amplitude, std::ptrdiff_t planes,
-                    const ImagesOut& out, std::ptrdiff_t n, int threads) {
+void power_equalize(const vb::SpectrumMix& mix, const ImagesIn& x, const Memory& amplitude,
+                    std::ptrdiff_t planes, const ImagesOut& out, std::ptrdiff_t n, int threads) {
   const vb::Input from = input_of(x);
   const vb::Output to = output_of(out);
   py::gil_scoped_release release;
@@ -169,11 +174,11 @@ PYBIND11_MODULE(_C, m) {
   m.def("normals", &normals, py::kw_only(), arg("seed"), arg("stream"), arg("key0"), arg("key1"), arg("counters"),
         arg("out"));
   py::class_<vb::FilterBank>(m, "FilterBank")
-      .def(py::init([](Three size, Address scale, Address shift) {
-             return std::make_unique<vb::FilterBank>(size_of(size), at<const float>(scale), at<const float>(shift));
+      .def(py::init([](Three size, std::vector<float> scale, std::vector<float> shift) {
+             return std::make_unique<vb::FilterBank>(size_of(size), std::move(scale), std::move(shift));
            }),
            py::kw_only(), arg("size"), arg("scale"), arg("shift"))
-      .def("add_mask", &add_mask, py::kw_only(), arg("weights"), arg("bands"))
+      .def("add_mask", &add_mask, py::kw_only(), arg("half"), arg("bands"))
       .def("run", &filter_bank, py::kw_only(), arg("x"), arg("out"), arg("n"), arg("threads"));
   py::class_<vb::BandNoise>(m, "BandNoise")
       .def(py::init(&band_noise_plan), py::kw_only(), arg("size"), arg("levels"), arg("residual"), arg("sds"),
@@ -182,9 +187,8 @@ PYBIND11_MODULE(_C, m) {
            arg("threads"))
       .def("bands", &band_noise, py::kw_only(), arg("fields"), arg("out"), arg("n"), arg("threads"));
   py::class_<vb::SpectrumMix>(m, "SpectrumMix")
-      .def(py::init([](Three size, Address scale, Address shift, float floor) {
-             return std::make_unique<vb::SpectrumMix>(size_of(size), at<const float>(scale), at<const float>(shift),
-                                                      floor);
+      .def(py::init([](Three size, std::vector<float> scale, std::vector<float> shift, float floor) {
+             return std::make_unique<vb::SpectrumMix>(size_of(size), std::move(scale), std::move(shift), floor);
            }),
            py::kw_only(), arg("size"), arg("scale"), arg("shift"), arg("floor"))
       .def("phase_swap", &phase_swap, py::kw_only(), arg("shape"), arg("texture"), arg("out"), arg("directions"),

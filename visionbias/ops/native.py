@@ -9,15 +9,15 @@ from importlib import import_module
 from math import prod
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from visionbias.ops.tensors import Channels
 
 OUTPUT_DTYPES = (torch.float32, torch.float16, torch.bfloat16)
 LONGEST_SIDE = 2048
+Memory = tuple[int, Tensor | None]
+
 NOT_BUILT = "visionbias._C is not built; run: python setup.py build_ext --inplace"
 
 _FACTORS = (2, 3, 5, 7)  # of the sides that the transforms take
@@ -32,24 +32,31 @@ def engine() -> Any:
         return None
 
 
-def images_in(x: Tensor) -> tuple[int, str, tuple[int, ...]]:
+def memory(numbers: Tensor) -> Memory:
+    """An address for the engine. The tensor comes along: it must live as long as the call, traced callers or not."""
+    return numbers.data_ptr(), numbers
+
+
+def images_in(x: Tensor) -> tuple[Memory, str, tuple[int, ...]]:
     """What the engine is told of images [N, C, H, W]."""
-    return x.data_ptr(), _name(x.dtype), x.stride()
+    return memory(x), _name(x.dtype), x.stride()
 
 
-def images_out(out: Tensor) -> tuple[int, str, tuple[int, ...], tuple[int, ...]]:
+def images_out(out: Tensor) -> tuple[Memory, str, tuple[int, ...], tuple[int, ...]]:
     """What the engine is told of an output [F, N, C, H, W] or [S, F, N, C, H, W]."""
-    return out.data_ptr(), _name(out.dtype), out.stride()[-4:], out.stride()[:-4]
+    return memory(out), _name(out.dtype), out.stride()[-4:], out.stride()[:-4]
 
 
 def _name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def scale_and_shift(mean: Channels, std: Channels) -> tuple[NDArray[np.float32], NDArray[np.float32]]:  # [C] each
-    """x * scale + shift is (x - mean) / std."""
-    deviations = np.array(std)
-    return (1.0 / deviations).astype(np.float32), (-np.array(mean) / deviations).astype(np.float32)
+def scale_and_shift(mean: Channels, std: Channels, white: float = 1.0) -> dict[str, list[float]]:  # [C] each
+    """x * scale + shift is (x / white - mean) / std."""
+    return {
+        "scale": [1.0 / (white * deviation) for deviation in std],
+        "shift": [-value / deviation for value, deviation in zip(mean, std, strict=True)],
+    }
 
 
 def refuse_output(dtype: torch.dtype, device: torch.device) -> str | None:

@@ -5,6 +5,8 @@
 
 #include <cstddef>
 
+#include "images/images.h"
+
 namespace visionbias {
 
 // [blocks of kBlock ky, W, kBlock], ky from 0
@@ -19,5 +21,8 @@ struct KyBlocks {
     return (ky / kBlock * w + kx) * kBlock + ky % kBlock;
   }
 };
+
+// From the other half plane, kx >= 0, [H, W / 2 + 1], of a function with f(-k) = sign f(k).
+void to_ky_blocks(const float* half, float sign, Size size, float* blocks);
 
 }  // namespace visionbias

@@ -29,11 +29,10 @@ class FilterBank {
     std::vector<Emit> emits;
   };
 
-  FilterBank(Size size, const float* scale,  // [C]
-             const float* shift);            // [C]
+  FilterBank(Size size, std::vector<float> scale, std::vector<float> shift);  // [C] each
 
-  // A real even mask on the half plane ky >= 0, [H / 2 + 1, W]; what it keeps serves every band of `emits`.
-  void add_mask(const float* weights, std::vector<Emit> emits);
+  // A real even mask on the half plane kx >= 0, [H, W / 2 + 1]; what it keeps serves every band of `emits`.
+  void add_mask(const float* half, std::vector<Emit> emits);
 
   const Size size;
   const FftPlan columns, rows;

@@ -2,30 +2,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "spectrum_mix/spectrum_mix.h"
 
-#include <algorithm>
+#include <utility>
 
 #include "targets/targets.h"
 #include "threads/threads.h"
 
 namespace visionbias {
 
-SpectrumMix::SpectrumMix(Size size, const float* scale, const float* shift, float floor)
-    : size(size),
-      columns(size.h),
-      rows(size.w),
-      scale(scale, scale + size.c),
-      shift(shift, shift + size.c),
-      floor(floor) {}
-
-void to_ky_blocks(const float* half, float sign, Size size, float* blocks) {
-  const std::ptrdiff_t h = size.h, w = size.w, columns = w / 2 + 1;
-  std::fill_n(blocks, KyBlocks::size(h / 2 + 1, w), 0.0f);
-  for (std::ptrdiff_t ky = 0; ky <= h / 2; ++ky) {
-    const float *row = half + ky * columns, *opposite = half + (h - ky) % h * columns;
-    for (std::ptrdiff_t kx = 0; kx < columns; ++kx) blocks[KyBlocks::place(ky, kx, w)] = row[kx];
-    for (std::ptrdiff_t kx = columns; kx < w; ++kx) blocks[KyBlocks::place(ky, kx, w)] = sign * opposite[w - kx];
-  }
-}
+SpectrumMix::SpectrumMix(Size size, std::vector<float> scale, std::vector<float> shift, float floor)
+    : size(size), columns(size.h), rows(size.w), scale(std::move(scale)), shift(std::move(shift)), floor(floor) {}
 
 void phase_swap(const SpectrumMix& mix, const Input& shape, const Input& texture, const Output& y,
                 std::ptrdiff_t directions, std::ptrdiff_t n, int threads) {

@@ -17,18 +17,14 @@ namespace visionbias {
 
 // What the calls for one kind of image and output have in common.
 struct SpectrumMix {
-  SpectrumMix(Size size, const float* scale,  // [C]
-              const float* shift,             // [C]
-              float floor);                   // a bin of at most `floor` times the norm of its image has no phase
+  // Scale and shift [C]; a bin of at most `floor` times the norm of its image has no phase.
+  SpectrumMix(Size size, std::vector<float> scale, std::vector<float> shift, float floor);
 
   const Size size;
   const FftPlan columns, rows;
   const std::vector<float> scale, shift;
   const float floor;
 };
-
-// From the other half plane, kx >= 0, [H, W / 2 + 1], of a function with f(-k) = sign f(k).
-void to_ky_blocks(const float* half, float sign, Size size, float* blocks);
 
 // Phase of `shape`, amplitude of `texture`; with two directions y[1] is the other way round.
 void phase_swap(const SpectrumMix& mix, const Input& shape, const Input& texture, const Output& y,

@@ -7,13 +7,13 @@ import torch
 from tolerances import NORMALIZE, assert_within
 
 import visionbias as vb
-from visionbias.ops.normalize import native
+from visionbias.ops.native import engine, memory
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 OUTPUTS = [torch.float32, torch.float16, torch.bfloat16]
 SIZES = [(1, 1), (1, 7), (7, 1), (5, 3), (31, 31), (97, 131), (224, 224)]
 
-needs_engine = pytest.mark.skipif(native.engine() is None, reason="visionbias._C is not built")
+needs_engine = pytest.mark.skipif(engine() is None, reason="visionbias._C is not built")
 BACKENDS = [pytest.param("native", marks=needs_engine), "torch", "reference"]
 LAYOUTS = ["contiguous", "channels_last", "interleaved", "transposed", "sliced", "stepped"]
 
@@ -114,13 +114,13 @@ def engine_rounds(values, dtype):
     x = torch.ones(c, dtype=torch.uint8)
     shift = torch.full((c,), -0.0)  # the one number that changes nothing, the sign of zero included
     out = torch.zeros(c, dtype=dtype)
-    native.engine().normalize(
-        x=(x.data_ptr(), "uint8", (0, 1, 0, c)),
-        out=(out.data_ptr(), str(dtype).removeprefix("torch."), (0, 1, 0, c), ()),
+    engine().normalize(
+        x=(memory(x), "uint8", (0, 1, 0, c)),
+        out=(memory(out), str(dtype).removeprefix("torch."), (0, 1, 0, c), ()),
         n=1,
         size=(c, 1, 1),
-        scale=values.data_ptr(),
-        shift=shift.data_ptr(),
+        scale=values.tolist(),
+        shift=shift.tolist(),
     )
     return out
 

@@ -6,9 +6,6 @@ x [N, C, H, W] u8 or float, any strides -> out [S, B, N, 3, H, W] f16, bf16 or f
 All bands and strengths of an image in one visit; images are spread over `torch.get_num_threads()` threads.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
 from torch import Tensor
 
@@ -16,16 +13,18 @@ from visionbias.ops.band_noise.fields import DrawnNoise, Noise
 from visionbias.ops.band_noise.pyramid import level_count, level_of
 from visionbias.ops.band_noise.spec import Spec
 from visionbias.ops.native import (
+    Memory,
     engine,
     engine_input,
     engine_output,
     images_in,
     images_out,
+    memory,
     refuse_output,
     scale_and_shift,
 )
 
-Fields = tuple[int, int, list[int], list[int], int, int, int]
+Fields = tuple[int, Memory, list[int], list[int], Memory, int, int]
 
 
 def refuse(spec: Spec) -> str | None:
@@ -38,7 +37,6 @@ class NativeKernel:
 
     def __init__(self, spec: Spec) -> None:
         self.spec = spec
-        scale, shift = scale_and_shift(spec.output.mean, spec.output.std)
         self.plan = engine().BandNoise(
             size=(spec.height, spec.width),
             levels=[level_of("critical_band", band, spec.height, spec.width) for band in spec.bands],
@@ -46,25 +44,24 @@ class NativeKernel:
             sds=spec.noise_sds,
             contrast=spec.contrast,
             luminance=spec.luminance,
-            scale=scale.tolist(),
-            shift=shift.tolist(),
+            **scale_and_shift(spec.output.mean, spec.output.std),
         )
 
     def bands(self, noise: Noise, out: Tensor) -> None:
         """See `Kernel.bands`."""
         whole = out.dtype == torch.float32 and out.is_contiguous()
         unit = out if whole else torch.empty(out.shape, dtype=torch.float32, device=out.device)
-        with self._fields(noise) as fields:
-            self.plan.bands(fields=fields, out=unit.data_ptr(), n=out.shape[1], threads=torch.get_num_threads())
+        fields = self._fields(noise)
+        self.plan.bands(fields=fields, out=memory(unit), n=out.shape[1], threads=torch.get_num_threads())
         if unit is not out:
             out.copy_(unit)
 
     def run(self, x: Tensor, noise: Noise, out: Tensor) -> None:
         """See `Kernel.run`."""
         x = engine_input(x)
-        with engine_output(out) as y, self._fields(noise) as fields:
+        with engine_output(out) as y:
             self.plan.run(
-                fields=fields,
+                fields=self._fields(noise),
                 x=images_in(x),
                 out=images_out(y),
                 n=len(x),
@@ -72,16 +69,14 @@ class NativeKernel:
                 threads=torch.get_num_threads(),
             )
 
-    @contextmanager
-    def _fields(self, noise: Noise) -> Iterator[Fields]:
-        """What the engine is told of the noise. Its addresses hold as long as the block."""
+    def _fields(self, noise: Noise) -> Fields:
+        """What the engine is told of the noise."""
         drawn = noise if isinstance(noise, DrawnNoise) else noise.drawn
-        bands, keys = self.spec.bands, drawn.keys
+        bands, keys = self.spec.bands, memory(torch.from_numpy(drawn.keys))
         streams = [drawn.stream(band) for band in (bands[:1] if drawn.common else bands)]
         redraws = [drawn.redraw_stream(band, sd) for sd in self.spec.noise_sds for band in bands]
         if isinstance(noise, DrawnNoise):
-            yield drawn.seed, keys.ctypes.data, streams, redraws, 0, 0, 0
-            return
+            return drawn.seed, keys, streams, redraws, (0, None), 0, 0
         given = noise.fields.to(torch.float32).contiguous()
         stride_b = given.stride(0) if given.ndim == 4 else 0
-        yield drawn.seed, keys.ctypes.data, streams, redraws, given.data_ptr(), given.stride(-3), stride_b
+        return drawn.seed, keys, streams, redraws, memory(given), given.stride(-3), stride_b

@@ -19,10 +19,3 @@ def distinct_masks(bands: Sequence[Band], height: int, width: int) -> list[tuple
         inner = band.inner_mask(height, width)
         found.setdefault(inner.tobytes(), (inner, []))[1].append(f)
     return list(found.values())
-
-
-def rows_above_zero(half: Mask, width: int) -> Mask:  # [H, W // 2 + 1] -> [H // 2 + 1, W]
-    """The other half plane of a real even function: rows ky >= 0 with all columns."""
-    height = len(half)
-    mirrored = half[-np.arange(height // 2 + 1) % height, 1 : (width + 1) // 2]
-    return np.concatenate([half[: height // 2 + 1], mirrored[:, ::-1]], axis=1)

@@ -7,11 +7,10 @@ Sides whose prime factors are 2, 3, 5 and 7. An image is in the caches from its 
 images are spread over `torch.get_num_threads()` threads.
 """
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from visionbias.ops.filter_bank.masks import distinct_masks, rows_above_zero
+from visionbias.ops.filter_bank.masks import distinct_masks
 from visionbias.ops.filter_bank.spec import Spec
 from visionbias.ops.native import (
     engine,
@@ -19,6 +18,7 @@ from visionbias.ops.native import (
     engine_output,
     images_in,
     images_out,
+    memory,
     refuse_output,
     refuse_transform,
     scale_and_shift,
@@ -34,12 +34,11 @@ class NativeKernel:
     """The engine's plan of a bank."""
 
     def __init__(self, spec: Spec) -> None:
-        scale, shift = scale_and_shift(spec.mean, spec.std)
-        self.bank = engine().FilterBank(size=spec.image, scale=scale.ctypes.data, shift=shift.ctypes.data)
+        self.bank = engine().FilterBank(size=spec.image, **scale_and_shift(spec.mean, spec.std))
         for inner, served in distinct_masks(spec.bands, spec.height, spec.width):
-            weights = np.ascontiguousarray(rows_above_zero(inner, spec.width), dtype=np.float32)
+            half = torch.tensor(inner, dtype=torch.float32, device=spec.device)
             bands = [(f, spec.bands[f].complement, spec.bands[f].offset) for f in served]
-            self.bank.add_mask(weights=weights.ctypes.data, bands=bands)
+            self.bank.add_mask(half=memory(half), bands=bands)
 
     def run(self, x: Tensor, out: Tensor) -> None:
         """See `Kernel.run`."""

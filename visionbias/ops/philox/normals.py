@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from visionbias.ops.native import NOT_BUILT, engine
+from visionbias.ops.native import NOT_BUILT, engine, memory
 from visionbias.ops.philox import reference
 from visionbias.ops.philox import torch as philox_torch
 from visionbias.runtime.dispatch import Impl, Op
@@ -45,7 +45,7 @@ class NativeKernel:
         s = self.spec
         out = torch.empty(len(keys), -(-s.n // 4) * 4, dtype=torch.float32, device=s.device)  # not the default device
         for row, (k0, k1) in zip(out, keys.tolist(), strict=True):
-            engine().normals(seed=s.seed, stream=s.stream, key0=k0, key1=k1, counters=len(row) // 4, out=row.data_ptr())
+            engine().normals(seed=s.seed, stream=s.stream, key0=k0, key1=k1, counters=len(row) // 4, out=memory(row))
         return out[:, : s.n]
 
 

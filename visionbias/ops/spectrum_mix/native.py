@@ -16,6 +16,7 @@ from visionbias.ops.native import (
     engine_output,
     images_in,
     images_out,
+    memory,
     refuse_output,
     refuse_transform,
     scale_and_shift,
@@ -34,8 +35,8 @@ class NativeKernel:
     """See `spec.Kernel`."""
 
     def __init__(self, spec: Spec) -> None:
-        scale, shift = scale_and_shift(spec.output.mean, spec.output.std)
-        self.mix = engine().SpectrumMix(size=spec.image, scale=scale.ctypes.data, shift=shift.ctypes.data, floor=FLOOR)
+        numbers = scale_and_shift(spec.output.mean, spec.output.std)
+        self.mix = engine().SpectrumMix(size=spec.image, **numbers, floor=FLOOR)
 
     def phase_swap(self, shape: Tensor, texture: Tensor, out: Tensor) -> None:
         """See `Kernel.phase_swap`."""
@@ -56,7 +57,7 @@ class NativeKernel:
         x = engine_input(x)
         half_turns = (antisymmetric(2.0 * uniforms - 1.0, x.shape[-1]) * (width / 180.0)).contiguous()
         with engine_output(out[None]) as y:
-            self.mix.phase_noise(x=images_in(x), half_turns=half_turns.data_ptr(), out=images_out(y), **_work(x))
+            self.mix.phase_noise(x=images_in(x), half_turns=memory(half_turns), out=images_out(y), **_work(x))
 
     def power_equalize(self, x: Tensor, amplitude: Tensor, out: Tensor) -> None:
         """See `Kernel.power_equalize`."""
@@ -65,7 +66,7 @@ class NativeKernel:
         planes = amplitude.shape[0] if amplitude.ndim == 3 else 1
         with engine_output(out[None]) as y:
             self.mix.power_equalize(
-                x=images_in(x), amplitude=even.data_ptr(), planes=planes, out=images_out(y), **_work(x)
+                x=images_in(x), amplitude=memory(even), planes=planes, out=images_out(y), **_work(x)
             )
 
     def _swap(self, shape: Tensor, texture: Tensor, out: Tensor) -> None:  # [1 or 2, N, C, H, W]
