@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Random images for the tests of the ops."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
+from instruction_sets import TARGETS, on_target
 from torch import Tensor
 
 MakeImages = Callable[..., Tensor]
@@ -22,6 +23,13 @@ MakeImages = Callable[..., Tensor]
 def device(request: pytest.FixtureRequest) -> str:
     """Every device of this machine."""
     return str(request.param)
+
+
+@pytest.fixture(params=TARGETS)
+def target(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Each instruction set of the CPU engine that this machine runs."""
+    with on_target(request.param):
+        yield request.param
 
 
 @pytest.fixture

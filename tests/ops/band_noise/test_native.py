@@ -6,28 +6,21 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from instruction_sets import ENGINE, on_target
 from tolerances import CRITICAL_BAND, assert_within
 
 import visionbias as vb
 from visionbias.ops import native
 from visionbias.ops.band_noise.pyramid import FINEST, level_count
 
-ENGINE = native.engine()
 pytestmark = pytest.mark.skipif(ENGINE is None, reason="visionbias._C is not built")
 
 
-def shown(x, bands, target=None, **options):
-    """Images from one target, by default the best."""
-    before = ENGINE.target()
-    ENGINE.choose_target(target or before)
-    try:
-        names = [f"image{i}" for i in range(len(x))]
-        return vb.critical_band(x, bands=bands, sample_ids=names, backend="native", **options)
-    finally:
-        ENGINE.choose_target(before)
+def shown(x, bands, **options):
+    names = [f"image{i}" for i in range(len(x))]
+    return vb.critical_band(x, bands=bands, sample_ids=names, backend="native", **options)
 
 
-@pytest.mark.parametrize("target", ENGINE.targets() if ENGINE else [])
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (5, 5), (6, 33), (47, 48), (64, 224)], ids=str)
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last], ids=["nchw", "nhwc"])
 def test_every_target_gives_the_bits_of_plain_code(target, size, memory_format, make_images):
@@ -35,16 +28,13 @@ def test_every_target_gives_the_bits_of_plain_code(target, size, memory_format, 
     for dtype in native.OUTPUT_DTYPES:
         options = {"noise_sds": (0.0, 0.16, 0.7), "dtype": dtype, "memory_format": memory_format}
         for x in (make_images(2, 3, *size), make_images(2, 1, *size, torch.float32)):
-            assert torch.equal(shown(x, bands, target, **options), shown(x, bands, "scalar", **options))
+            y = shown(x, bands, **options)
+            with on_target("scalar"):
+                assert torch.equal(y, shown(x, bands, **options))
     field = torch.randn(2, *size)
-    before = ENGINE.target()
-    ENGINE.choose_target(target)
-    try:
-        unit = vb.band_noise(field, bands=bands, backend="native")
-        ENGINE.choose_target("scalar")
+    unit = vb.band_noise(field, bands=bands, backend="native")
+    with on_target("scalar"):
         assert torch.equal(unit, vb.band_noise(field, bands=bands, backend="native"))
-    finally:
-        ENGINE.choose_target(before)
 
 
 @given(st.data(), st.integers(0, 2**31))

@@ -9,39 +9,20 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from instruction_sets import ENGINE, SMOOTH, on_target
 from tolerances import FILTER_BANK, assert_within
 
 import visionbias as vb
 from visionbias.ops import native
 from visionbias.ops.filter_bank.bands import WINDOWS
 
-ENGINE = native.engine()
 pytestmark = pytest.mark.skipif(ENGINE is None, reason="visionbias._C is not built")
 
 BANDS = (vb.lowpass(0.2), vb.highpass(0.8, offset=0.25), vb.lowpass(0.4, "gaussian"), vb.octave(3), vb.highpass(0.0))
-SMOOTH = [side for side in range(1, 73) if 210**6 % side == 0]
-
-
-@pytest.fixture(params=ENGINE.targets() if ENGINE else [])
-def target(request):
-    """Each instruction set that this machine runs."""
-    before = ENGINE.target()
-    ENGINE.choose_target(request.param)
-    yield request.param
-    ENGINE.choose_target(before)
 
 
 def filtered(x, **options):
     return vb.filter_bank(x, BANDS, backend="native", **options)
-
-
-def scalar(x, **options):
-    before = ENGINE.target()
-    ENGINE.choose_target("scalar")
-    try:
-        return filtered(x, **options)
-    finally:
-        ENGINE.choose_target(before)
 
 
 def test_the_best_target_is_first_and_chosen():
@@ -58,7 +39,8 @@ def test_every_target_gives_the_bits_of_plain_code(target, size, memory_format, 
     x = make_images(2, 3, *size, input_dtype)
     for dtype in native.OUTPUT_DTYPES:
         y = filtered(x, dtype=dtype, memory_format=memory_format)
-        assert torch.equal(y, scalar(x, dtype=dtype, memory_format=memory_format))
+        with on_target("scalar"):
+            assert torch.equal(y, filtered(x, dtype=dtype, memory_format=memory_format))
         wanted = vb.filter_bank(x, BANDS, dtype=torch.float64, backend="reference")
         assert_within(y, wanted, FILTER_BANK[dtype])
 

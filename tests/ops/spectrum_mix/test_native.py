@@ -6,6 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from instruction_sets import ENGINE, SMOOTH, on_target
 from tolerances import PHASES, SPECTRUM_MIX, assert_within
 
 import visionbias as vb
@@ -15,10 +16,8 @@ from visionbias.ops.spectrum_mix import phase_swap_both
 from visionbias.ops.spectrum_mix.kernels import OP
 from visionbias.ops.spectrum_mix.spec import Spec
 
-ENGINE = native.engine()
 pytestmark = pytest.mark.skipif(ENGINE is None, reason="visionbias._C is not built")
 
-SMOOTH = [side for side in range(1, 73) if 210**6 % side == 0]
 MEMORY_FORMATS = [torch.contiguous_format, torch.channels_last]
 
 
@@ -43,24 +42,6 @@ METHODS = {
 }
 
 
-def by_scalar_code(call, *images, **options):
-    before = ENGINE.target()
-    ENGINE.choose_target("scalar")
-    try:
-        return call(*images, **options)
-    finally:
-        ENGINE.choose_target(before)
-
-
-@pytest.fixture(params=ENGINE.targets() if ENGINE else [])
-def target(request):
-    """Each instruction set that this machine runs."""
-    before = ENGINE.target()
-    ENGINE.choose_target(request.param)
-    yield request.param
-    ENGINE.choose_target(before)
-
-
 @pytest.mark.parametrize("name", METHODS)
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (49, 1), (8, 5), (30, 49), (64, 48), (135, 112), (512, 2)], ids=str)
 def test_every_target_gives_the_bits_of_plain_code(target, name, size, make_images):
@@ -71,7 +52,8 @@ def test_every_target_gives_the_bits_of_plain_code(target, name, size, make_imag
         for dtype in native.OUTPUT_DTYPES:
             options = {"dtype": dtype, "memory_format": memory_format, "backend": "native"}
             y = call(*pair, **options)
-            assert torch.equal(y, by_scalar_code(call, *pair, **options))
+            with on_target("scalar"):
+                assert torch.equal(y, call(*pair, **options))
             assert_within(y, wanted, tolerance[dtype])
 
 
