@@ -23,7 +23,7 @@ class BuildEngine(build_ext):
     """`build_ext` that knows each compiler's flags, and says what to install when there is none."""
 
     def build_extensions(self) -> None:
-        # Every clone of a loop must give the same bits, so nothing may be fused into an FMA.
+        # Every target must give the same bits, so nothing may be fused into an FMA.
         msvc = self.compiler.compiler_type == "msvc"
         flags = ["/O2", "/fp:precise"] if msvc else ["-O3", "-ffp-contract=off", "-fno-math-errno"]
         for extension in self.extensions:

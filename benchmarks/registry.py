@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: visionbias contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What can be measured. A new measurement is one file with a registered function, named in `load`."""
+"""What can be measured. A new measurement is one file with a registered function, named in `MODULES`."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field

@@ -46,7 +46,7 @@ def require_same_listing(
     listings = {arm.data.name: listing_of(arm.data) for arm in study.arms}
     wanted = settings | {"models": sorted(study.model_ids), "data": listings}
     kept = {
-        name: {key: listed.get(key) for key in listings.get(name, {"samples": 0})}
+        name: {key: listed.get(key) for key in listings.get(name, ("samples",))}
         for name, listed in found["data"].items()
     }
     there = {key: found.get(key) for key in settings} | {"models": sorted(found["models"]), "data": kept}

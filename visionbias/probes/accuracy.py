@@ -36,8 +36,8 @@ class Accuracy(Probe):
         of_group = {str(group): correct[groups == group] for group in sorted(set(groups) - {None})}
         if of_group:
             outcomes["worst_group_top1"] = min(of_group.values(), key=np.mean)
-        for name, correct in outcomes.items():
-            result = accuracy(correct)
+        for name, hits in outcomes.items():
+            result = accuracy(hits)
             columns |= {name: result.accuracy, f"{name}_low": result.interval[0], f"{name}_high": result.interval[1]}
         for group, hits in of_group.items():
             columns |= {f"top1[{group}]": float(hits.mean()), f"n[{group}]": len(hits)}
