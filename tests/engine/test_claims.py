@@ -60,7 +60,7 @@ def test_plan_says_that_the_folder_is_of_another_study(
     for changes, message in (
         ({"seed": 1}, "seed: this study has 1, the folder has 0"),
         ({"probes": [vb.SpectralBias()]}, "probes.0.probe"),
-        ({"models": [("first", tiny_net(1))]}, 'models: this study has ["first"], the folder has ["first", "second"]'),
+        ({"models": [("first", tiny_net(1))]}, 'models.second: this study has nothing, the folder has {"source"'),
         ({"data": vb.ImageFolder(image_folder, name="other")}, "data.other"),
         ({"data": vb.ImageFolder(tmp_path / "fewer", name=name)}, f"data.{name}.samples: this study has 36"),
         ({"forward_batch": 16}, "forward_batch: this study has 16, the folder has 8"),

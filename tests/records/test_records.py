@@ -14,12 +14,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from visionbias.errors import RunError
+from visionbias.records import files
 from visionbias.records.files import partition
-from visionbias.records.manifest import differences, read_manifest, write_manifest
+from visionbias.records.manifest import UNREAD, differences, read_manifest, write_manifest
 from visionbias.records.reader import IncompleteError, ModelRecords, open_records, read_condition
 from visionbias.records.samples import SampleTable, write_samples
 from visionbias.records.schema import RECORD_SCHEMA, check_names
-from visionbias.records.writer import covered, write_records
+from visionbias.records.writer import count_rows, covered, set_aside_damaged, write_records
 
 MODEL = "timm:resnet50/a=1 é"  # every kind of character that a path or a hive key could trip over
 
@@ -131,7 +132,8 @@ def test_damaged_file_is_named_and_not_counted_as_done(tmp_path: Path) -> None:
     for read in (lambda: read_condition(tmp_path, "m", "clean", ["label"]), lambda: open_records(tmp_path)):
         with pytest.raises(RunError, match=r"cannot read .*000000006-000000009.*delete the file"):
             read()
-    assert covered(tmp_path, "m", "clean", set_aside=True) == [range(6)]
+    set_aside_damaged(tmp_path, "m", "clean")
+    assert covered(tmp_path, "m", "clean") == [range(6)]
     assert len(read_condition(tmp_path, "m", "clean", ["label"])) == 6
 
 
@@ -145,8 +147,119 @@ def test_damage_behind_an_intact_footer_is_found(tmp_path: Path) -> None:
         read_condition(tmp_path, "m", "clean", RECORD_SCHEMA.names)
     with pytest.raises(OSError, match="checksum"):
         open_records(tmp_path).to_table()
-    assert covered(tmp_path, "m", "clean", set_aside=True) == []
+    set_aside_damaged(tmp_path, "m", "clean")
+    assert covered(tmp_path, "m", "clean") == []
     assert path.with_name(f"{path.name}.damaged").exists()
+
+
+def test_what_the_system_refuses_is_no_damage(tmp_path: Path) -> None:
+    """Too many open files, or a folder in a file's place: one error, and nothing is renamed or counted as missing."""
+    write_records(tmp_path, "m", "clean", 0, columns(0, 6))
+    (path,) = tmp_path.rglob("*.parquet")
+    script = """
+import resource, sys
+from pathlib import Path
+from visionbias.errors import RunError
+from visionbias.records.files import opened
+held = []
+resource.setrlimit(resource.RLIMIT_NOFILE, (32, 32))
+try:
+    while True:
+        held.append(open("/dev/null"))
+except OSError:
+    pass
+try:
+    with opened(Path(sys.argv[1])):
+        pass
+except RunError as error:
+    print(type(error).__name__, error)
+"""
+    answer = subprocess.run([sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True)
+    assert answer.stdout.startswith(f"RunError cannot read {path}: Too many open files")
+    assert covered(tmp_path, "m", "clean") == [range(6)]
+    path.unlink()
+    path.mkdir()
+    for read in (covered, set_aside_damaged):
+        with pytest.raises(RunError, match="Is a directory"):
+            read(tmp_path, "m", "clean")
+    assert [found.name for found in path.parent.iterdir()] == [path.name]
+
+
+def test_setting_aside_what_another_process_took(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_records(tmp_path, "m", "clean", 0, columns(0, 6))
+    (path,) = tmp_path.rglob("*.parquet")
+    path.write_bytes(path.read_bytes()[:-20])
+    replace = Path.replace
+
+    def taken(own: Path, target: Path) -> Path:
+        replace(own, target.with_name("taken"))
+        return replace(own, target)
+
+    def forbidden(own: Path, target: Path) -> Path:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "replace", forbidden)
+    with pytest.raises(RunError, match=r"cannot rename .*Permission denied; mend the permissions"):
+        set_aside_damaged(tmp_path, "m", "clean")
+    monkeypatch.setattr(Path, "replace", taken)
+    set_aside_damaged(tmp_path, "m", "clean")
+    assert covered(tmp_path, "m", "clean") == []
+
+
+def test_looking_changes_nothing(tmp_path: Path) -> None:
+    write_records(tmp_path, "m", "clean", 0, columns(0, 6))
+    (path,) = tmp_path.rglob("*.parquet")
+    path.write_bytes(path.read_bytes()[:-20])
+    assert covered(tmp_path, "m", "clean") == []
+    assert [found.name for found in path.parent.iterdir()] == [path.name]
+
+
+def test_rows_of_overlapping_files_count_once(tmp_path: Path) -> None:
+    for start, stop in ((0, 6), (4, 10), (5, 6), (20, 22)):
+        write_records(tmp_path, "m", "clean", start, columns(start, stop))
+    write_records(tmp_path, "m", "other", 0, columns(0, 3))
+    assert count_rows(tmp_path, ["m"], ["clean", "other"]) == 10 + 2 + 3
+
+
+def test_files_that_follow_one_another_grow_together(tmp_path: Path) -> None:
+    """64 saves leave few files and every row once; rows of another part are left alone."""
+    write_records(tmp_path, "m", "clean", 0, columns(0, 2))
+    for start in range(2, 130, 2):
+        write_records(tmp_path, "m", "clean", start, columns(start, start + 2), absorb_from=2)
+        assert len(covered(tmp_path, "m", "clean")) <= 8
+    assert covered(tmp_path, "m", "clean") == [range(2), range(2, 130)]
+    table = read_condition(tmp_path, "m", "clean", RECORD_SCHEMA.names)
+    assert table["sample_id"].to_pylist() == columns(0, 130)["sample_id"].tolist()
+    assert table["label"].to_pylist() == [i % 7 for i in range(130)]
+
+
+def test_a_kill_between_two_files_becoming_one(tmp_path: Path) -> None:
+    write_records(tmp_path, "m", "clean", 0, columns(0, 4))
+    write_records(tmp_path, "m", "clean", 0, columns(0, 8))
+    assert len(read_condition(tmp_path, "m", "clean", ["label"])) == 8
+    set_aside_damaged(tmp_path, "m", "clean")
+    assert covered(tmp_path, "m", "clean") == [range(8)]
+    # A longer file that is damaged hides no shorter one.
+    write_records(tmp_path, "m", "clean", 0, columns(0, 4))
+    longer = next(tmp_path.rglob("*-000000008.parquet"))
+    longer.write_bytes(longer.read_bytes()[:-20])
+    set_aside_damaged(tmp_path, "m", "clean")
+    assert covered(tmp_path, "m", "clean") == [range(4)]
+
+
+def test_reading_while_files_become_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for start in (0, 4):
+        write_records(tmp_path, "m", "clean", start, columns(start, start + 4))
+    listed = files.record_files
+
+    def and_then_merge(*where: object) -> list[files.RecordFile]:
+        found = listed(*where)  # type: ignore[arg-type]
+        monkeypatch.setattr(files, "record_files", listed)
+        write_records(tmp_path, "m", "clean", 8, columns(8, 12), absorb_from=0)
+        return found
+
+    monkeypatch.setattr(files, "record_files", and_then_merge)
+    assert len(read_condition(tmp_path, "m", "clean", ["label"])) == 12
 
 
 def test_text_in_a_footer_that_is_no_text(tmp_path: Path) -> None:
@@ -223,9 +336,23 @@ def test_differences_name_the_leaf() -> None:
     there = {"seed": 0, "data": {"n": 5, "name": "x", "extra": True}}
     assert differences(here, here) == []
     assert differences(here, there) == [
-        "data.extra: this study has null, the folder has true",
+        "data.extra: this study has nothing, the folder has true",
         "seed: this study has 1, the folder has 0",
     ]
+
+
+def test_differences_say_a_fact_once_and_only_what_differs() -> None:
+    def study(decoder: str, cutoffs: list[float], models: str) -> dict[str, object]:
+        views = {model: {"decoder": decoder, "preprocessing": {"crop": 224}} for model in models}
+        return {"probes": [{"probe": "accuracy"}, {"cutoffs": cutoffs}], "data": {"photos": {"models": views}}}
+
+    many = [i / 100 for i in range(40)]
+    here, there = study("dali-2.4.0-cpu", many, "abc"), study("pillow-13.0.0", [*many, 0.99], "abc")
+    assert differences(here, there) == [
+        'data.photos.models.a.decoder and 2 more: this study has "dali-2.4.0-cpu", the folder has "pillow-13.0.0"',
+        "probes.1.cutoffs.40: this study has nothing, the folder has 0.99",
+    ]
+    assert differences({"weights": UNREAD, "n": 1}, {"weights": "ab", "n": 1}) == []
 
 
 def test_manifest_that_was_edited_names_what_is_wrong(tmp_path: Path) -> None:

@@ -90,6 +90,15 @@ def open_crops(
     return _Entry(samples, preprocessing, "pillow", folder).open(progress)
 
 
+def decoder_name(kind: str) -> str:
+    """Decoder and version, such as "dali-2.4.0-cpu" or "pillow-13.0.0", of `"dali"` or `"pillow"`.
+
+    Raises:
+        BackendError: DALI is not installed.
+    """
+    return DaliDecoder.name() if kind == "dali" else PillowDecoder.name()
+
+
 class _Entry:
     """One entry of the cache: what it must hold, and how it is looked up and built."""
 
@@ -99,7 +108,7 @@ class _Entry:
         self.samples = samples
         self.preprocessing = preprocessing
         self.kind = kind
-        self.decoder = DaliDecoder.name() if kind == "dali" else PillowDecoder.name()
+        self.decoder = decoder_name(kind)
         self.shape = (len(samples), preprocessing.crop, preprocessing.crop, 3)
         self.bytes = math.prod(self.shape)
         self.key = self._key()

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks of the plain arguments that studies and stimulus streams take."""
 
+import math
 from operator import index
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, SupportsFloat, TypeVar
 
 from visionbias.datasets.base import Dataset
 from visionbias.datasets.folder import ImageFolder
@@ -25,6 +26,18 @@ def whole_number(name: str, value: Any, at_least: int) -> int:
         number = -1
     if number < at_least:
         raise RunError(f"{name} must be a whole number of at least {at_least}, got {value!r}")
+    return number
+
+
+def number_from_zero(name: str, value: Any) -> float:
+    """The value as a float, if it is a finite number of at least 0.
+
+    Raises:
+        RunError: it is not.
+    """
+    number = float(value) if isinstance(value, SupportsFloat) and not isinstance(value, bool) else math.nan
+    if not 0.0 <= number < math.inf:
+        raise RunError(f"{name} must be a finite number of at least 0, got {value!r}")
     return number
 
 

@@ -5,17 +5,24 @@
 import sys
 import time
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from visionbias.engine.arguments import number_from_zero
 from visionbias.engine.claims import claimed
 from visionbias.engine.environment import describe_environment
+from visionbias.engine.identity import identity_before_reading
+from visionbias.engine.inputs import pick_device
 from visionbias.engine.loop import Loop, Part
 from visionbias.engine.prepare import prepare
-from visionbias.engine.run import RECORDS, Run, join_run, note_session
+from visionbias.engine.run import RECORDS, Run, join_run, locked, note_session, require_same
 from visionbias.engine.sink import RecordSink
 from visionbias.errors import RunError
+from visionbias.records.manifest import read_manifest
 from visionbias.records.samples import write_samples
+from visionbias.records.writer import set_aside_damaged
+from visionbias.runtime.dispatch import chosen_backends
 from visionbias.runtime.durable import remove_leftovers
 from visionbias.runtime.progress import progress_bar
 
@@ -29,21 +36,34 @@ def run_study(
     """See `Study.run`."""
     if not _is_shard(shard):
         raise RunError(f"shard must be (i, n) with 0 <= i < n, got {shard!r}")
+    save_interval_s = number_from_zero("save_interval_s", save_interval_s)
     started, began = datetime.now(UTC), time.monotonic()
-    prepared = prepare(study, progress)
+    manifest = read_manifest(folder)
+    found = None if manifest is None else manifest["study"]
+    if found is not None:  # before anything is loaded or decoded
+        device_type = pick_device(study.device).type
+        require_same(folder, identity_before_reading(study, device_type, found, folder), found)
+    prepared = prepare(study, folder, found, progress)
     run = join_run(folder, prepared.identity, {p.arm.data.name: p.describe() for p in prepared.arms})
     for p in prepared.arms:
         write_samples(folder, p.arm.data.name, p.sample_columns())
     with claimed(folder, shard):
         if shard == (0, 1):
             remove_leftovers(folder)
+        with locked(folder):  # two shards that start together would rename each other's files
+            for model, condition in product(study.model_ids, study.conditions):
+                set_aside_damaged(folder / RECORDS, model, condition)
         parts = [Part.of(p, study.model_ids, folder, prepared.forward_batch, shard) for p in prepared.arms]
-        todo = sum(part.missing_rows for part in parts)
+        todo, total = sum(part.missing_rows for part in parts), sum(part.total_rows for part in parts)
+        which = "" if shard == (0, 1) else f" as far as shard {shard[0]}/{shard[1]} goes"
         if not todo:
-            if progress is not False:
-                which = "" if shard == (0, 1) else f" as far as shard {shard[0]}/{shard[1]} goes"
-                print(f"{folder}: complete{which}, nothing to do", file=sys.stderr)
+            _say(f"{folder}: complete{which}, nothing to do", progress)
             return run
+        if todo < total:
+            _say(
+                f"{folder}: goes on{which}; {total - todo:,} of {total:,} forward passes are done, {todo:,} are left",
+                progress,
+            )
         session = describe_environment(prepared.device) | {
             "started": started.isoformat(timespec="seconds"),
             "shard": list(shard),
@@ -63,6 +83,7 @@ def run_study(
                     "run_s": seconds,
                     "images_per_s": loop.forwards / seconds,
                     "failures": loop.failures,
+                    "backends": chosen_backends(),
                 }
                 run = note_session(folder, session)
     if loop.failures:
@@ -72,6 +93,11 @@ def run_study(
             f"Mend the models and start the same run again, or leave them out of a new run:\n{listed}"
         )
     return run
+
+
+def _say(line: str, progress: bool | None) -> None:
+    if progress is not False:
+        print(line, file=sys.stderr)
 
 
 def _is_shard(shard: object) -> bool:

@@ -2,22 +2,30 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a run folder must match, so that one table never mixes two studies."""
 
+import hashlib
 from collections.abc import Mapping
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import visionbias
 from visionbias.datasets.base import Dataset
-from visionbias.engine.run import require_same
+from visionbias.datasets.label_map import LabelMap, resolve_label_map
+from visionbias.decode.cache import decoder_name
+from visionbias.engine.decoder import settled
+from visionbias.engine.inputs import batch_sizes, crop_rule, shared_preprocessing
+from visionbias.models.resolve import source_of
+from visionbias.records.manifest import UNREAD
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from visionbias.engine.study import Study
 
+Json = dict[str, Any]
 
-def settings_of(study: "Study", device_type: str, forward_batch: int) -> dict[str, Any]:
-    """What a study's records depend on besides its models and images."""
+
+def identity_of(study: "Study", device_type: str, sets: Json, models: Json) -> Json:
+    """What a study's records depend on: its settings, and as below its data sets by name and its models by id."""
+    _, forward_batch = batch_sizes(study, device_type)
     return {
         "probes": [probe.config() for probe in study.probes],
         "precision": "fp32",
@@ -26,28 +34,73 @@ def settings_of(study: "Study", device_type: str, forward_batch: int) -> dict[st
         "seed": study.seed,
         # Another version may round otherwise, and one table must not mix both.
         "versions": {"visionbias": visionbias.__version__, "torch": version("torch")},
+        "data": sets,
+        "models": models,
     }
 
 
-def listing_of(data: Dataset) -> dict[str, Any]:
-    """A data set as it was listed, wherever it lies."""
-    return {key: value for key, value in data.describe().items() if key != "root"}
+def identity_of_model(source: str, weights_sha256: Any, num_classes: Any, mean: Any, std: Any) -> Json:
+    """A model in the identity of a study."""
+    return {
+        "source": source,
+        "weights_sha256": weights_sha256,
+        "num_classes": num_classes,
+        "mean": mean,
+        "std": std,
+    }
 
 
-def require_same_listing(
-    folder: "Path", study: "Study", found: Mapping[str, Any], device_type: str, forward_batch: int
-) -> None:
-    """Demand of a run folder what can be told before any model or image is loaded.
+def identity_of_set(data: Dataset, content_sha256: Any, bad_samples: Any, views: Json) -> Json:
+    """A data set in the identity of a study, wherever it lies: as it was listed, and how each model sees it."""
+    listed = {key: value for key, value in data.describe().items() if key != "root"}
+    return listed | {"content_sha256": content_sha256, "bad_samples": bad_samples, "models": views}
+
+
+def identity_of_view(preprocessing: Any, decoder: Any, label_map: LabelMap | object) -> Json:
+    """How one model sees a data set."""
+    if isinstance(label_map, LabelMap):
+        members = hashlib.sha256(repr((label_map.classes, label_map.members)).encode()).hexdigest()
+        label_map = f"{label_map.kind}, sha256 {members[:16]}"
+    return {"preprocessing": preprocessing, "decoder": decoder, "label_map": label_map}
+
+
+def identity_before_reading(study: "Study", device_type: str, found: Mapping[str, Any], folder: Path) -> Json:
+    """The identity of a study as far as it shows before weights and images are read; the rest is `UNREAD`.
+
+    What only the weights tell, a model's classes and its own preprocessing, is taken from the run folder: they are
+    compared when the weights are.
 
     Raises:
-        RunError: the folder is of another study; says in what they differ.
+        BackendError: the decoder is not available.
+        DataError: a label map does not fit a model.
     """
-    settings = settings_of(study, device_type, forward_batch)
-    listings = {arm.data.name: listing_of(arm.data) for arm in study.arms}
-    wanted = settings | {"models": sorted(study.model_ids), "data": listings}
-    kept = {
-        name: {key: listed.get(key) for key in listings.get(name, ("samples",))}
-        for name, listed in found["data"].items()
+    sets = {
+        arm.data.name: identity_of_set(
+            arm.data,
+            UNREAD,
+            UNREAD,
+            {model: _view_before_reading(study, arm.data, model, found, folder) for model in study.model_ids},
+        )
+        for arm in study.arms
     }
-    there = {key: found.get(key) for key in settings} | {"models": sorted(found["models"]), "data": kept}
-    require_same(folder, wanted, there)
+    models = {
+        model: identity_of_model(source_of(entry), UNREAD, UNREAD, UNREAD, UNREAD)
+        for model, entry in zip(study.model_ids, study.models, strict=True)
+    }
+    return identity_of(study, device_type, sets, models)
+
+
+def _view_before_reading(study: "Study", data: Dataset, model: str, found: Mapping[str, Any], folder: Path) -> Any:
+    there = found["data"].get(data.name, {"models": {}})["models"].get(model)
+    if there is None:
+        return UNREAD
+    shared = shared_preprocessing(study)
+    rule = None if shared is None else crop_rule(data, shared).as_dict()
+    begun = there.get("decoder") if rule in (None, there["preprocessing"]) else None
+    kind = settled(study.decode, begun, folder)
+    classes = found["models"].get(model, {}).get("num_classes")
+    return identity_of_view(
+        UNREAD if rule is None else rule,
+        UNREAD if kind == "auto" else decoder_name(kind),
+        resolve_label_map(data.classes, data.label_map, classes) if isinstance(classes, int) else UNREAD,
+    )

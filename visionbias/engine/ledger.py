@@ -12,13 +12,13 @@ from visionbias.records.writer import covered
 
 
 class Ledger:
-    """Done or missing, for every (model, condition, block of samples). Files that cannot be read are set aside."""
+    """Done or missing, for every (model, condition, block of samples)."""
 
     def __init__(self, folder: Path, models: Iterable[str], conditions: Iterable[str], n: int, block: int) -> None:
         self._n, self._block = n, block
         conditions = tuple(conditions)
         self._done = {
-            (model, condition): self._blocks(covered(folder, model, condition, set_aside=True))
+            (model, condition): self._blocks(covered(folder, model, condition))
             for model in models
             for condition in conditions
         }
@@ -29,8 +29,15 @@ class Ledger:
 
     def missing_rows(self, blocks: range) -> int:
         """Records still to make in the given blocks, over all models and conditions."""
-        sizes = np.minimum(self._block, self._n - np.arange(blocks.start, blocks.stop) * self._block)
+        sizes = self._sizes(blocks)
         return int(sum(sizes[~done[blocks.start : blocks.stop]].sum() for done in self._done.values()))
+
+    def total_rows(self, blocks: range) -> int:
+        """Records of the given blocks, made or not, over all models and conditions."""
+        return int(self._sizes(blocks).sum()) * len(self._done)
+
+    def _sizes(self, blocks: range) -> NDArray[np.int64]:
+        return np.minimum(self._block, self._n - np.arange(blocks.start, blocks.stop) * self._block)
 
     def _blocks(self, ranges: list[range]) -> NDArray[np.bool_]:
         rows = np.zeros(self._n, dtype=bool)

@@ -43,6 +43,11 @@ class Part:
         """Records still to make."""
         return self.ledger.missing_rows(self.blocks)
 
+    @property
+    def total_rows(self) -> int:
+        """Records to make in all."""
+        return self.ledger.total_rows(self.blocks)
+
 
 @dataclass
 class Loop:
@@ -56,6 +61,7 @@ class Loop:
 
     def run(self, part: Part, bar: Any) -> None:
         """Forward every missing (model, condition) of one part."""
+        self.sink.begin(part.blocks.start * self.prepared.forward_batch)
         for group in part.prepared.groups:
             self._run_group(part, group, bar)
 
@@ -92,7 +98,6 @@ class Loop:
                                 arm, forwards[model], scorers[model], buffer[f], labels, model, condition, rows
                             )
                             bar.update(rows.stop - rows.start)
-            self.sink.save_if_due()
 
     def _missing(self, part: Part, group: ModelGroup, stimulus: Stimulus, block: int) -> dict[str, list[str]]:
         """Condition -> models without its records in this block."""

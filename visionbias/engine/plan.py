@@ -2,15 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """`Plan`: what a study amounts to, before it runs."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from visionbias.engine.identity import require_same_listing
+from visionbias.engine.identity import identity_before_reading
 from visionbias.engine.inputs import batch_sizes, pick_device, shared_preprocessing
-from visionbias.engine.run import RECORDS
+from visionbias.engine.run import RECORDS, require_same
 from visionbias.records.manifest import read_manifest
-from visionbias.records.writer import covered
+from visionbias.records.writer import count_rows
 from visionbias.types import Preprocessing
 
 if TYPE_CHECKING:
@@ -20,32 +21,70 @@ _RECORD_BYTES = 16  # a row of a record file on disk, compressed
 
 
 @dataclass(frozen=True)
+class PlannedSet:
+    """One data set of a study."""
+
+    name: str
+    conditions: int
+    images: int
+
+
+@dataclass(frozen=True)
 class Plan:
     """Size of a study and the state of its run folder."""
 
     models: int
-    conditions: int
-    images: int
-    units: int  # forwards: models x conditions x images
+    data_sets: tuple[PlannedSet, ...]
+    units: int  # forward passes: models x conditions x images, over all data sets
     units_done: int  # of them, in the run folder already
     cache_bytes: int  # decoded crops on disk
     record_bytes: int  # record files on disk, about
     stimulus_bytes: int  # memory that one batch of stimuli takes on the device
-    predicted_s: float | None  # time for what is left at the rate of the folder's last session; None before the first
+    predicted_s: float | None  # time for what is left at the rate of the folder's last session; None: no session ended
+    compared: (
+        bool  # the folder holds a run; it is of this study as far as that shows before weights and images are read
+    )
+
+    @property
+    def conditions(self) -> int:
+        """Over all data sets."""
+        return sum(planned.conditions for planned in self.data_sets)
+
+    @property
+    def images(self) -> int:
+        """Over all data sets."""
+        return sum(planned.images for planned in self.data_sets)
 
     def __str__(self) -> str:
         """A few lines for people."""
         left = self.units - self.units_done
-        when = "not known before the first session" if self.predicted_s is None else f"about {self.predicted_s:,.0f} s"
-        return "\n".join(
-            [
-                f"{self.models} models x {self.conditions} conditions, {self.images:,} images: {self.units:,} forwards",
-                f"done      {self.units_done:,} ({self.units_done / max(self.units, 1):.1%}), left {left:,}",
-                f"time      {when}",
-                f"disk      {self.cache_bytes / 1e6:,.1f} MB of crops, {self.record_bytes / 1e6:,.1f} MB of records",
-                f"memory    {self.stimulus_bytes / 1e6:,.1f} MB of stimuli, besides models and activations",
-            ]
-        )
+        models = _counted(self.models, "model")
+        lines = [
+            f"{planned.name}: {models} x {_counted(planned.conditions, 'condition')} x "
+            f"{_counted(planned.images, 'image')} = "
+            f"{_counted(self.models * planned.conditions * planned.images, 'forward pass', 'es')}"
+            for planned in self.data_sets
+        ]
+        if len(lines) > 1:
+            lines.append(f"in all    {_counted(self.units, 'forward pass', 'es')}")
+        lines += [
+            f"done      {self.units_done:,} ({_percent(self.units_done, self.units)}), left {left:,}",
+            f"time      {self._time(left)}",
+            f"disk      {self.cache_bytes / 1e6:,.1f} MB of crops, {self.record_bytes / 1e6:,.1f} MB of records",
+            f"memory    {self.stimulus_bytes / 1e6:,.1f} MB of stimuli, besides models and activations",
+        ]
+        if self.compared:
+            lines.append("the folder is of this study; weights and pixels are compared when it runs")
+        return "\n".join(lines)
+
+    def _time(self, left: int) -> str:
+        if not left:
+            return "nothing is left to do"
+        if self.predicted_s is not None:
+            return f"about {self.predicted_s:,.0f} s at the rate of the last session"
+        if self.units_done:
+            return "not known: each session so far was killed before it noted its rate"
+        return "not known before the first session has ended"
 
 
 def make_plan(study: "Study", folder: Path | None) -> Plan:
@@ -53,40 +92,45 @@ def make_plan(study: "Study", folder: Path | None) -> Plan:
 
     Raises:
         RunError: the folder holds something else than a run of this study.
+        BackendError: the run was begun with a decoder that is not here.
     """
     manifest = None if folder is None else read_manifest(folder)
     device_type = pick_device("auto").type if study.device == "auto" else str(study.device).partition(":")[0]
     _, batch = batch_sizes(study, device_type)
-    if manifest is not None and folder is not None:
-        require_same_listing(folder, study, manifest["study"], device_type, batch)
-    sessions = manifest["sessions"] if manifest else []
     sizes = {arm.data.name: len(arm.data.samples) for arm in study.arms}
-    if manifest:  # a run knows which images cannot be used
+    rate, done = None, 0
+    if manifest is not None and folder is not None:
+        found = manifest["study"]
+        require_same(folder, identity_before_reading(study, device_type, found, folder), found)
+        # A run knows which images cannot be used.
         sizes |= {name: described["n"] for name, described in manifest["data_sets"].items()}
-    models = len(study.models)
-    units = models * sum(len(arm.conditions) * sizes[arm.data.name] for arm in study.arms)
+        done = count_rows(folder / RECORDS, study.model_ids, study.conditions)
+        rate = _rate(manifest)
+    units = len(study.models) * sum(len(arm.conditions) * sizes[arm.data.name] for arm in study.arms)
     crop = (shared_preprocessing(study) or Preprocessing()).crop
     pixels = crop * crop * 3
-    done = min(_rows_of(study, folder), units) if manifest and folder else 0
-    rate = next((s["images_per_s"] for s in reversed(sessions) if s["images_per_s"]), None)  # 0: every model failed
     return Plan(
-        models=models,
-        conditions=len(study.conditions),
-        images=sum(sizes[arm.data.name] for arm in study.arms),
+        models=len(study.models),
+        data_sets=tuple(PlannedSet(a.data.name, len(a.conditions), sizes[a.data.name]) for a in study.arms),
         units=units,
         units_done=done,
         cache_bytes=sum(len(arm.data.samples) for arm in study.arms) * pixels,
         record_bytes=units * _RECORD_BYTES,
         stimulus_bytes=max(len(arm.conditions) for arm in study.arms) * batch * pixels * 4,
         predicted_s=None if rate is None else (units - done) / rate,
+        compared=manifest is not None,
     )
 
 
-def _rows_of(study: "Study", folder: Path) -> int:
-    """Records of the study's models and conditions in a run folder."""
-    return sum(
-        len(rows)
-        for model in study.model_ids
-        for condition in study.conditions
-        for rows in covered(folder / RECORDS, model, condition)
-    )
+def _rate(manifest: Mapping[str, Any]) -> float | None:
+    """Forward passes a second in the last session that made any."""
+    return next((s["images_per_s"] for s in reversed(manifest["sessions"]) if s["images_per_s"]), None)
+
+
+def _counted(n: int, noun: str, plural: str = "s") -> str:
+    return f"{n:,} {noun}{'' if n == 1 else plural}"
+
+
+def _percent(part: int, whole: int) -> str:
+    """Rounded down, so that 100 % is all."""
+    return f"{int(1000 * part / max(whole, 1)) / 10} %"

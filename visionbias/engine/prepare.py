@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Brings models, labels and crops together before anything is forwarded, so that what cannot work fails here."""
 
-import hashlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
@@ -16,15 +16,20 @@ from visionbias.datasets.base import Dataset
 from visionbias.datasets.label_map import IMAGENET_CLASSES, LabelMap, categories16_of, resolve_label_map
 from visionbias.engine.arms import Arm
 from visionbias.engine.decoded import Decoded, decode_set
-from visionbias.engine.identity import listing_of, settings_of
+from visionbias.engine.decoder import begun_with, settled
+from visionbias.engine.identity import identity_of, identity_of_model, identity_of_set, identity_of_view
 from visionbias.engine.inputs import batch_sizes, crop_rule, pick_device, shared_preprocessing, usable
-from visionbias.errors import DataError
+from visionbias.engine.trial import try_stimuli
+from visionbias.errors import CheckpointError, DataError, VisionBiasError
 from visionbias.models.model import Model
 from visionbias.models.resolve import resolve_model
 from visionbias.types import BadSample, Normalization, Preprocessing
 
 if TYPE_CHECKING:
     from visionbias.engine.study import Study
+
+E = TypeVar("E")
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -87,8 +92,10 @@ class Prepared:
     identity: dict[str, Any]  # what a run folder must match to be resumed
 
 
-def prepare(study: "Study", progress: bool | None) -> Prepared:
-    """Load models, check labels, decode, in that order.
+def prepare(study: "Study", folder: Path, found: Mapping[str, Any] | None, progress: bool | None) -> Prepared:
+    """Load models, check labels and conditions, decode, in that order.
+
+    `found` is the study of the manifest that the run folder holds, if any.
 
     Raises:
         BackendError, CheckpointError, DataError: see `Study.run`.
@@ -97,20 +104,58 @@ def prepare(study: "Study", progress: bool | None) -> Prepared:
     batch_size, forward_batch = batch_sizes(study, device.type)
     shared = shared_preprocessing(study)
     crop = None if shared is None else shared.crop
-    models = [
-        resolve_model(entry, device=device, offline=study.offline, crop=crop, batch=forward_batch)
-        for entry in study.models
-    ]
+
+    def load(entry: Any) -> Model:
+        model = resolve_model(entry, device=device, offline=study.offline, crop=crop, batch=forward_batch)
+        _ = shared or model.preprocessing  # refused where it cannot be expressed
+        return model
+
+    models = _all(study.models, study.model_ids, load, CheckpointError)
     label_maps = [_label_maps(study, arm.data, models) for arm in study.arms]
+    for arm in study.arms:
+        for rule in dict.fromkeys(_preprocessing(study, arm.data, model) for model in models):
+            try_stimuli(arm, rule.crop, device)
     arms = tuple(
-        _prepare_arm(study, arm, models, maps, progress) for arm, maps in zip(study.arms, label_maps, strict=True)
+        _prepare_arm(study, folder, found, arm, models, maps, progress)
+        for arm, maps in zip(study.arms, label_maps, strict=True)
     )
-    return Prepared(device, batch_size, forward_batch, arms, _identity(study, models, arms, device, forward_batch))
+    identity = identity_of(
+        study,
+        device.type,
+        {prepared.arm.data.name: _identity_of_set(prepared) for prepared in arms},
+        {model.id: _identity_of_model(model) for model in models},
+    )
+    return Prepared(device, batch_size, forward_batch, arms, identity)
+
+
+def _all(items: Iterable[E], names: Iterable[str], make: Callable[[E], R], kind: type[VisionBiasError]) -> list[R]:
+    """What `make` returns for each of the models.
+
+    Raises:
+        VisionBiasError: of the given kind, if it does so for one model or more; all of them are named.
+    """
+    made: list[R] = []
+    failed: dict[str, VisionBiasError] = {}
+    for name, item in zip(names, items, strict=True):
+        try:
+            made.append(make(item))
+        except kind as error:
+            failed[name] = error
+    if len(failed) > 1:
+        listed = "\n".join(f"  {name}: {error}" for name, error in failed.items())
+        raise kind(
+            f"{len(failed)} of {len(failed) + len(made)} models cannot be used; mend them or leave them out:\n{listed}"
+        )
+    if failed:
+        raise next(iter(failed.values()))
+    return made
 
 
 def _label_maps(study: "Study", data: Dataset, models: Sequence[Model]) -> dict[str, LabelMap]:
     """The map of each model to the classes of a data set."""
-    maps = {model.id: resolve_label_map(data.classes, data.label_map, model.num_classes) for model in models}
+    ids = [model.id for model in models]
+    found = _all(models, ids, lambda m: resolve_label_map(data.classes, data.label_map, m.num_classes), DataError)
+    maps = dict(zip(ids, found, strict=True))
     wanting = [probe for probe in study.probes if probe.reads_decision16 and (probe.own_data or study.data) is data]
     if wanting:
         foreign = [model.id for model in models if model.num_classes != IMAGENET_CLASSES]
@@ -129,12 +174,18 @@ def _has_categories16(data: Dataset) -> bool:
 
 
 def _prepare_arm(
-    study: "Study", arm: Arm, models: Sequence[Model], label_maps: dict[str, LabelMap], progress: bool | None
+    study: "Study",
+    folder: Path,
+    found: Mapping[str, Any] | None,
+    arm: Arm,
+    models: Sequence[Model],
+    label_maps: dict[str, LabelMap],
+    progress: bool | None,
 ) -> PreparedArm:
-    decoded = {
-        wanted: decode_set(arm.data, wanted, decode=study.decode, folder=study.cache, progress=progress)
-        for wanted in dict.fromkeys(_preprocessing(study, arm.data, model) for model in models)
-    }
+    decoded = {}
+    for wanted in dict.fromkeys(_preprocessing(study, arm.data, model) for model in models):
+        decode = settled(study.decode, begun_with(found, arm.data.name, wanted), folder)
+        decoded[wanted] = decode_set(arm.data, wanted, decode=decode, folder=study.cache, progress=progress)
     if len({crops.sha256 for crops in decoded.values()}) > 1:
         raise DataError(
             f"{arm.data.name}: wanted the same images for every preprocessing, but some changed while they were read; "
@@ -164,41 +215,16 @@ def _preprocessing(study: "Study", data: Dataset, model: Model) -> Preprocessing
     return crop_rule(data, shared_preprocessing(study) or model.preprocessing)
 
 
-def _identity(
-    study: "Study", models: Sequence[Model], arms: Sequence[PreparedArm], device: torch.device, forward_batch: int
-) -> dict[str, Any]:
-    return settings_of(study, device.type, forward_batch) | {
-        "data": {prepared.arm.data.name: _described(prepared) for prepared in arms},
-        "models": {
-            model.id: {
-                "source": model.source,
-                "weights_sha256": model.weights_sha256,
-                "num_classes": model.num_classes,
-                "mean": list(model.normalization.mean),
-                "std": list(model.normalization.std),
-            }
-            for model in models
-        },
+def _identity_of_model(model: Model) -> dict[str, Any]:
+    mean, std = model.normalization.mean, model.normalization.std
+    return identity_of_model(model.source, model.weights_sha256, model.num_classes, list(mean), list(std))
+
+
+def _identity_of_set(prepared: PreparedArm) -> dict[str, Any]:
+    views = {
+        model.id: identity_of_view(group.preprocessing.as_dict(), group.decoded.decoder, prepared.label_maps[model.id])
+        for group in prepared.groups
+        for model in group.models
     }
-
-
-def _described(prepared: PreparedArm) -> dict[str, Any]:
-    """What a run folder must match of one data set: its images, its labels, and how each model sees them."""
-    return listing_of(prepared.arm.data) | {
-        "content_sha256": list(prepared.groups[0].decoded.sha256),
-        "bad_samples": [sample.id for sample in prepared.bad],
-        "models": {
-            model.id: {
-                "preprocessing": group.preprocessing.as_dict(),
-                "decoder": group.decoded.decoder,
-                "label_map": _fingerprint(prepared.label_maps[model.id]),
-            }
-            for group in prepared.groups
-            for model in group.models
-        },
-    }
-
-
-def _fingerprint(label_map: LabelMap) -> str:
-    members = hashlib.sha256(repr((label_map.classes, label_map.members)).encode()).hexdigest()
-    return f"{label_map.kind}, sha256 {members[:16]}"
+    content = list(prepared.groups[0].decoded.sha256)
+    return identity_of_set(prepared.arm.data, content, [sample.id for sample in prepared.bad], views)

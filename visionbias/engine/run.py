@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 RECORDS = "records"
 _LOCK = ".run.lock"
+_LISTED = 20  # differences that are named
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,8 @@ def require_same(folder: Path, wanted: Mapping[str, Any], found: Mapping[str, An
     """
     differing = differences(wanted, found)
     if differing:
-        listed = "\n".join(f"  {line}" for line in differing)
+        more = [f"{len(differing) - _LISTED} more"] if len(differing) > _LISTED else []
+        listed = "\n".join(f"  {line}" for line in (*differing[:_LISTED], *more))
         raise RunError(f"{folder} holds the run of another study; name a new folder. They differ in\n{listed}")
 
 

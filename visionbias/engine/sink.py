@@ -17,23 +17,34 @@ _MAX_BUFFERED_ROWS = 4_000_000
 
 
 class RecordSink:
-    """Buffers rows a (model, condition) and writes each contiguous stretch of samples as one file."""
+    """Buffers rows a (model, condition) and writes each contiguous stretch of samples as one file.
+
+    It saves between two batches of forward passes, whatever model and condition they are of, so a kill costs no more
+    than the interval. The many small files that this makes grow together, see `write_records`.
+    """
 
     def __init__(self, folder: Path, interval_s: float) -> None:
         self._folder = folder
         self._interval_s = interval_s
+        self._first_row = 0
         self._stretches: dict[tuple[str, str], list[tuple[int, dict[str, Any]]]] = defaultdict(list)
         self._rows = 0
         self._saved_at = time.monotonic()
         self._save_took_s = 0.0
 
+    def begin(self, first_row: int) -> None:
+        """Save what there is; rows from `first_row` of the next data set follow, which no other process writes."""
+        self.save()
+        self._first_row = first_row
+
     def add(self, model: str, condition: str, start: int, columns: dict[str, Any]) -> None:
-        """Take the rows of samples `start`, `start + 1` ...; columns are [N] arrays."""
+        """Take the rows of samples `start`, `start + 1` ...; columns are [N] arrays. Saves if it is time.
+
+        Raises:
+            RunError: see `save`.
+        """
         self._stretches[model, condition].append((start, columns))
         self._rows += len(columns["sample_id"])
-
-    def save_if_due(self) -> None:
-        """Save when the interval has passed, or when the buffer is large."""
         pause_s = max(self._interval_s, self._save_took_s / _SAVING_SHARE)
         if time.monotonic() - self._saved_at >= pause_s or self._rows >= _MAX_BUFFERED_ROWS:
             self.save()
@@ -48,7 +59,7 @@ class RecordSink:
         pending, self._stretches, self._rows = self._stretches, defaultdict(list), 0
         for (model, condition), pieces in pending.items():
             for start, columns in _joined(pieces):
-                write_records(self._folder, model, condition, start, columns)
+                write_records(self._folder, model, condition, start, columns, absorb_from=self._first_row)
         self._saved_at = time.monotonic()
         self._save_took_s = self._saved_at - began
 

@@ -95,8 +95,9 @@ def load_state_dict(path: Path | str, *, unsafe_sha256: str | None = None) -> di
         )
     try:
         content = path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot read the weight file: {error.strerror or error}") from error
+    except (OSError, ValueError) as error:  # ValueError: a path with a null byte
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise CheckpointError(f"{path}: cannot read the weight file: {reason or error}") from error
     if unsafe_sha256 is not None:
         _require_sha256(path, content, unsafe_sha256)
     try:

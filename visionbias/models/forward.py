@@ -83,7 +83,7 @@ def checked_logits(
     """
     try:
         logits = call(x)
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a model that ends the process would end the other models' run
         raise CheckpointError(
             f"model {model_id!r} fails on a {list(x.shape)} {x.dtype} batch on {x.device}: "
             f"{type(error).__name__}: {error}; check the image size and device that it takes"

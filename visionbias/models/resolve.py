@@ -50,6 +50,19 @@ def model_id(entry: ModelEntry | Any) -> str:
     raise CheckpointError(f"models: wanted {_WANTED}; got {entry!r}")
 
 
+def source_of(entry: ModelEntry | Any) -> str:
+    """Where a model comes from, for manifests, without loading anything."""
+    if isinstance(entry, str):
+        return entry
+    if isinstance(entry, Checkpoint):
+        family, _, arch = entry.arch.rpartition(":")
+        # Without its folder: a run goes on where the file has moved, its sha256 tells whether it is the same.
+        return f"{Path(entry.path).name} as {family or 'timm'}:{arch}"
+    call = entry[1]
+    kind = "module" if isinstance(call, nn.Module) else "callable"
+    return f"{kind} {type(call).__module__}.{type(call).__qualname__}"
+
+
 def model_ids(entries: Sequence[ModelEntry | Any]) -> tuple[str, ...]:
     """The ids of several models, in order.
 
@@ -127,9 +140,7 @@ def _from_checkpoint(checkpoint: Checkpoint, device: torch.device) -> Model:
             )
         module = zoo.build(arch, len(head))
     fill(module, state, str(checkpoint.path), arch)
-    # The file name without its folder: a run goes on where the file has moved, its sha256 tells whether it is the same.
-    source = f"{Path(checkpoint.path).name} as {family or 'timm'}:{arch}"
-    model = _zoo_model(checkpoint.id, module, family or "timm", arch, device, source=source)
+    model = _zoo_model(checkpoint.id, module, family or "timm", arch, device, source=source_of(checkpoint))
     if checkpoint.normalization is None:
         return model
     return replace(model, data_config=replace(model.data_config, normalization=checkpoint.normalization))
@@ -169,10 +180,7 @@ def _given(name: str, call: Callable[[Tensor], Tensor], device: torch.device, cr
     if isinstance(call, nn.Module):
         require_finite(call, f"model {name!r}")
         sha256 = weights_sha256(call)
-    kind = "module" if isinstance(call, nn.Module) else "callable"
-    return Model(
-        name, call, logits.shape[1], config, sha256, f"{kind} {type(call).__module__}.{type(call).__qualname__}"
-    )
+    return Model(name, call, logits.shape[1], config, sha256, source_of((name, call)))
 
 
 def _zeros(batch: int, crop: int, device: torch.device) -> Tensor:

@@ -3,11 +3,12 @@
 """Where record files lie: each is named for its range of the run's sample list."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import quote, unquote
 
 import pyarrow as pa
@@ -17,10 +18,16 @@ from visionbias.errors import RunError
 from visionbias.records.schema import SCHEMA_VERSION
 
 _RANGE = re.compile(r"(\d+)-(\d+)\.parquet")
+_TRIES = 20
+T = TypeVar("T")
 
 
 class DamagedError(RunError):
-    """A record file that cannot be read."""
+    """A record file whose content is not what was written."""
+
+
+class VanishedError(RunError):
+    """A record file that is gone since its folder was listed: its rows are in a longer file by now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +82,12 @@ def opened(path: Path) -> Iterator[pq.ParquetFile]:
     """A record file, with its schema checked; pages are checked against their checksums as they are read.
 
     Raises:
-        DamagedError: it cannot be read.
-        RunError: it was written by a version with another schema.
+        DamagedError: it is cut short, altered, or no Parquet file.
+        VanishedError: it is not there.
+        RunError: the system refuses to read it, memory runs out, or a version with another schema wrote it.
     """
     try:
-        with pq.ParquetFile(path, page_checksum_verification=True) as file:
+        with path.open("rb") as raw, pq.ParquetFile(raw, page_checksum_verification=True) as file:
             version = int((file.schema_arrow.metadata or {}).get(b"visionbias.schema", b"0"))
             if version != SCHEMA_VERSION:
                 raise RunError(
@@ -87,10 +95,36 @@ def opened(path: Path) -> Iterator[pq.ParquetFile]:
                     "open the run with the visionbias that wrote it (its version is in run.json)"
                 )
             yield file
+    except FileNotFoundError as error:
+        raise VanishedError(f"{path} is gone since its folder was listed; read the run again") from error
+    except MemoryError as error:
+        raise RunError(f"no memory to read {path}: {error}; free some and start again") from error
     except (pa.ArrowException, OSError, ValueError) as error:  # ValueError: text in the footer that is no UTF-8
+        # What the system refuses has a number; Arrow's own errors, such as a wrong checksum, have none.
+        if isinstance(error, OSError) and error.errno is not None:
+            raise RunError(
+                f"cannot read {path}: {error.strerror or error}; the records in it may be whole: "
+                "mend what the system refuses, then start again"
+            ) from error
         raise DamagedError(
             f"cannot read {path}: {error}; delete the file and start the same run again: it makes what is missing"
         ) from error
+
+
+def read_files(folder: Path, model: str, condition: str, read: Callable[[RecordFile], T]) -> list[T]:
+    """What `read` returns for each file of one model under one condition, in order.
+
+    Where files became one while they were read, by a run that goes on meanwhile, all are read again.
+
+    Raises:
+        RunError: the folder cannot be read; and what `read` raises.
+    """
+    for _ in range(_TRIES - 1):
+        try:
+            return [read(file) for file in record_files(folder, model, condition)]
+        except VanishedError:
+            continue
+    return [read(file) for file in record_files(folder, model, condition)]
 
 
 def _listed(folder: Path) -> list[Path]:

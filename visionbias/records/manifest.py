@@ -4,6 +4,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,19 @@ from visionbias.runtime.durable import sync_folder, write_file
 MANIFEST = "run.json"
 Json = dict[str, Any]
 
+
+class _Mark:
+    """A value that no JSON holds."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __str__(self) -> str:
+        return self._text
+
+
+UNREAD = _Mark("not read yet")  # in a study's description; it agrees with anything
+_NOTHING = _Mark("nothing")  # where there is no entry
 _ANY = "*"  # every key of a table
 
 # What the readers of a run rely on.
@@ -96,21 +110,34 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
         ) from error
 
 
-def differences(wanted: Any, found: Any, path: str = "") -> list[str]:
-    """Where two manifests differ, one sentence a leaf, e.g. `seed: this study has 1, the folder has 0`."""
+def differences(wanted: Any, found: Any) -> list[str]:
+    """Where two manifests differ, one sentence a fact, e.g. `seed: this study has 1, the folder has 0`.
+
+    What is the same sentence of the same key in many places, as the decoder of many models, is one sentence.
+    """
+    places: dict[tuple[str, str], list[str]] = {}
+    for path, sentence in _differing(wanted, found, ()):
+        places.setdefault((path[-1] if path else "", sentence), []).append(".".join(path))
+    return [
+        f"{paths[0]}{f' and {len(paths) - 1} more' if len(paths) > 1 else ''}: {sentence}"
+        for (_, sentence), paths in places.items()
+    ]
+
+
+def _differing(wanted: Any, found: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Path and sentence of every leaf that differs."""
     if isinstance(wanted, dict) and isinstance(found, dict):
-        keys = sorted({*wanted, *found})
-        return [line for key in keys for line in differences(wanted.get(key), found.get(key), f"{path}{key}.")]
-    if isinstance(wanted, list) and isinstance(found, list) and len(wanted) == len(found):
-        pairs = enumerate(zip(wanted, found, strict=True))
-        return [line for i, (w, f) in pairs for line in differences(w, f, f"{path}{i}.")]
-    if wanted == found:
-        return []
-    return [f"{path.rstrip('.')}: this study has {_short(wanted)}, the folder has {_short(found)}"]
+        for key in sorted({*wanted, *found}):
+            yield from _differing(wanted.get(key, _NOTHING), found.get(key, _NOTHING), (*path, key))
+    elif isinstance(wanted, list) and isinstance(found, list):
+        for i, (w, f) in enumerate(zip_longest(wanted, found, fillvalue=_NOTHING)):
+            yield from _differing(w, f, (*path, str(i)))
+    elif wanted is not UNREAD and wanted != found:
+        yield path, f"this study has {_short(wanted)}, the folder has {_short(found)}"
 
 
 def _short(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
+    text = str(value) if isinstance(value, _Mark) else json.dumps(value, ensure_ascii=False, default=str)
     return text if len(text) <= 80 else text[:77] + "..."
 
 

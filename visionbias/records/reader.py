@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from visionbias.errors import RunError
-from visionbias.records.files import opened, overlap, partitions, record_files
+from visionbias.records.files import RecordFile, opened, overlap, partitions, read_files
 from visionbias.records.samples import SampleTable
 from visionbias.records.schema import PARTITIONING, RECORD_SCHEMA
 
@@ -19,8 +19,9 @@ from visionbias.records.schema import PARTITIONING, RECORD_SCHEMA
 def open_records(folder: Path) -> ds.Dataset:
     """All records as one dataset with the columns of `RECORD_SCHEMA` plus `model` and `condition`, each record once.
 
-    Files are opened, not read: pages that are damaged raise pyarrow's `OSError` when they are read. Where two files
-    hold the same samples, those of their model and condition are read at once.
+    Files are opened, not read: pages that are damaged raise pyarrow's `OSError` when they are read, and so do files
+    that a run which goes on meanwhile has made into one; open them again. Where two files hold the same samples, those
+    of their model and condition are read at once.
 
     Raises:
         RunError: a file cannot be read, or was written by a version with another schema.
@@ -29,16 +30,14 @@ def open_records(folder: Path) -> ds.Dataset:
     paths: list[str] = []
     tables: list[pa.Table] = []
     for model, condition in partitions(folder):
-        files = record_files(folder, model, condition)
+        files = read_files(folder, model, condition, _checked)
         if overlap(files):
             table = read_condition(folder, model, condition, RECORD_SCHEMA.names)
             for name, value in (("model", model), ("condition", condition)):
                 table = table.append_column(name, pa.array([value] * len(table), pa.string()))
             tables.append(table.cast(schema))
             continue
-        for file in files:
-            with opened(file.path):
-                paths.append(str(file.path))
+        paths += [str(file.path) for file in files]
     checked = ds.ParquetFileFormat(
         default_fragment_scan_options=ds.ParquetFragmentScanOptions(page_checksum_verification=True)
     )
@@ -60,10 +59,12 @@ def read_condition(
         RunError: a file cannot be read, or was written by a version with another schema.
     """
     wanted = ["sample_id", *(name for name in columns if name != "sample_id")]
-    parts = []
-    for record in record_files(folder, model, condition):
+
+    def rows(record: RecordFile) -> pa.Table:
         with opened(record.path) as file:
-            parts.append(file.read(columns=wanted).replace_schema_metadata(None))
+            return file.read(columns=wanted).replace_schema_metadata(None)
+
+    parts = read_files(folder, model, condition, rows)
     if not parts:
         return RECORD_SCHEMA.empty_table().select(wanted)
     table = pa.concat_tables(parts).combine_chunks()
@@ -75,6 +76,11 @@ def read_condition(
         first = np.concatenate([[True], pc.not_equal(ids.slice(1), ids.slice(0, len(ids) - 1)).to_numpy()])
         table = table.take(order).filter(pa.array(first))
     return table
+
+
+def _checked(record: RecordFile) -> RecordFile:
+    with opened(record.path):
+        return record
 
 
 class IncompleteError(RunError):

@@ -12,6 +12,7 @@ S = TypeVar("S")  # what an op asks of a backend: shapes, dtypes, device
 K = TypeVar("K")  # what a backend prepares for it: an object with `run`
 
 AUTO = "auto"
+_CHOSEN: dict[str, set[str]] = {}  # op -> backends that "auto" has picked in this process
 
 
 def accept(spec: object) -> str | None:  # noqa: ARG001
@@ -56,5 +57,11 @@ class Op(Generic[S, K]):
             elif reason := impl.refuse(spec):
                 reasons[name] = reason
             else:
+                _CHOSEN.setdefault(self.name, set()).add(name)
                 return name, impl
         raise BackendError(f"{self.name}: no backend serves this call: {reasons}")
+
+
+def chosen_backends() -> dict[str, list[str]]:
+    """The backends that `"auto"` has picked in this process, for each op, sorted."""
+    return {op: sorted(names) for op, names in sorted(_CHOSEN.items())}
