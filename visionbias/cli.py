@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+import visionbias
 from visionbias.errors import VisionBiasError
 
 if TYPE_CHECKING:
@@ -24,7 +25,9 @@ class _Interruptible(TyperGroup):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            typer.echo("interrupted; what was finished is kept, and the same command goes on from there", err=True)
+            goes_on = ctx.invoked_subcommand in ("run", "demo", "selftest")  # selftest runs the demo
+            more = "; what was finished is kept, and the same command goes on from there" if goes_on else ""
+            typer.echo(f"interrupted{more}", err=True)
             raise typer.Exit(130) from None
 
 
@@ -35,6 +38,22 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"visionbias {visionbias.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
 
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="Study file.")]
 Progress = Annotated[bool | None, typer.Option(help="Progress bar; default: on a terminal.")]
@@ -68,10 +87,9 @@ def run(
 ) -> None:
     """Run a study, or go on with it where it stopped."""
     from visionbias.engine.study_file import read_study
-    from visionbias.report.text import summary_table
 
-    finished = read_study(study).run(out, shard=_parse_shard(shard), progress=progress)
-    typer.echo(summary_table(finished.summary()))
+    read_study(study).run(out, shard=_parse_shard(shard), progress=progress)
+    report(out)
 
 
 @app.command()
@@ -92,11 +110,14 @@ def report(
 ) -> None:
     """Print the summary of a run, finished or not, from its records alone."""
     from visionbias.engine.run import open_run
-    from visionbias.report.text import summary_table
+    from visionbias.report.text import summary_table, unfinished
 
     opened = open_run(run)
     summary = opened.summary()
     typer.echo(summary.to_csv(index=False).rstrip() if csv else summary_table(summary))
+    done, total = opened.progress()
+    if done < total:
+        typer.echo(unfinished(done, total), err=csv)
     failed = summary.loc[summary["status"] == "failed", "model"]
     for model, reason in ((model, opened.failures[model]) for model in failed):
         typer.echo(f"failed: {model}: {reason}", err=True)
@@ -143,7 +164,5 @@ def main() -> None:
     """Entry point: errors of our family are one message, not a traceback."""
     try:
         app()
-    except VisionBiasError as error:
-        sys.exit(f"{type(error).__name__}: {error}")
-    except OSError as error:  # what is printed cannot be written: a full disk, a closed pipe
+    except (VisionBiasError, OSError) as error:  # OSError: what is printed cannot be written, as to a full disk
         sys.exit(f"{type(error).__name__}: {error}")

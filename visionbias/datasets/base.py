@@ -19,7 +19,7 @@ class Dataset:
     """Samples sorted by id, their classes, and how a model's classes become these.
 
     Raises:
-        DataError: an id stands twice, there are no samples, or the label map does not fit the classes.
+        DataError: an id stands twice or is not UTF-8, there are no samples, or the label map does not fit the classes.
     """
 
     name: str
@@ -39,6 +39,12 @@ class Dataset:
         twice = [id_ for id_, count in Counter(sample.id for sample in self.samples).items() if count > 1]
         if twice:
             raise DataError(f"{self.name}: {len(twice)} images are listed twice, such as {twice[0]}; list each once")
+
+        for sample in self.samples:
+            try:
+                sample.id.encode()
+            except UnicodeEncodeError as error:
+                raise DataError(f"{self.name}: the id {sample.id!r} is no UTF-8; rename it") from error
 
     def describe(self) -> dict[str, Any]:
         """Plain values for the manifest of a run; the hash covers every id and label."""

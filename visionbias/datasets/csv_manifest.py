@@ -59,7 +59,7 @@ class CsvManifest(Dataset):
 def _below(root: Path, image: str, manifest: Path) -> str:
     """The path below `root`, POSIX separators."""
     relative = os.path.relpath(root / image, root)
-    if relative.startswith(os.pardir):
+    if Path(relative).parts[:1] == (os.pardir,):
         raise DataError(f"{manifest}: {image} lies outside {root}; name the folder that holds all images with root=")
     return Path(relative).as_posix()
 
@@ -88,7 +88,9 @@ def _read(path: Path) -> list[tuple[str, str, str]]:
                         f"{path}, line {reader.line_num}: wanted a path and a label, got {image!r}, {label!r}"
                     )
                 rows.append((image, label, (row.get("group") or "").strip()))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except DataError:
+        raise
+    except (OSError, ValueError, csv.Error) as error:  # ValueError: no UTF-8, or a path with a null byte
         raise DataError(f"cannot read the manifest {path}: {error}; wanted a CSV file in UTF-8") from error
     if not rows:
         raise DataError(f"{path} lists no images")

@@ -4,6 +4,7 @@
 
 import math
 from operator import index
+from os import PathLike
 from pathlib import Path
 from typing import Any, SupportsFloat, TypeVar
 
@@ -50,6 +51,17 @@ def one_of(name: str, value: Any, allowed: tuple[str, ...]) -> Any:
     if value not in allowed:
         raise RunError(f"{name} must be one of {', '.join(allowed)}; got {value!r}")
     return value
+
+
+def path_of(name: str, value: Any) -> Path:
+    """The value as a path.
+
+    Raises:
+        RunError: it is none, or no system could have it.
+    """
+    if not isinstance(value, (str, PathLike)) or "\0" in str(value):
+        raise RunError(f"{name} must be a path, got {value!r:.80}")
+    return Path(value)
 
 
 def instance_of(name: str, value: Any, kind: type[T]) -> T:

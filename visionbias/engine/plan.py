@@ -4,6 +4,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import floor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -133,4 +134,4 @@ def _counted(n: int, noun: str, plural: str = "s") -> str:
 
 def _percent(part: int, whole: int) -> str:
     """Rounded down, so that 100 % is all."""
-    return f"{int(1000 * part / max(whole, 1)) / 10} %"
+    return f"{floor(1000 * part / max(whole, 1)) / 10} %"

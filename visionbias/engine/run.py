@@ -3,23 +3,26 @@
 """`Run`: a run folder, finished or not, and the numbers it holds. Needs neither models nor images."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
 
+from visionbias.engine.arguments import path_of
 from visionbias.errors import RunError
 from visionbias.probes.registry import Probe, make_probe
 from visionbias.records.manifest import differences, read_manifest, write_manifest
-from visionbias.records.reader import IncompleteError, ModelRecords, open_records
+from visionbias.records.reader import IncompleteError, ModelRecords, measured_samples, open_records
 from visionbias.records.samples import SampleTable
 from visionbias.records.schema import SCHEMA_VERSION
+from visionbias.records.writer import count_rows
 from visionbias.types import BadSample
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
     import pyarrow.dataset as ds
 
 RECORDS = "records"
@@ -68,10 +71,12 @@ class Run:
 
         Columns that end in `_low` and `_high` are the ends of the 95 % interval of the number before them.
 
-        `status` is `complete`, `incomplete` (some records are still missing) or `failed`; only complete rows have
-        numbers, which are the same to the bit whenever they are computed from the same records. `n` counts the samples
-        of the study's data behind every number of it (probes with images of their own have a count of their own),
-        `bad` the images of all sets that were left out.
+        `status` is `complete`, `incomplete` (some records are still missing) or `failed`. Numbers of complete rows are
+        the same to the bit whenever they are computed from the same records. Those of incomplete rows are of the
+        images that the model has seen under every condition of their set: the first ones in order of id, which need
+        not be like the others. Failed rows have none. `n` counts the samples of the study's data behind every number of
+        a row (probes with images of their own have a count of their own), `bad` the images of all sets that were left
+        out.
 
         Raises:
             RunError: a record file cannot be read.
@@ -81,20 +86,46 @@ class Run:
         samples = self._samples()
         return pd.DataFrame([self._row(model, samples) for model in self.model_ids])
 
+    def progress(self) -> tuple[int, int]:
+        """Forward passes that are done, and how many there are to do in all.
+
+        Raises:
+            RunError: a record file cannot be read.
+        """
+        sets = self.manifest["data_sets"].values()
+        conditions = [condition for described in sets for condition in described["conditions"]]
+        total = len(self.model_ids) * sum(described["n"] * len(described["conditions"]) for described in sets)
+        return count_rows(self.folder / RECORDS, self.model_ids, conditions), total
+
     def _row(self, model: str, samples: Mapping[str, SampleTable]) -> dict[str, Any]:
-        first = next(iter(self.manifest["data_sets"].values()))
+        sets = self.manifest["data_sets"]
         row: dict[str, Any] = {
             "model": model,
             "status": "complete",
-            "n": first["n"],
-            "bad": sum(len(described["bad_samples"]) for described in self.manifest["data_sets"].values()),
+            "n": next(iter(sets.values()))["n"],
+            "bad": sum(len(described["bad_samples"]) for described in sets.values()),
         }
         records = ModelRecords(self.folder / RECORDS, model, samples, self._sides(model))
         try:
             scores = [probe.score(records) for probe in self.probes]
         except IncompleteError:
-            return row | {"status": "failed" if model in self.failures else "incomplete"}
+            if model in self.failures:
+                return row | {"status": "failed", "n": 0}
+            return row | {"status": "incomplete"} | self._numbers_so_far(model)
         return row | {name: value for columns in scores for name, value in columns.items()}
+
+    def _numbers_so_far(self, model: str) -> dict[str, Any]:
+        """`n` and the columns of the probes whose images the model has seen in part."""
+        measured = {
+            name: measured_samples(self.folder / RECORDS, model, described["conditions"])
+            for name, described in self.manifest["data_sets"].items()
+        }
+        numbers: dict[str, Any] = {"n": len(next(iter(measured.values())))}
+        records = ModelRecords(self.folder / RECORDS, model, self._samples(measured), self._sides(model), more=True)
+        for probe in self.probes:
+            with suppress(IncompleteError):  # it shows images of which none is measured
+                numbers |= probe.score(records)
+        return numbers
 
     def _sides(self, model: str) -> dict[str, int]:
         """Side of the crops that a model sees, for each condition."""
@@ -104,12 +135,13 @@ class Run:
             for condition in described["conditions"]
         }
 
-    def _samples(self) -> dict[str, SampleTable]:
-        """What each condition shows."""
+    def _samples(self, only: "Mapping[str, pa.Array[Any]] | None" = None) -> dict[str, SampleTable]:
+        """What each condition shows; of the data sets in `only`, these sample ids."""
+        only = only or {}
         return {
             condition: table
             for name, described in self.manifest["data_sets"].items()
-            for table in [SampleTable(self.folder, name, described["classes"])]
+            for table in [SampleTable(self.folder, name, described["classes"], only.get(name))]
             for condition in described["conditions"]
         }
 
@@ -120,7 +152,7 @@ def open_run(folder: str | Path) -> Run:
     Raises:
         RunError: it is not a run folder.
     """
-    folder = Path(folder)
+    folder = path_of("folder", folder)
     manifest = read_manifest(folder)
     if manifest is None:
         raise RunError(f"{folder} holds no run; wanted the folder that Study.run wrote")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from visionbias.datasets.base import Dataset
 from visionbias.decode.cache import Decode
-from visionbias.engine.arguments import data_set, one_of, whole_number
+from visionbias.engine.arguments import data_set, one_of, path_of, whole_number
 from visionbias.engine.arms import arms_of
 from visionbias.errors import RunError
 from visionbias.models.resolve import model_ids
@@ -36,7 +36,8 @@ class Study:
         batch_size: images synthesized together; it changes speed and memory, never a record.
         forward_batch: images a model sees at once, the last batch padded. The last bits of a logit depend on it, so it
             is part of what a run folder must match. Default 32 on a CPU, 256 on CUDA.
-        decode: `"auto"` (DALI where installed, else Pillow), `"dali"`, or `"pillow"` (exact).
+        decode: `"dali"`, `"pillow"` (exact), or `"auto"`: in a run folder the decoder that it was begun with, in a new
+            one DALI where installed, else Pillow.
         max_bad: how many images of each set may be unusable; they are listed and left out. Default 0: any
             bad image fails the run.
         cache: folder of decoded crops. Default `$VISIONBIAS_CACHE/crops` or `~/.cache/visionbias/crops`.
@@ -75,6 +76,7 @@ class Study:
         self.data = data_set(data)
         self.probes = _checked_probes(probes)
         self.arms = arms_of(self.data, self.probes)
+        check_names([arm.data.name for arm in self.arms], "data set")
         check_names(self.conditions, "condition")
         if preprocessing not in ("study", "model") and not isinstance(preprocessing, Preprocessing):
             raise RunError(f"Study: preprocessing must be 'study', 'model' or a Preprocessing, got {preprocessing!r}")
@@ -88,7 +90,7 @@ class Study:
         )
         self.decode: Decode = one_of("decode", decode, ("auto", "dali", "pillow"))
         self.max_bad = whole_number("max_bad", max_bad, at_least=0)
-        self.cache = None if cache is None else Path(cache)
+        self.cache = None if cache is None else path_of("cache", cache)
         self.offline = offline
 
     @property
@@ -99,13 +101,16 @@ class Study:
     def plan(self, out: str | Path | None = None) -> "Plan":
         """How much work the study is, and how much of it the run folder `out` holds already. Runs nothing.
 
+        A folder is compared with the study as `run` compares them before it reads weights and images.
+
         Raises:
-            RunError: `out` holds a run of another study, as far as that shows before weights and images are read,
-                or something else.
+            RunError: `out` holds a run of another study, or something else.
+            BackendError: the run was begun with a decoder that is not here.
+            DataError: the label map does not fit the models of the run.
         """
         from visionbias.engine.plan import make_plan
 
-        return make_plan(self, None if out is None else Path(out))
+        return make_plan(self, None if out is None else path_of("out", out))
 
     def run(
         self,
@@ -113,7 +118,7 @@ class Study:
         *,
         shard: tuple[int, int] = (0, 1),
         progress: bool | None = None,
-        save_interval_s: float = 30.0,
+        save_interval_s: float = 10.0,
     ) -> "Run":
         """Measure everything that the run folder `out` does not hold yet, and return the run.
 
@@ -123,8 +128,12 @@ class Study:
         Args:
             out: the run folder: new, empty, or holding a part of the same study.
             shard: `(i, n)`: do only the i-th of n parts of the samples (0 <= i < n), for n processes that share `out`.
-            progress: show a progress bar; `None` means on a terminal only.
-            save_interval_s: seconds between durable saves, hence the most work that a kill can cost, or one batch.
+                Parts are whole batches of `forward_batch` images, so with fewer batches than parts some have nothing
+                to do.
+            progress: show a progress bar; `None` means on a terminal only. False also silences the line that says how
+                much of the run is done already.
+            save_interval_s: seconds between durable saves, which come between any two batches of forward passes. A kill
+                costs no more than that, or fifty times what one save takes where that is longer.
 
         Raises:
             DataError: images cannot be used (all are named) or labels do not fit the models.
@@ -135,7 +144,7 @@ class Study:
         """
         from visionbias.engine.execute import run_study
 
-        return run_study(self, Path(out), shard=shard, progress=progress, save_interval_s=save_interval_s)
+        return run_study(self, path_of("out", out), shard=shard, progress=progress, save_interval_s=save_interval_s)
 
 
 def _checked_probes(probes: Sequence[Probe]) -> tuple[Probe, ...]:

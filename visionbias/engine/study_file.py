@@ -14,8 +14,9 @@ from visionbias.datasets.cue_conflict import CueConflictFolder
 from visionbias.datasets.cue_pairs import CueConflict
 from visionbias.datasets.folder import ImageFolder
 from visionbias.decode.cache import Decode
+from visionbias.engine.arguments import path_of
 from visionbias.engine.study import Study
-from visionbias.errors import RunError
+from visionbias.errors import RunError, VisionBiasError
 from visionbias.models.checkpoint import Checkpoint
 from visionbias.probes import Probe, make_probe
 from visionbias.types import Normalization, Preprocessing
@@ -135,18 +136,27 @@ def read_study(path: str | Path) -> Study:
         RunError: the file is absent, is no TOML, or has a wrong key or value (each is named with what is allowed).
         DataError, CheckpointError: as `Study`.
     """
-    path = Path(path)
+    path = path_of("the study file", path)
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise RunError(f"cannot read the study file {path}: {error.strerror or error}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise RunError(f"{path} is no valid TOML: {error}") from error
+    except RecursionError as error:
+        raise RunError(f"{path} is no study file: it is nested without end") from error
     try:
         table = _StudyTable.model_validate(content)
     except ValidationError as error:
         raise RunError(f"{path}:\n" + "\n".join(f"  {line}" for line in _sentences(error))) from error
-    folder = path.parent
+    try:
+        return _build(table, path.parent)
+    except VisionBiasError as error:
+        raise type(error)(f"{path}: {error}") from error
+
+
+def _build(table: _StudyTable, folder: Path) -> Study:
+    """The study of a checked file; relative paths start at its folder."""
     options = table.model_dump(exclude={"models", "data", "probes", "preprocessing", "cache"})
     return Study(
         models=[entry if isinstance(entry, str) else entry.build(folder) for entry in table.models],

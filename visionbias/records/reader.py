@@ -4,6 +4,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -83,6 +84,19 @@ def _checked(record: RecordFile) -> RecordFile:
         return record
 
 
+def measured_samples(folder: Path, model: str, conditions: Sequence[str]) -> "pa.Array[Any]":
+    """Ids, sorted, of the samples that have a record of a model under each of the conditions.
+
+    Raises:
+        RunError: see `read_condition`.
+    """
+    common: pa.Array[Any] | None = None
+    for condition in conditions:
+        ids = read_condition(folder, model, condition, [])["sample_id"].combine_chunks()
+        common = ids if common is None else common.filter(pc.is_in(common, value_set=ids))
+    return pa.array([], pa.string()) if common is None else common
+
+
 class IncompleteError(RunError):
     """A condition does not have the records of all samples yet."""
 
@@ -96,11 +110,14 @@ class ModelRecords:
         model: str,
         samples: Mapping[str, SampleTable],  # condition -> what it was shown
         sides: Mapping[str, int],  # condition -> side in pixels of the crops that the model sees
+        *,
+        more: bool = False,  # there may be records of more samples than `samples`
     ) -> None:
         self._folder = folder
         self.model = model
         self._samples = samples
         self._sides = sides
+        self._more = more
 
     def samples(self, condition: str) -> SampleTable:
         """The images that a condition shows, in order of sample id: the rows of its columns."""
@@ -122,7 +139,9 @@ class ModelRecords:
     def _table(self, condition: str, columns: Sequence[str]) -> pa.Table:
         table = read_condition(self._folder, self.model, condition, columns)
         wanted = self._samples[condition].table["sample_id"]
-        if len(table) != len(wanted):
+        if self._more:
+            table = table.filter(pc.is_in(table["sample_id"], value_set=wanted.combine_chunks()))
+        if len(table) != len(wanted) or not len(wanted):
             raise IncompleteError(
                 f"model {self.model!r}, condition {condition!r}: wanted records of {len(wanted)} samples, "
                 f"got {len(table)}; finish the run first by starting it again with the same folder"

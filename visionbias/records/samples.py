@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from visionbias.errors import RunError
@@ -51,23 +52,31 @@ def write_samples(
 class SampleTable:
     """The images of one data set, as rows of `SAMPLE_SCHEMA`."""
 
-    def __init__(self, folder: Path, data: str, classes: Sequence[str]) -> None:
+    def __init__(
+        self,
+        folder: Path,  # of the run
+        data: str,
+        classes: Sequence[str],
+        only: "pa.Array[Any] | None" = None,  # sample ids; the table holds no others
+    ) -> None:
         self._path = _path(folder, data)
+        self._only = only
         self.classes = tuple(classes)  # of the data; records hold indices into them
 
     @cached_property
     def table(self) -> pa.Table:
-        """All rows.
+        """The rows.
 
         Raises:
             RunError: the file cannot be read.
         """
         try:
-            return pq.read_table(self._path, schema=SAMPLE_SCHEMA, partitioning=None, page_checksum_verification=True)
+            table = pq.read_table(self._path, schema=SAMPLE_SCHEMA, partitioning=None, page_checksum_verification=True)
         except (pa.ArrowException, OSError) as error:
             raise RunError(
                 f"cannot read {self._path}: {error}; delete the file and start the same run again: it is made anew"
             ) from error
+        return table if self._only is None else table.filter(pc.is_in(table["sample_id"], value_set=self._only))
 
     def column(self, name: str) -> np.ndarray:  # [N]
         """One column; a null is None, of numbers NaN."""

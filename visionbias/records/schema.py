@@ -28,23 +28,27 @@ RECORD_SCHEMA = pa.schema(_FIELDS, metadata={"visionbias.schema": str(SCHEMA_VER
 PARTITIONING = ds.HivePartitioning(pa.schema([("model", pa.string()), ("condition", pa.string())]))
 
 
-_LONGEST_NAME = 255  # bytes of a folder's name, on all file systems in use
+_LONGEST_NAME = 255  # bytes of a file's or folder's name, on all file systems in use
+_FILE_NAME_ROOM = 55  # of them, for suffix and temporary name of the file that a data set names
 
 
-def check_names(names: Iterable[str], kind: Literal["model", "condition"]) -> None:
-    """Refuse names of models or conditions that cannot be folders.
+def check_names(names: Iterable[str], kind: Literal["model", "condition", "data set"]) -> None:
+    """Refuse names of models, conditions or data sets that cannot be folders or files.
 
     Raises:
-        RunError: one is too long as a folder's name, where other characters than A-Z, a-z, 0-9 and _.-~ take three
-            bytes or more, or it is no text that UTF-8 can hold.
+        RunError: one is no text, is too long, where other characters than A-Z, a-z, 0-9 and _.-~ take three bytes or
+            more, or is no text that UTF-8 can hold.
     """
+    room = _LONGEST_NAME - (_FILE_NAME_ROOM if kind == "data set" else len(f"{kind}="))
     for name in names:
         try:
-            length = len(f"{kind}={quote(name, safe='')}")
+            length = len(quote(name, safe=""))
         except UnicodeEncodeError as error:
             raise RunError(f"{kind} {name!r}: wanted a name in UTF-8, got half a character; rename it") from error
-        if length > _LONGEST_NAME:
+        except TypeError as error:
+            raise RunError(f"{kind} {name!r}: wanted a name, got a {type(name).__name__}") from error
+        if length > room:
             raise RunError(
-                f"{kind} {name[:40]!r}...: wanted a name that fits a folder's {_LONGEST_NAME} bytes, got {length}; "
+                f"{kind} {name[:40]!r}...: wanted a name that takes at most {room} bytes in a path, got {length}; "
                 "give it a shorter one"
             )

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A run as a table for the terminal."""
 
+from math import floor
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,15 @@ def summary_table(summary: "pd.DataFrame", width: int | None = None) -> str:  # 
         else:
             blocks[-1] = wider
     return "\n\n".join(block.to_string(index=False) for block in blocks)
+
+
+def unfinished(done: int, total: int) -> str:  # forward passes
+    """What must be said of the numbers of a run that is not finished."""
+    share = floor(1000 * done / total) / 10  # down, so that 100 % is all
+    return (
+        f"unfinished: {done:,} of {total:,} forward passes are done ({share} %); numbers of incomplete models are of the "
+        "n images that each has seen under every condition, the first ones in order of id"
+    )
 
 
 def _width(table: "pd.DataFrame") -> int:
