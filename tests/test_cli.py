@@ -16,7 +16,11 @@ import timm
 import torch
 from PIL import Image
 from safetensors.torch import save_file
+from typer.testing import CliRunner
 
+import visionbias
+import visionbias.models.catalog
+from visionbias.cli import app
 from visionbias.engine.run import locked
 
 STUDY = """
@@ -29,7 +33,7 @@ device = "cpu"
 """
 
 
-def visionbias(*words: object) -> subprocess.CompletedProcess[str]:
+def typed(*words: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "visionbias", *map(str, words)], capture_output=True, text=True, check=False
     )
@@ -53,22 +57,22 @@ def study_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_plan_run_report(study_file: Path) -> None:
     out = study_file.parent / "run"
-    planned = visionbias("plan", study_file, "--out", out)
+    planned = typed("plan", study_file, "--out", out)
     assert planned.returncode == 0, planned.stderr
-    assert "1 models x 5 conditions, 6 images: 30 forwards" in planned.stdout
+    assert "1 model x 5 conditions x 6 images = 30 forward passes" in planned.stdout
 
-    ran = visionbias("run", study_file, "--out", out)
+    ran = typed("run", study_file, "--out", out)
     assert ran.returncode == 0, ran.stderr
     assert "net" in ran.stdout
     assert "spectral_bias" in ran.stdout
 
-    reported = visionbias("report", out)
+    reported = typed("report", out)
     assert reported.stdout == ran.stdout
-    csv = visionbias("report", out, "--csv").stdout.splitlines()
+    csv = typed("report", out, "--csv").stdout.splitlines()
     assert csv[0].startswith("model,status,n,bad,top1,")
     assert len(csv) == 2
 
-    again = visionbias("run", study_file, "--out", out)
+    again = typed("run", study_file, "--out", out)
     assert "nothing to do" in again.stderr
     assert again.stdout == ran.stdout
 
@@ -76,20 +80,20 @@ def test_plan_run_report(study_file: Path) -> None:
 def test_an_error_is_one_message(study_file: Path, tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.toml"
     wrong.write_text(STUDY.replace("decode", "dekode"))
-    answer = visionbias("plan", wrong)
+    answer = typed("plan", wrong)
     assert answer.returncode == 1
     assert "dekode: unknown key; allowed: models, data" in answer.stderr
     assert "Traceback" not in answer.stderr
 
 
 def test_report_of_no_run(tmp_path: Path) -> None:
-    answer = visionbias("report", tmp_path / "absent")
+    answer = typed("report", tmp_path / "absent")
     assert answer.returncode == 1
     assert "holds no run" in answer.stderr
 
 
 def test_shard_is_checked(study_file: Path, tmp_path: Path) -> None:
-    answer = visionbias("run", study_file, "--out", tmp_path / "run", "--shard", "one")
+    answer = typed("run", study_file, "--out", tmp_path / "run", "--shard", "one")
     assert answer.returncode != 0
     assert "must look like 0/4" in answer.stderr
 
@@ -109,10 +113,36 @@ def test_ctrl_c_is_one_line_and_the_run_goes_on(study_file: Path, tmp_path: Path
     assert process.returncode == 130
     assert stdout == ""
     assert stderr.splitlines() == ["interrupted; what was finished is kept, and the same command goes on from there"]
-    assert visionbias("run", study_file, "--out", out).returncode == 0
+    assert typed("run", study_file, "--out", out).returncode == 0
+
+
+def test_ctrl_c_promises_no_resumption_where_there_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(pattern: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(visionbias.models.catalog, "list_models", interrupted)
+    result = CliRunner().invoke(app, ["models"])
+    assert result.exit_code == 130
+    assert result.stderr.splitlines() == ["interrupted"]
+
+
+def test_version() -> None:
+    answer = typed("--version")
+    assert (answer.returncode, answer.stdout) == (0, f"visionbias {visionbias.__version__}\n")
+
+
+def test_report_of_an_unfinished_run(study_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    assert typed("run", study_file, "--out", out).returncode == 0
+    next(out.rglob("condition=clean/*.parquet")).unlink()
+    reported = typed("report", out)
+    assert reported.returncode == 0, reported.stderr
+    assert "incomplete" in reported.stdout
+    assert "unfinished: 24 of 30 forward passes are done (80.0 %)" in reported.stdout
+    assert "unfinished" not in typed("report", out, "--csv").stdout
 
 
 def test_models_lists_names() -> None:
-    answer = visionbias("models", "torchvision:resnet18")
+    answer = typed("models", "torchvision:resnet18")
     assert answer.returncode == 0
     assert "torchvision:resnet18" in answer.stdout

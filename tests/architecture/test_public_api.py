@@ -62,6 +62,10 @@ def test_public_names_are_frozen() -> None:
         assert getattr(vb, name).__doc__, f"{name} has no docstring"
 
 
+def test_completion_offers_public_names_only() -> None:
+    assert dir(vb) == sorted([*PUBLIC, "__version__"])
+
+
 def test_import_is_light() -> None:
     """Importing the package loads none of the big libraries; opening a finished run loads no torch."""
     script = """

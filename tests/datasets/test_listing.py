@@ -164,6 +164,16 @@ def test_cue_conflict_names(tmp_path: Path) -> None:
     assert data.precropped
 
 
+def test_file_names_that_begin_with_two_dots_are_below_the_root(tmp_path: Path) -> None:
+    touch(tmp_path, "..a.png", "b.png")
+    (tmp_path / "list.csv").write_text("path,label\n..a.png,cat\nb.png,dog\n")
+    assert [sample.id for sample in vb.CsvManifest(tmp_path / "list.csv").samples] == ["..a.png", "b.png"]
+    for outside in ("../a.png", ".."):
+        (tmp_path / "list.csv").write_text(f"path,label\n{outside},cat\nb.png,dog\n")
+        with pytest.raises(vb.DataError, match="lies outside"):
+            vb.CsvManifest(tmp_path / "list.csv")
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [("cat/cat7elephant1.png", "wanted a name like"), ("dog/cat7-elephant1.png", "its folder 'dog'")],

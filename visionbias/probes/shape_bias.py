@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Shape bias: which cue a model follows where shape and texture disagree."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -80,11 +81,22 @@ class ShapeBias(Probe):
         return (self._shown,)
 
     def score(self, records: ModelRecords) -> dict[str, float]:
-        """Columns `shape_bias` with `_low` and `_high`, `shape_bias_n`, `cue_accuracy`, `shape_bias_<category>`."""
+        """Columns `shape_bias` with `_low` and `_high`, `shape_bias_n`, `cue_accuracy`, `shape_bias_<category>`.
+
+        Without an image of conflict `shape_bias_n` is 0, and the others are NaN or absent.
+        """
         (shown,) = self._shown.conditions
         condition = condition_id(self.name, shown)
         samples = records.samples(condition)
-        result = shape_bias(samples.column("category"), samples.column("texture"), _decisions(records, condition))
+        category, texture, decision = (
+            samples.column("category"),
+            samples.column("texture"),
+            _decisions(records, condition),
+        )
+        if (category == texture).all():  # all images of conflict were left out as bad, or are not measured yet
+            unknown = ("shape_bias", "shape_bias_low", "shape_bias_high", "cue_accuracy")
+            return dict.fromkeys(unknown, math.nan) | {"shape_bias_n": 0}
+        result = shape_bias(category, texture, decision)
         columns = {
             "shape_bias": result.shape_bias,
             "shape_bias_low": result.interval[0],

@@ -42,8 +42,9 @@ def unfinished(done: int, total: int) -> str:  # forward passes
     """What must be said of the numbers of a run that is not finished."""
     share = floor(1000 * done / total) / 10  # down, so that 100 % is all
     return (
-        f"unfinished: {done:,} of {total:,} forward passes are done ({share} %); numbers of incomplete models are of the "
-        "n images that each has seen under every condition, the first ones in order of id"
+        f"unfinished: {done:,} of {total:,} forward passes are done ({share} %); "
+        "numbers of incomplete models are of the n images that each has seen under every condition, "
+        "the first ones in order of id"
     )
 
 
