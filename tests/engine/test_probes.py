@@ -380,7 +380,7 @@ def test_what_probes_refuse(make_study: Make, image_folder: Path, cue_folder: Pa
         vb.ShapeBias(agreeing.parent)
     with pytest.raises(vb.RunError, match="two data sets of the study are named 'images'"):
         make_study(data=vb.ImageFolder(image_folder, name="images"), probes=[vb.ShapeBias(cue_folder, name="images")])
-    with pytest.raises(vb.ShapeError, match="32 x 32 pixels have the bands 3"):
+    with pytest.raises(vb.DataError, match=r"32 x 32 pixels: critical_band: .* have the bands 3"):
         make_study(probes=[vb.CriticalBand()]).run(tmp_path / "run", progress=False)
     with pytest.raises(vb.DataError, match="decisions among the 16 categories need models of ImageNet's 1000 classes"):
         make_study(probes=[vb.CriticalBand(bands=(4, 5, 6), decision="categories16")]).run(tmp_path / "b")

@@ -65,8 +65,8 @@ def test_a_model_that_ends_the_process_fails_alone(
 @pytest.mark.parametrize(
     ("probe", "message"),
     [
-        (vb.CriticalBand(), r"crops of 32 x 32 pixels .*critical_band"),
-        (vb.FeatureSuppression(grids=(2, 5)), r"crops of 32 x 32 pixels .*grid must divide the sides"),
+        (vb.CriticalBand(), r"crops of 32 x 32 pixels: critical_band"),
+        (vb.FeatureSuppression(grids=(2, 5)), r"crops of 32 x 32 pixels: .*grid must divide the sides"),
     ],
 )
 def test_crops_of_the_wrong_size_are_refused_before_decoding(

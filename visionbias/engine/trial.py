@@ -29,6 +29,5 @@ def try_stimuli(
             stimulus.renderer(Normalization(), torch.float32, 0)(batch, buffer)
         except ShapeError as error:
             raise DataError(
-                f"{arm.data.name}: crops of {crop} x {crop} pixels are of the wrong size for a condition: {error}; "
-                "choose another crop in preprocessing, or leave the condition out of the probe's options"
+                f"{arm.data.name}: a condition cannot be made of crops of {crop} x {crop} pixels: {error}"
             ) from error

@@ -64,7 +64,9 @@ def read_manifest(folder: Path) -> Json | None:
     try:
         manifest: Json = json.loads(path.read_text(encoding="utf-8"))
         version = manifest["schema_version"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except OSError as error:
+        raise RunError(f"cannot read {path}: {error.strerror or error}; mend what the system refuses") from error
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise RunError(f"{path} is not the manifest of a run: {error}; restore it or name a new folder") from error
     if version != SCHEMA_VERSION:
         raise RunError(f"{path} has schema version {version}, this visionbias reads {SCHEMA_VERSION}")

@@ -3,6 +3,7 @@
 """What a run keeps of the images themselves, so that its records can be scored where the images are not."""
 
 from collections.abc import Mapping, Sequence
+from errno import ENOENT
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -73,8 +74,10 @@ class SampleTable:
         try:
             table = pq.read_table(self._path, schema=SAMPLE_SCHEMA, partitioning=None, page_checksum_verification=True)
         except (pa.ArrowException, OSError) as error:
+            refused = isinstance(error, OSError) and error.errno not in (None, ENOENT)
+            fix = "mend what the system refuses" if refused else "delete the file"
             raise RunError(
-                f"cannot read {self._path}: {error}; delete the file and start the same run again: it is made anew"
+                f"cannot read {self._path}: {error}; {fix} and start the same run again: what is missing is made anew"
             ) from error
         return table if self._only is None else table.filter(pc.is_in(table["sample_id"], value_set=self._only))
 
