@@ -75,6 +75,8 @@ def test_numbers_are_those_of_the_records(reference: vb.Run) -> None:
     by_shape = (decided == cues[0].to_numpy())[conflict].sum()
     by_texture = (decided == cues[1].to_numpy())[conflict].sum()
     assert first["shape_bias_n"] == conflict.sum() == 8
+    assert (first["n_shape"], first["n_texture"]) == (by_shape, by_texture)
+    assert first.filter(regex="^shape_bias_.+_n$").sum() == by_shape + by_texture
     assert first["shape_bias"] == pytest.approx(by_shape / (by_shape + by_texture), nan_ok=True)
     correct = (frame["pred"] == frame["label"]).groupby([frame["model"], frame["condition"]]).mean()["first"]
     assert first["low_contrast_accuracy"] == correct["low-contrast"]

@@ -316,7 +316,7 @@ def test_thresholds_by_hand():
     tenths = np.array([[8, 8, 8, 4], [8, 9, 8, 4], [8, 3, 8, 3], [4, 6, 8, 2], [2, 2, 8, 1]])
     # 40 % to 80 % between octaves 1 and 2; 20 % to 60 % at once, though 30 % comes later; never below; never above
     absolute = psychometric_fit(exactly(tenths), SDS, resamples=1).thresholds
-    assert absolute == pytest.approx([1.25, 0.75, 0, 4])
+    assert absolute == pytest.approx([1.25, 0.75, 0, np.nan], nan_ok=True)
     # Half of 80 % and of 40 %: 40 % is not above half of 80 %.
     relative = psychometric_fit(exactly(tenths), SDS, criterion="relative", resamples=1).thresholds
     assert relative == pytest.approx([1, 0.5, 0, 1])
@@ -345,9 +345,14 @@ def test_intervals_are_those_of_a_bootstrap_over_samples():
 
 def test_extremes_are_censored():
     never, always = np.zeros((20, 5, 7), bool), np.ones((20, 5, 7), bool)
-    assert psychometric_fit(never, SDS, resamples=2).thresholds.tolist() == [4] * 7
-    assert psychometric_fit(never, SDS, resamples=2).peak_noise_sensitivity == 1
-    assert psychometric_fit(always, SDS, resamples=2).thresholds.tolist() == [0] * 7
+    blind = psychometric_fit(never, SDS, resamples=2)
+    assert np.isnan([*blind.thresholds, blind.peak_noise_sensitivity, *blind.peak_noise_sensitivity_interval]).all()
+    unshaken = psychometric_fit(always, SDS, resamples=2)
+    assert unshaken.thresholds.tolist() == [0] * 7
+    assert np.isneginf(unshaken.thresholds_interval[0]).all()
+    assert unshaken.peak_noise_sensitivity == unshaken.peak_noise_sensitivity_interval[1] == 2.0**-4
+    assert unshaken.peak_noise_sensitivity_interval[0] == 0
+    assert not unshaken.identifiable
     with pytest.raises(vb.ShapeError, match=r"correct must be \[N, S, B\]"):
         psychometric_fit(never[0], SDS)
 
@@ -364,3 +369,14 @@ def test_feature_reliance():
     assert np.isnan(feature_reliance(np.zeros(5, bool), np.zeros((5, 1), bool)).reliance)
     with pytest.raises(vb.ShapeError, match="feature_reliance"):
         feature_reliance(clean, halved)
+
+
+@pytest.mark.parametrize("n", [100, 1000])
+def test_a_model_of_one_answer_has_an_interval(n):
+    """It is as right without the feature as with it in all n samples, but need not be in those not seen."""
+    right = np.arange(n) % 10 == 0
+    result = feature_reliance(right, np.column_stack([right, right]))
+    unseen = 1 - 0.025 ** (1 / n)  # Clopper and Pearson's limit for none of n
+    seen = 0.1 * (1 - unseen)
+    assert result.reliance == 0
+    assert result.interval == pytest.approx((1 - (seen + unseen) / seen, 1 - seen / (seen + unseen)), abs=1e-12)

@@ -2,12 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """Metrics against small cases worked out by hand and against SciPy."""
 
+from typing import Any
+
 import numpy as np
+import pandas as pd
 import pytest
-from scipy.stats import bootstrap
+from scipy.stats import binomtest, bootstrap
 
 from visionbias.errors import ShapeError
 from visionbias.metrics import accuracy, spectral_bias
+from visionbias.metrics.arrays import booleans
 from visionbias.metrics.intervals import bootstrap_accuracies, wilson
 
 
@@ -77,7 +81,7 @@ def test_arrays_that_do_not_belong_together() -> None:
 def test_bootstrap_agrees_with_scipy_and_with_itself() -> None:
     rng = np.random.default_rng(5)
     correct = rng.random((400, 2)) < [0.8, 0.3]
-    ours = bootstrap_accuracies(correct, lambda a: a[:, 1:] / a[:, :1], resamples=4000)
+    ours = bootstrap_accuracies(correct, lambda a: a[:, 1:] / a[:, :1], blocks=[0, 1], resamples=4000)
     reference = bootstrap(
         (correct[:, 0], correct[:, 1]),
         lambda a, b, axis: b.mean(axis=axis) / a.mean(axis=axis),
@@ -87,5 +91,33 @@ def test_bootstrap_agrees_with_scipy_and_with_itself() -> None:
         rng=np.random.default_rng(9),
     ).confidence_interval
     assert ours[:, 0] == pytest.approx([reference.low, reference.high], abs=0.006)
-    again = bootstrap_accuracies(correct, lambda a: a[:, 1:] / a[:, :1], resamples=4000)
+    again = bootstrap_accuracies(correct, lambda a: a[:, 1:] / a[:, :1], blocks=[0, 1], resamples=4000)
     assert (ours == again).all()
+
+
+def test_samples_that_agree_leave_room_for_those_not_seen() -> None:
+    """Of one accuracy that is 1 in n samples: Clopper & Pearson's interval."""
+    ends = bootstrap_accuracies(np.ones((30, 1), bool), lambda a: a, blocks=[0])
+    assert ends[:, 0] == pytest.approx([binomtest(30, 30).proportion_ci(method="exact").low, 1], abs=1e-12)
+
+
+def test_what_resamples_often_lack_is_not_determined() -> None:
+    """One correct clean sample of 30 is missing in 36 % of the resamples."""
+    correct = np.zeros((30, 2), bool)
+    correct[0] = True
+    ratio = spectral_bias(correct[:, 0], correct[:, 1:], correct[:, 1:], [0.3])
+    assert np.isnan([ratio.lpp, *ratio.lpp_interval, ratio.spectral_bias, *ratio.spectral_bias_interval]).all()
+    everything = np.ones((30, 1), bool)
+    balanced = spectral_bias(everything[:, 0], everything, everything, [0.3])
+    assert balanced.spectral_bias_interval[0] < balanced.spectral_bias == 0.5 < balanced.spectral_bias_interval[1]
+
+
+@pytest.mark.parametrize("values", [pd.array([1, 0], dtype="Int64"), np.array([1, 0], object), [True, 0], [1.0, 0.0]])
+def test_ones_and_zeros_are_outcomes(values: Any) -> None:
+    assert booleans("f", "correct", values).tolist() == [True, False]
+
+
+@pytest.mark.parametrize("values", [pd.array([1, None], dtype="Int64"), np.array(["1", 0], object), [2, 0], [None, 1]])
+def test_what_is_missing_or_something_else_is_no_outcome(values: Any) -> None:
+    with pytest.raises(ShapeError, match="must hold True and False"):
+        booleans("f", "correct", values)

@@ -49,6 +49,7 @@ def test_each_group_and_the_worst(manifest: Path, tmp_path: Path) -> None:
     summary = study(manifest).run(tmp_path / "run", progress=False).summary()
     row = summary.iloc[0]
     assert row["top1"] == 5 / 8
+    assert "top5" not in summary  # of two classes, any answer is among the five
     assert (row["top1[attic]"], row["n[attic]"]) == (2 / 4, 4)
     assert (row["top1[garden]"], row["n[garden]"]) == (3 / 3, 3)
     assert row["worst_group_top1"] == 2 / 4

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the metrics demand of the numbers that they are given."""
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -35,7 +36,7 @@ def booleans(function: str, name: str, values: Any) -> NDArray[np.bool_]:
     if array.dtype == bool:
         return array
     if array.dtype == object:
-        known = np.array([isinstance(value, (bool, np.bool_)) for value in array.flat], dtype=bool)
+        known = np.array([isinstance(v, (Real, np.bool_)) and v in (0, 1) for v in array.flat], dtype=bool)
     elif array.dtype.kind in "iuf":
         known = ((array == 0) | (array == 1)).ravel()
     else:

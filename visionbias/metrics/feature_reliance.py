@@ -21,7 +21,7 @@ class FeatureRelianceResult:
 
     relative_accuracy: NDArray[np.float64]  # [F]
     reliance: float  # 1 - mean of relative_accuracy: 0 does not miss the feature, 1 is lost without it
-    interval: Interval  # of reliance, 95 % bootstrap over samples
+    interval: Interval  # of reliance, 95 %, see `bootstrap_accuracies`
     n: int
 
 
@@ -34,7 +34,8 @@ def feature_reliance(
 ) -> FeatureRelianceResult:
     """How much a model relies on a feature that is suppressed at F strengths, from the correctness of aligned samples.
 
-    NaN where no clean sample is correct.
+    Reliance and interval are NaN where too few clean samples are correct to divide by their number: where more than 5 %
+    of the resamples have none.
 
     Raises:
         ShapeError: the arrays do not belong together.
@@ -59,5 +60,7 @@ def feature_reliance(
     if n == 0:
         return FeatureRelianceResult(np.full(without.shape[1], np.nan), np.nan, (np.nan, np.nan), 0)
     observed = correct.mean(axis=0, keepdims=True)
-    low, high = bootstrap_accuracies(correct, reliance, resamples=resamples, seed=seed)[:, 0]
-    return FeatureRelianceResult(relative(observed)[0], float(reliance(observed)[0, 0]), (float(low), float(high)), n)
+    blocks = [0] + [1] * without.shape[1]
+    low, high = bootstrap_accuracies(correct, reliance, blocks=blocks, resamples=resamples, seed=seed)[:, 0]
+    found = float("nan") if np.isnan(low) else float(reliance(observed)[0, 0])
+    return FeatureRelianceResult(relative(observed)[0], found, (float(low), float(high)), n)

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Confidence intervals: Wilson for one proportion, bootstrap over samples for what is computed from several."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +26,10 @@ def wilson(successes: int, n: int, confidence: float = 0.95) -> Interval:
 
 
 def bootstrap_accuracies(
-    correct: NDArray[np.bool_],  # [N, F]
+    correct: NDArray[np.bool_],  # [N, F], N > 0
     statistic: Callable[[NDArray[np.float64]], NDArray[np.float64]],  # accuracies [B, F] -> [B, T]
     *,
+    blocks: Sequence[int],  # [F] of 0 ... G - 1: conditions of one block are right or wrong together in unseen samples
     resamples: int = 1000,
     confidence: float = 0.95,
     seed: int = 0,
@@ -35,7 +37,15 @@ def bootstrap_accuracies(
     """Percentile bootstrap over samples of anything computed from the accuracies of aligned conditions.
 
     Samples are drawn once for all conditions, so their correlation is kept. Sums are of integers, hence exact, and the
-    same seed gives the same bits on every machine. Resamples whose statistic is NaN are left out of its percentiles.
+    same seed gives the same bits on every machine.
+
+    A bootstrap draws only what was seen, and has no width where all samples agree. What was not seen in n samples may
+    be as frequent as 1 - (tail probability)^(1/n), the limit of Clopper & Pearson (Biometrika 1934) for none of n: the
+    "rule of three" of Hanley & Lippman-Hand (JAMA 1983). So the interval also covers the statistic of a population with
+    that share of samples of another kind, of each kind that `blocks` tell apart.
+
+    Both ends are NaN where the statistic is, in more than 1 - `confidence` of the resamples: the data do not determine
+    it. Fewer of them are left out of the percentiles.
     """
     if resamples < 1 or not 0.0 < confidence < 1.0:
         raise ShapeError(
@@ -50,9 +60,13 @@ def bootstrap_accuracies(
         accuracies[b] = weights @ outcomes / n
     values = statistic(accuracies)
     tail = (1 - confidence) / 2
+    unseen = np.array(list(product((0.0, 1.0), repeat=max(blocks) + 1)))[:, list(blocks)]  # [2^G, F]
+    share = 1 - tail ** (1 / n)
+    moved = statistic((1 - share) * outcomes.mean(axis=0) + share * unseen)
     ends = np.full((2, values.shape[1]), np.nan)
-    for t in range(values.shape[1]):
-        finite = values[np.isfinite(values[:, t]), t]
-        if len(finite):
-            ends[:, t] = np.quantile(finite, [tail, 1 - tail])
+    for t, (drawn, other) in enumerate(zip(values.T, moved.T, strict=True)):
+        finite = drawn[np.isfinite(drawn)]
+        if len(finite) >= confidence * resamples:
+            low, high = np.quantile(finite, [tail, 1 - tail])
+            ends[:, t] = np.fmin.reduce([low, *other]), np.fmax.reduce([high, *other])
     return ends

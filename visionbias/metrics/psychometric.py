@@ -28,18 +28,19 @@ from visionbias.metrics.intervals import Interval, bootstrap_accuracies
 
 @dataclass(frozen=True)
 class PsychometricFit:
-    """Continuous thresholds and the channel through them, with percentile bootstrap intervals over samples."""
+    """Continuous thresholds and the channel through them, with intervals, see `bootstrap_accuracies`.
+
+    What the data do not determine is NaN, with its interval; `identifiable` says whether they determine the channel.
+    """
 
     thresholds: NDArray[np.float64]  # [B] octaves below the strongest noise
-    thresholds_interval: NDArray[np.float64]  # [2, B]
+    thresholds_interval: NDArray[np.float64]  # [2, B], from -inf where the strongest noise may be too weak
     amplitude: float
     mu: float
     sigma: float
     bandwidth: float  # octaves
     center_frequency: float  # cycles/image
-    peak_noise_sensitivity: (
-        float  # 2^(highest threshold - highest possible): 1 where noise of half the weakest disturbs
-    )
+    peak_noise_sensitivity: float  # 2^(highest threshold - highest possible): 1 where half the weakest noise disturbs
     bandwidth_interval: Interval
     center_frequency_interval: Interval
     peak_noise_sensitivity_interval: Interval
@@ -61,10 +62,12 @@ def psychometric_fit(
 ) -> PsychometricFit:
     """Thresholds where accuracy crosses the criterion, and the channel through them.
 
-    A threshold is 0 where the strongest noise does not bring accuracy down to the criterion, and is scanned for from
-    there down; the image without noise stands one octave below the weakest noise. The channel is a Gaussian by least
-    squares; where it is not determined its numbers are NaN, and resamples in which it is not are left out of its
-    intervals. `peak_noise_sensitivity` needs no Gaussian. See `channel_fit` for the criterion.
+    A threshold is scanned for from the strongest noise down; the image without noise stands one octave below the
+    weakest noise. It is NaN where the image without noise does not exceed the criterion, so that noise has nothing to
+    take away. It is 0 or less, and given as 0, where the strongest noise does not bring accuracy down to the criterion:
+    then its interval starts at -inf, and that of `peak_noise_sensitivity` at 0. The channel is a Gaussian by least
+    squares, determined where the Jacobian is well conditioned, see `channel_fit`, in 95 % of the resamples.
+    `peak_noise_sensitivity` needs no Gaussian. See `channel_fit` for the criterion.
 
     Raises:
         ShapeError: the arrays do not belong together, or a value is not of its kind.
@@ -84,17 +87,22 @@ def psychometric_fit(
     def numbers(accuracies: NDArray[np.float64]) -> NDArray[np.float64]:  # [R, S * B] -> [R, B + 6]
         percent = 100.0 * accuracies.reshape(-1, s, b)
         found = _thresholds(percent, criterion_of("psychometric_fit", percent, criterion, threshold), octaves)
-        fits = [fit_channel(x, row, top) for row in found]
-        amplitude, mu, sigma = (np.array([getattr(fit, name) for fit in fits]) for name in ("amplitude", "mu", "sigma"))
-        width = np.abs(sigma)
-        peak = 2.0 ** (found.max(axis=1) - top)
-        return np.column_stack([found, amplitude, mu, width, WIDTH * width, octave_zero_cpi * 2.0**mu, peak])
+        channel = np.full((len(found), 3), np.nan)
+        for row in np.flatnonzero(np.isfinite(found).all(axis=1)):
+            fit = fit_channel(x, found[row], top)
+            channel[row] = fit.amplitude, fit.mu, abs(fit.sigma)
+        amplitude, mu, width = channel.T
+        highest = found.max(axis=1)
+        return np.column_stack([found, highest, amplitude, mu, width, WIDTH * width, octave_zero_cpi * 2.0**mu])
 
     flat = outcomes[:, order].reshape(n, s * b)
-    observed = numbers(flat.mean(axis=0, keepdims=True))[0]
-    ends = bootstrap_accuracies(flat, numbers, resamples=resamples, confidence=confidence, seed=seed)
-    amplitude, mu, sigma, bandwidth, center, peak = map(float, observed[b:])
-    intervals = [(float(low), float(high)) for low, high in ends[:, b + 3 :].T]
+    # Samples not seen may be right or wrong without noise, in noise of the coarse bands, and in that of the fine ones.
+    blocks = np.where(np.arange(s)[:, None] == s - 1, 0, 1 + (np.arange(b) >= b // 2)).ravel().tolist()
+    ends = bootstrap_accuracies(flat, numbers, blocks=blocks, resamples=resamples, confidence=confidence, seed=seed)
+    observed = np.where(np.isnan(ends[0]), np.nan, numbers(flat.mean(axis=0, keepdims=True))[0])
+    ends[0, : b + 1][ends[0, : b + 1] == 0.0] = -np.inf
+    highest, amplitude, mu, sigma, bandwidth, center = map(float, observed[b:])
+    low, high = 2.0 ** (ends[:, b] - top)
     return PsychometricFit(
         thresholds=observed[:b],
         thresholds_interval=ends[:, :b],
@@ -103,10 +111,10 @@ def psychometric_fit(
         sigma=sigma,
         bandwidth=bandwidth,
         center_frequency=center,
-        peak_noise_sensitivity=peak,
-        bandwidth_interval=intervals[0],
-        center_frequency_interval=intervals[1],
-        peak_noise_sensitivity_interval=intervals[2],
+        peak_noise_sensitivity=float(2.0 ** (highest - top)),
+        bandwidth_interval=(float(ends[0, -2]), float(ends[1, -2])),
+        center_frequency_interval=(float(ends[0, -1]), float(ends[1, -1])),
+        peak_noise_sensitivity_interval=(float(low), float(high)),
         identifiable=bool(np.isfinite(mu)),
         n=n,
     )
@@ -119,12 +127,11 @@ def _thresholds(
 ) -> NDArray[np.float64]:  # [R, B]
     """Where accuracy first rises above the criterion on the way from the strongest noise down."""
     above = accuracy > wanted
-    first = np.where(above.any(axis=1), above.argmax(axis=1), len(octaves) - 1)[:, None]  # [R, 1, B]
+    first = above.argmax(axis=1)[:, None]  # [R, 1, B]
     before = np.maximum(first - 1, 0)
     high, low = (np.take_along_axis(accuracy, place, axis=1) for place in (first, before))
     with np.errstate(divide="ignore", invalid="ignore"):
         way = np.where(high > low, (wanted - low) / (high - low), 1.0)
-    # Without a crossing the last level stands, and with none before it the first.
-    crossed: NDArray[np.float64] = octaves[before] + np.clip(way, 0.0, 1.0) * (octaves[first] - octaves[before])
-    found: NDArray[np.float64] = np.where(above.any(axis=1), crossed[:, 0], octaves[-1])
+    crossed = octaves[before] + np.clip(way, 0.0, 1.0) * (octaves[first] - octaves[before])
+    found: NDArray[np.float64] = np.where(above[:, -1], crossed[:, 0], np.nan)
     return found

@@ -20,7 +20,7 @@ _AVERAGED = (0.1 - 1e-9, 0.5 + 1e-9)
 
 @dataclass(frozen=True)
 class SpectralBiasResult:
-    """Low- and high-frequency performance and their balance, with 95 % bootstrap intervals over samples."""
+    """Low- and high-frequency performance and their balance, with 95 % intervals, see `bootstrap_accuracies`."""
 
     cutoffs: NDArray[np.float64]  # [F] fraction of the Nyquist frequency
     lfc: NDArray[np.float64]  # [F] accuracy under low-pass / clean accuracy
@@ -45,7 +45,8 @@ def spectral_bias(
 ) -> SpectralBiasResult:
     """LFC, HFC, LPP, HPP and spectral bias from the correctness of aligned samples.
 
-    Values are NaN where they are not determined: with no correct clean sample, or with no cutoff in [0.1, 0.5].
+    Values are NaN where they are not determined: with no cutoff in [0.1, 0.5], or where what they are divided by, the
+    correct clean samples or LPP + HPP, is 0 in more than 5 % of the resamples.
 
     Raises:
         ShapeError: the arrays do not belong together.
@@ -77,8 +78,11 @@ def spectral_bias(
 
     observed = correct.mean(axis=0, keepdims=True) if n else np.full((1, 1 + 2 * f), np.nan)
     lfc, hfc = curves(observed)
-    lpp, hpp, bias = totals(observed)[0]
-    ends = bootstrap_accuracies(correct, totals, resamples=resamples, seed=seed) if n else np.full((2, 3), np.nan)
+    blocks = [0] + [1] * f + [2] * f
+    ends = np.full((2, 3), np.nan)
+    if n:
+        ends = bootstrap_accuracies(correct, totals, blocks=blocks, resamples=resamples, seed=seed)
+    lpp, hpp, bias = np.where(np.isnan(ends[0]), np.nan, totals(observed)[0])
     lpp_interval, hpp_interval, bias_interval = ((float(low_), float(high_)) for low_, high_ in ends.T)
     return SpectralBiasResult(
         cuts, lfc[0], hfc[0], float(lpp), float(hpp), float(bias), lpp_interval, hpp_interval, bias_interval, n

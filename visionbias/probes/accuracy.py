@@ -16,7 +16,10 @@ from visionbias.records.reader import ModelRecords
 @register("accuracy")
 @dataclass(frozen=True)
 class Accuracy(Probe):
-    """Top-1 and top-5 accuracy in [0, 1], with 95 % Wilson intervals; in sets with groups also that of each group."""
+    """Top-1 and top-5 accuracy in [0, 1], with 95 % Wilson intervals; in sets with groups also that of each group.
+
+    There is no top-5 accuracy among five classes or fewer, where every answer is in the top five.
+    """
 
     @property
     def stimuli(self) -> tuple[Stimulus, ...]:
@@ -24,15 +27,18 @@ class Accuracy(Probe):
         return (Clean(),)
 
     def score(self, records: ModelRecords) -> dict[str, float]:
-        """Columns `top1`, `top5`, each with `_low` and `_high`.
+        """Columns `top1` and, of more than five classes, `top5`, each with `_low` and `_high`.
 
         In sets with groups also `top1[<group>]` and `n[<group>]` of each group, and `worst_group_top1`, the lowest of
         them, with the interval of its group.
         """
         columns: dict[str, float] = {}
         correct = records.correct([CLEAN])[:, 0]
-        outcomes = {"top1": correct, "top5": records.column(CLEAN, "in_top5")}
-        groups = records.samples(CLEAN).column("group")
+        outcomes = {"top1": correct}
+        samples = records.samples(CLEAN)
+        if len(samples.classes) > 5:
+            outcomes["top5"] = records.column(CLEAN, "in_top5")
+        groups = samples.column("group")
         of_group = {str(group): correct[groups == group] for group in sorted(set(groups) - {None})}
         if of_group:
             outcomes["worst_group_top1"] = min(of_group.values(), key=np.mean)

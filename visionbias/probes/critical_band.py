@@ -36,7 +36,7 @@ class CriticalBand(Probe):
 
     Args:
         bands: octaves of 0 ... 6, where 6 is the finest that the image has; images of less than 160 pixels lack some.
-        noise_sds: standard deviations of the noise in units of the [0, 1] pixel scale.
+        noise_sds: standard deviations of the noise in units of the [0, 1] pixel scale, up to 10.
         criterion: a band's threshold is where accuracy crosses `threshold` percent ("absolute", as published), or that
             percentage of the accuracy without noise ("relative").
         threshold: see criterion.
@@ -94,11 +94,12 @@ class CriticalBand(Probe):
         return self.decision == "categories16"
 
     def score(self, records: ModelRecords) -> dict[str, float]:
-        """Columns of the published fit on whole thresholds, `critical_band_*`, and of the psychometric fit.
+        """Columns of two fits, and `low_contrast_accuracy`, that of the images without noise.
 
-        `critical_band_bandwidth` (octaves), `_center` (cycles/image), `_peak_sensitivity` and `_identifiable` (0 or 1);
-        `channel_bandwidth`, `channel_center` and `peak_noise_sensitivity`, each with `_low` and `_high`;
-        `low_contrast_accuracy`.
+        The published one, to compare with its numbers, which knows whole noise levels only: `critical_band_bandwidth`
+        (octaves), `_center` (cycles/image), `_peak_sensitivity` and `_identifiable` (0 or 1), see `channel_fit`. And
+        one with thresholds between the levels, to compare models by: `channel_bandwidth` (octaves), `channel_center`
+        (cycles/image) and `peak_noise_sensitivity`, each with `_low` and `_high`, see `psychometric_fit`.
         """
         correct = self._correct(records)  # [N, 1 + S, B]
         sds = (0.0, *self.noise_sds)
