@@ -74,9 +74,10 @@ def test_numbers_are_those_of_the_records(reference: vb.Run) -> None:
     conflict = (cues[0] != cues[1]).to_numpy()
     by_shape = (decided == cues[0].to_numpy())[conflict].sum()
     by_texture = (decided == cues[1].to_numpy())[conflict].sum()
-    assert first["shape_bias_n"] == conflict.sum() == 8
-    assert (first["n_shape"], first["n_texture"]) == (by_shape, by_texture)
-    assert first.filter(regex="^shape_bias_.+_n$").sum() == by_shape + by_texture
+    assert first["cue_accuracy_n"] == conflict.sum() == 8
+    assert first["shape_bias_n"] == by_shape + by_texture
+    assert first.filter(regex=r"^shape_bias_n\[").sum() == by_shape + by_texture
+    assert first["shape_bias_decision"] == "data"
     assert first["shape_bias"] == pytest.approx(by_shape / (by_shape + by_texture), nan_ok=True)
     correct = (frame["pred"] == frame["label"]).groupby([frame["model"], frame["condition"]]).mean()["first"]
     assert first["low_contrast_accuracy"] == correct["low-contrast"]
@@ -169,7 +170,7 @@ def test_cue_conflict_made_on_the_fly(make_study: Make, image_folder: Path, tmp_
     study = make_study(probes=[vb.ShapeBias(data)])
     run = study.run(tmp_path / "run", progress=False)
     summary = run.summary()
-    assert (summary["shape_bias_n"] == 74).all()
+    assert (summary["cue_accuracy_n"] == 74).all()
     assert (summary["n"] == 74).all()
 
     options = {"device": "cpu", "preprocessing": vb.Preprocessing(resize=36, crop=32), "decode": "pillow"}
@@ -262,7 +263,7 @@ def test_ten_own_classes_through_a_label_map(own_cues: Path, tmp_path: Path, cha
 
     summary = study(label_map).run(tmp_path / "run", progress=False).summary().iloc[0]
     assert (summary["shape_bias"], summary["cue_accuracy"], summary["shape_bias_n"]) == (bias, 1.0, 30)
-    assert all(summary[f"shape_bias_{name}"] == bias for name in OWN)
+    assert all(summary[f"shape_bias[{name}]"] == bias for name in OWN)
     with pytest.raises(vb.DataError, match="classes of the data without an entry: tape;"):
         study({name: members for name, members in label_map.items() if name != "tape"})
     with pytest.raises(vb.DataError, match=r"the model has 30 classes and the data 10 \(badge, cup"):
@@ -312,6 +313,44 @@ def test_sixteen_way_decisions_are_recorded_and_used(cue_folder: Path, tmp_path:
     row = run.summary().iloc[0]
     assert row["shape_bias"] == pytest.approx(wanted.shape_bias, nan_ok=True)
     assert row["cue_accuracy"] == wanted.cue_accuracy
+    assert row["shape_bias_n"] == wanted.n_shape + wanted.n_texture
+    assert row["shape_bias_decision"] == "categories16"
+
+
+def test_the_decision_can_be_chosen(cue_folder: Path, make_study: Make, tmp_path: Path) -> None:
+    def row(name: str, decision: str) -> pd.Series:
+        study = make_study(
+            models=[("thousand", Thousand().eval())],
+            data=vb.CueConflictFolder(cue_folder, name="cues"),
+            probes=[vb.ShapeBias(cue_folder, decision=decision)],  # type: ignore[arg-type]
+        )
+        return study.run(tmp_path / name, progress=False).summary().iloc[0]
+
+    among_three = row("data", "data")
+    assert among_three["shape_bias_decision"] == "data"
+    assert among_three["cue_accuracy"] > row("auto", "auto")["cue_accuracy"]
+    pd.testing.assert_series_equal(row("auto", "auto"), row("sixteen", "categories16"))
+    with pytest.raises(vb.DataError, match="need models of ImageNet's 1000"):
+        make_study(probes=[vb.ShapeBias(cue_folder, decision="categories16")]).run(tmp_path / "few", progress=False)
+
+
+def test_wordnet_ids_are_decided_among_themselves(make_study: Make, tmp_path: Path) -> None:
+    """Some belong to a category, so that decisions among the 16 are recorded, which no folder is named after."""
+    from timm.data import ImageNetInfo
+
+    wnids = ImageNetInfo("imagenet-1k").label_names()
+    for wnid in (wnids[423], wnids[766], wnids[0]):
+        (tmp_path / "photos" / wnid).mkdir(parents=True)
+        for i in range(3):
+            pixels = np.random.default_rng(i).integers(0, 256, (40, 40, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "photos" / wnid / f"{i}.png")
+    photos = tmp_path / "photos"
+    study = make_study(
+        models=[("thousand", Thousand().eval())], data=photos, probes=[vb.ShapeBias(vb.CueConflict(photos, photos))]
+    )
+    row = study.run(tmp_path / "run", progress=False).summary().iloc[0]
+    assert row["shape_bias_decision"] == "data"
+    assert row["cue_accuracy"] > 0
 
 
 def test_critical_band_over_the_categories_or_the_classes(tmp_path: Path) -> None:
@@ -357,7 +396,36 @@ def test_what_probes_refuse(make_study: Make, image_folder: Path, cue_folder: Pa
         (lambda: vb.ShapeBias(image_folder), vb.DataError, "wanted a name like cat7-elephant1.png"),
         (lambda: vb.CriticalBand(bands=(1, 2)), vb.RunError, "three or more of 0 ... 6"),
         (lambda: vb.CriticalBand(bands=(6, 5, 4)), vb.RunError, "rising"),
-        (lambda: vb.CriticalBand(noise_sds=(0.0, 0.1)), vb.RunError, "positive and rising"),
+        (lambda: vb.CriticalBand(noise_sds=(0.0, 0.1)), vb.RunError, "and rising"),
+        (lambda: vb.CriticalBand(noise_sds=(0.1, 10.5)), vb.RunError, r"in \(0, 10\] and rising"),
+        (lambda: vb.CriticalBand(noise_sds=(0.1, float("inf"))), vb.RunError, r"in \(0, 10\] and rising"),
+        (lambda: vb.CriticalBand(noise_sds=(-0.1, 0.1)), vb.RunError, r"in \(0, 10\] and rising"),
+        (lambda: vb.CriticalBand(noise_sds=(0.1, float("nan"))), vb.RunError, r"in \(0, 10\] and rising"),
+        (lambda: vb.CriticalBand(noise_sds=(0.1, 10**400)), vb.RunError, "must be a number"),
+        (lambda: vb.CriticalBand(noise_sds=np.ones((2, 2))), vb.RunError, "must be a number"),
+        (lambda: vb.CriticalBand(bands=(5, 6, 7)), vb.RunError, "three or more of 0 ... 6"),
+        (lambda: vb.CriticalBand(common_random_numbers=1), vb.RunError, "must be True or False"),
+        (lambda: vb.SpectralBias(cutoffs=()), vb.RunError, "at least one cutoff"),
+        (lambda: vb.SpectralBias(cutoffs=(0.5, float("nan"))), vb.DataError, r"in \[0, 1\], got nan"),
+        (lambda: vb.SpectralBias(offset=2), vb.DataError, r"offset must be in \[0, 1\]"),
+        (lambda: vb.SpectralBias(offset="grey"), vb.RunError, "offset must be a number"),
+        (lambda: vb.ShapeBias(name="cues", decision="sixteen"), vb.RunError, "one of auto, categories16, data"),
+        (lambda: vb.ShapeBias(name="cues", method="mix"), vb.RunError, "one of None, phase, silhouette"),
+        (lambda: vb.ShapeBias(name=5), vb.RunError, "name must be a text"),
+        (lambda: vb.ShapeBias(cue_folder, method="phase"), vb.RunError, "method is that of the images, None, got 'ph"),
+        (lambda: vb.ShapeBias(vb.CueConflictFolder(cue_folder), name="x"), vb.RunError, "images, 'conflict', got 'x'"),
+        (
+            lambda: vb.ShapeBias(vb.CueConflict(image_folder, image_folder), decision="categories16"),
+            vb.DataError,
+            "got classes such as 'class_0'; try decision='data'",
+        ),
+        (
+            lambda: vb.ShapeBias(
+                vb.CueConflictFolder(cue_folder, label_map={"car": 0, "cat": 1, "dog": 2}), decision="categories16"
+            ),
+            vb.DataError,
+            "no label map, got a label map",
+        ),
         (lambda: vb.CriticalBand(noise_sds="0.1"), vb.RunError, "sequence of numbers"),
         (lambda: vb.CriticalBand(noise_sds=(0.02, 0.020000001)), vb.RunError, "differ in their first four digits"),
         (lambda: vb.CriticalBand(threshold=0), vb.RunError, "between 0 and 100"),

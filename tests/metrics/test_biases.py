@@ -357,6 +357,14 @@ def test_extremes_are_censored():
         psychometric_fit(never[0], SDS)
 
 
+@pytest.mark.parametrize("right", [20, 22])
+def test_thresholds_of_one_answer_at_the_criterion(right):
+    """At, or next to, 50 % without noise a resample finds all thresholds at one end or none, never one between."""
+    fit = psychometric_fit(np.broadcast_to((np.arange(40) < right)[:, None, None], (40, 5, 7)), SDS)
+    assert np.isnan([fit.peak_noise_sensitivity, *fit.peak_noise_sensitivity_interval, fit.bandwidth]).all()
+    assert not fit.identifiable
+
+
 def test_feature_reliance():
     rng = np.random.default_rng(3)
     clean = rng.random(4000) < 0.8

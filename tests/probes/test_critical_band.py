@@ -38,7 +38,16 @@ def test_frequencies_are_those_of_the_image_s_size(side: int) -> None:
     assert columns["critical_band_identifiable"] == 1
     assert columns["channel_center"] == pytest.approx(side / 2 / 4, rel=0.15)  # band 4: two octaves below the finest
     assert columns["channel_center_low"] < columns["channel_center"] < columns["channel_center_high"]
-    assert columns["low_contrast_accuracy"] == 1
+    assert columns["channel_identifiable"] == 1
+    assert 0.98 < columns["low_contrast_accuracy_low"] < columns["low_contrast_accuracy"] == 1
+
+
+def test_strengths_are_those_that_the_op_takes() -> None:
+    from visionbias.ops.band_noise.function import LARGEST_SD
+
+    assert vb.CriticalBand(noise_sds=(LARGEST_SD,)).noise_sds == (LARGEST_SD,)
+    with pytest.raises(vb.RunError, match="noise_sds"):
+        vb.CriticalBand(noise_sds=(np.nextafter(LARGEST_SD, 11),))
 
 
 def test_columns_are_those_of_the_published_fit() -> None:

@@ -14,6 +14,8 @@ from visionbias.metrics.arrays import booleans
 def error_consistency(correct_a: ArrayLike, correct_b: ArrayLike) -> float:  # [N] bool, of the same images in order
     """Cohen's kappa of correctness: 1 for equal errors, 0 for those of chance. NaN without images.
 
+    Where both are right in all images, or wrong in all, it is 0 / 0, and 1 by the convention of the published code.
+
     Raises:
         ShapeError: the arguments are not two sequences of one length, or hold anything but True and False.
     """
@@ -27,5 +29,4 @@ def error_consistency(correct_a: ArrayLike, correct_b: ArrayLike) -> float:  # [
         return float("nan")
     p_a, p_b = float(a.mean()), float(b.mean())
     expected = p_a * p_b + (1 - p_a) * (1 - p_b)
-    # Where both are always right or always wrong, chance agrees as well: no error tells them apart.
     return (float((a == b).mean()) - expected) / (1 - expected) if expected < 1 else 1.0

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from visionbias.conditions.noise_bands import NoiseBands
 from visionbias.conditions.stimulus import Stimulus
 from visionbias.errors import RunError
+from visionbias.metrics.accuracy import accuracy
 from visionbias.metrics.channel import Criterion, channel_fit
 from visionbias.metrics.psychometric import psychometric_fit
 from visionbias.probes.options import distinct, number, numbers, whole_numbers
@@ -20,6 +21,7 @@ from visionbias.records.reader import ModelRecords
 
 BANDS = range(7)
 NOISE_SDS = (0.02, 0.04, 0.08, 0.16)
+LARGEST_SD = 10.0  # that `vb.critical_band` takes
 
 
 class _FitOptions(TypedDict):
@@ -65,8 +67,8 @@ class CriticalBand(Probe):
         object.__setattr__(self, "threshold", number("CriticalBand: threshold", self.threshold))
         if len(bands) < 3 or sorted(set(bands)) != list(bands) or not set(bands) <= set(BANDS):
             raise RunError(f"CriticalBand: bands must be three or more of 0 ... 6, rising, got {bands}")
-        if not sds or sorted(set(sds)) != list(sds) or sds[0] <= 0.0 or not np.isfinite(sds).all():
-            raise RunError(f"CriticalBand: noise_sds must be positive and rising, got {sds}")
+        if not sds or sorted(set(sds)) != list(sds) or not all(0.0 < sd <= LARGEST_SD for sd in sds):
+            raise RunError(f"CriticalBand: noise_sds must be in (0, {LARGEST_SD:g}] and rising, got {sds}")
         if not distinct(sds):
             raise RunError(f"CriticalBand: noise_sds must differ in their first four digits, got {sds}")
         if not 0.0 < self.threshold < 100.0:
@@ -94,12 +96,13 @@ class CriticalBand(Probe):
         return self.decision == "categories16"
 
     def score(self, records: ModelRecords) -> dict[str, float]:
-        """Columns of two fits, and `low_contrast_accuracy`, that of the images without noise.
+        """Columns of two fits, and `low_contrast_accuracy`, that of the images without noise, with `_low` and `_high`.
 
-        The published one, to compare with its numbers, which knows whole noise levels only: `critical_band_bandwidth`
-        (octaves), `_center` (cycles/image), `_peak_sensitivity` and `_identifiable` (0 or 1), see `channel_fit`. And
-        one with thresholds between the levels, to compare models by: `channel_bandwidth` (octaves), `channel_center`
-        (cycles/image) and `peak_noise_sensitivity`, each with `_low` and `_high`, see `psychometric_fit`.
+        The published fit, to compare with published numbers, knows whole noise levels only, see `channel_fit`:
+        `critical_band_bandwidth` (octaves), `critical_band_center` (cycles/image), `critical_band_peak_sensitivity`,
+        `critical_band_identifiable` (0 or 1). The other has thresholds between the levels, to compare models by, see
+        `psychometric_fit`: `channel_bandwidth` (octaves), `channel_center` (cycles/image) and
+        `peak_noise_sensitivity`, each with `_low` and `_high`, and `channel_identifiable`.
         """
         correct = self._correct(records)  # [N, 1 + S, B]
         sds = (0.0, *self.noise_sds)
@@ -109,15 +112,19 @@ class CriticalBand(Probe):
             "threshold": self.threshold,
             "octave_zero_cpi": records.image_side(self._shown.without_noise) / 2.0 ** (BANDS[-1] + 1),
         }
+        seen = accuracy(correct[:, 0, 0])
         published = channel_fit(100.0 * correct.mean(axis=0), sds, **options)
         columns = {
-            "low_contrast_accuracy": float(correct[:, 0, 0].mean()),
+            "low_contrast_accuracy": seen.accuracy,
+            "low_contrast_accuracy_low": seen.interval[0],
+            "low_contrast_accuracy_high": seen.interval[1],
             "critical_band_bandwidth": abs(published.bandwidth),
             "critical_band_center": published.center_frequency,
             "critical_band_peak_sensitivity": published.peak_noise_sensitivity,
             "critical_band_identifiable": float(published.identifiable),
         }
         fit = psychometric_fit(correct, sds, **options)
+        columns["channel_identifiable"] = float(fit.identifiable)
         for name, attribute in (
             ("channel_bandwidth", "bandwidth"),
             ("channel_center", "center_frequency"),

@@ -4,7 +4,7 @@
 
 from collections.abc import Iterable, Sequence
 from operator import index
-from typing import Any, SupportsFloat
+from typing import Any
 
 from visionbias.errors import RunError
 
@@ -15,9 +15,12 @@ def number(name: str, value: Any) -> float:
     Raises:
         RunError: it is none.
     """
-    if isinstance(value, (str, bool)) or not isinstance(value, SupportsFloat):
-        raise RunError(f"{name} must be a number, got {value!r}")
-    return float(value)
+    try:
+        if isinstance(value, (str, bool)):
+            raise TypeError
+        return float(value)
+    except (TypeError, ValueError, OverflowError):  # an array, or a whole number that no float holds
+        raise RunError(f"{name} must be a number, got {value!r:.80}") from None
 
 
 def numbers(name: str, values: Any) -> tuple[float, ...]:

@@ -38,7 +38,7 @@ class Probe(ABC):
         """What must be shown."""
 
     @abstractmethod
-    def score(self, records: ModelRecords) -> dict[str, float]:
+    def score(self, records: ModelRecords) -> Mapping[str, float | str]:
         """Summary columns of one model, from its complete records."""
 
     def config(self) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +17,15 @@ from visionbias.conditions.mixed_cues import MixedCues
 from visionbias.conditions.stimulus import Stimulus
 from visionbias.datasets.base import Dataset
 from visionbias.datasets.cue_conflict import CueConflictFolder
-from visionbias.datasets.cue_pairs import CueConflict
+from visionbias.datasets.cue_pairs import CueConflict, Method
 from visionbias.errors import DataError, RunError
 from visionbias.metrics.decisions import CATEGORIES16
+from visionbias.metrics.intervals import wilson
 from visionbias.metrics.shape_bias import shape_bias
 from visionbias.probes.registry import IMAGES, Probe, condition_id, register
 from visionbias.records.reader import ModelRecords
+
+Decision = Literal["auto", "categories16", "data"]
 
 
 @register("shape_bias")
@@ -32,14 +35,17 @@ class ShapeBias(Probe):
 
     Args:
         data: the images: a `CueConflictFolder` or its path, or a `CueConflict` that is made on the fly.
-        name, method: of the images, for scoring where they are not; taken from `data`.
-        decision: "data", among the classes of the images; "categories16", among the 16 categories by the mean
-            probability of each one's classes, as published, for models of ImageNet's 1000 classes and images of the
-            categories; or "auto", the latter for models and images that it fits, the former for all others.
+        name, method: of the images, for scoring where they are not; taken from `data`. With a path, `name` names them.
+        decision: among what the model decides. "categories16", the 16 categories, as published: that of the largest
+            mean probability over its classes. Needs a model of ImageNet's 1000 classes, and images whose classes are
+            named as the categories, without a label map. "data", the classes of the images. "auto", the categories
+            where they fit, model by model, else the classes of the images; `shape_bias_decision` says which.
 
     Raises:
-        RunError: there are neither images nor their name, they are of another kind, or `decision` is none of the three.
-        DataError: the images cannot be listed, or in none of them do shape and texture disagree.
+        RunError: there are neither images nor their name, they are of another kind, `name` or `method` is not theirs,
+            or `decision` is none of the three.
+        DataError: the images cannot be listed, in none of them do shape and texture disagree, or "categories16" does
+            not fit them.
 
     Source: Geirhos et al., "ImageNet-trained CNNs are biased towards texture", ICLR 2019.
     """
@@ -47,11 +53,15 @@ class ShapeBias(Probe):
     data: Dataset | str | Path | None = field(default=None, metadata=IMAGES)
     name: str = ""
     method: str | None = None  # None: images as they are
-    decision: Literal["auto", "data", "categories16"] = "auto"
+    decision: Decision = "auto"
 
     def __post_init__(self) -> None:
-        if self.decision not in ("auto", "data", "categories16"):
-            raise RunError(f"ShapeBias: decision must be auto, data or categories16, got {self.decision!r}")
+        for option, allowed in (("decision", get_args(Decision)), ("method", (None, *get_args(Method)))):
+            if getattr(self, option) not in allowed:
+                listed = ", ".join(map(str, allowed))
+                raise RunError(f"ShapeBias: {option} must be one of {listed}; got {getattr(self, option)!r}")
+        if not isinstance(self.name, str):
+            raise RunError(f"ShapeBias: name must be a text, got {self.name!r}")
         if self.data is None:
             if not self.name:
                 raise RunError("ShapeBias: wanted the images, got none; try vb.ShapeBias('cue-conflict/')")
@@ -66,9 +76,23 @@ class ShapeBias(Probe):
             )
         if all(texture == sample.label for texture, sample in zip(data.textures, data.samples, strict=True)):
             raise DataError(f"{data.root}: none of {len(data.samples)} images has a shape and a texture that disagree")
+        strangers = sorted(set(data.classes) - set(CATEGORIES16))
+        if self.decision == "categories16" and (strangers or data.label_map is not None):
+            what = f"got classes such as {strangers[0]!r}" if strangers else "got a label map"
+            raise DataError(
+                f"ShapeBias: {data.name}: decision='categories16' wants classes that are named as the categories, "
+                f"{', '.join(CATEGORIES16)}, and no label map, {what}; try decision='data'"
+            )
+        method = data.method if isinstance(data, CueConflict) else None
+        for option, own in (("name", data.name), ("method", method)):
+            if getattr(self, option) not in ("", None, own):
+                raise RunError(
+                    f"ShapeBias: {option} is that of the images, {own!r}, got {getattr(self, option)!r}; leave it out, "
+                    f"or give it to CueConflict or CueConflictFolder"
+                )
         object.__setattr__(self, "data", data)
         object.__setattr__(self, "name", data.name)
-        object.__setattr__(self, "method", data.method if isinstance(data, CueConflict) else None)
+        object.__setattr__(self, "method", method)
 
     @property
     def own_data(self) -> Dataset | None:
@@ -91,45 +115,41 @@ class ShapeBias(Probe):
         """The images as they are, or mixed."""
         return (self._shown,)
 
-    def score(self, records: ModelRecords) -> dict[str, float]:
-        """Columns `shape_bias` with `_low` and `_high`, `shape_bias_n`, `cue_accuracy`, `n_shape`, `n_texture`.
+    def score(self, records: ModelRecords) -> dict[str, float | str]:
+        """Columns of the decisions on images whose shape and texture disagree. NaN is what is divided by 0.
 
-        `shape_bias` is `n_shape / (n_shape + n_texture)`, decisions for the shape and for the texture;
-        `shape_bias_n` counts the images whose cues disagree, and `cue_accuracy` is the share of them that is decided
-        for either. `shape_bias_<category>` and `shape_bias_<category>_n` are the ratio and its denominator among images
-        of one shape. Without an image of conflict the counts are 0, and the others are NaN or absent.
+        `shape_bias`, decisions for the shape over those for shape or texture, with `_low` and `_high` (Wilson), and
+        `shape_bias_n`, the number of the latter. `cue_accuracy`, the share of the images that are decided for shape or
+        texture, with `_low`, `_high` and `cue_accuracy_n`, the number of the images. `shape_bias_decision`,
+        "categories16" or "data". `shape_bias[<category>]` and `shape_bias_n[<category>]`, the same among the images
+        whose shape is of one category.
         """
         (shown,) = self._shown.conditions
         condition = condition_id(self.name, shown)
         samples = records.samples(condition)
-        category, texture, decision = (
-            samples.column("category"),
-            samples.column("texture"),
-            self._decisions(records, condition),
-        )
-        if (category == texture).all():  # all images of conflict were left out as bad, or are not measured yet
-            unknown = ("shape_bias", "shape_bias_low", "shape_bias_high", "cue_accuracy")
-            return dict.fromkeys(unknown, math.nan) | dict.fromkeys(("shape_bias_n", "n_shape", "n_texture"), 0)
-        result = shape_bias(category, texture, decision)
-        columns = {
-            "shape_bias": result.shape_bias,
-            "shape_bias_low": result.interval[0],
-            "shape_bias_high": result.interval[1],
-            "shape_bias_n": result.n,
-            "cue_accuracy": result.cue_accuracy,
-            "n_shape": result.n_shape,
-            "n_texture": result.n_texture,
+        category, texture = samples.column("category"), samples.column("texture")
+        sixteen = records.column(condition, "decision16")  # NaN of models and images that do not have it
+        fits = set(samples.classes) <= set(CATEGORIES16) and bool(np.isfinite(sixteen).all())
+        if self.decision != "data" and fits:
+            decision, decided = "categories16", _named(CATEGORIES16, sixteen.astype(int))
+        else:
+            decision, decided = "data", _named(samples.classes, records.column(condition, "pred"))
+        # Those that disagree may all be left out as bad, or not be measured yet.
+        found = None if (category == texture).all() else shape_bias(category, texture, decided)
+        n, n_cue = (found.n, found.n_shape + found.n_texture) if found else (0, 0)
+        shares = {
+            "shape_bias": (found.n_shape if found else 0, n_cue),
+            "cue_accuracy": (n_cue, n),
         }
-        for name, one in result.per_category.items():
-            columns |= {f"shape_bias_{name}": one.shape_bias, f"shape_bias_{name}_n": one.n_shape + one.n_texture}
+        columns: dict[str, float | str] = {}
+        for name, (count, of) in shares.items():
+            low, high = wilson(count, of)
+            share = count / of if of else math.nan
+            columns |= {name: share, f"{name}_low": low, f"{name}_high": high, f"{name}_n": of}
+        columns["shape_bias_decision"] = decision
+        for name, one in (found.per_category if found else {}).items():
+            columns |= {f"shape_bias[{name}]": one.shape_bias, f"shape_bias_n[{name}]": one.n_shape + one.n_texture}
         return columns
-
-    def _decisions(self, records: ModelRecords, condition: str) -> NDArray[np.object_]:
-        """What the model saw in each image: one of the 16 categories or of the data's classes."""
-        sixteen = records.column(condition, "decision16")
-        if self.decision != "data" and np.isfinite(sixteen).all():
-            return _named(CATEGORIES16, sixteen.astype(int))
-        return _named(records.samples(condition).classes, records.column(condition, "pred"))
 
 
 def _named(names: Sequence[str], indices: NDArray[Any]) -> NDArray[np.object_]:
