@@ -5,9 +5,14 @@
 import re
 import tomllib
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import torch
 from PIL import Image
+from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d
 
 import visionbias as vb
 from visionbias.engine.study_file import read_study
@@ -58,3 +63,59 @@ def test_every_name_is_public() -> None:
         value = vb
         for part in name.split("."):
             value = getattr(value, part)
+
+
+def thousand(x: Tensor) -> Tensor:
+    """Logits of 1000 classes that vary with the image."""
+    seen = adaptive_avg_pool2d(x, 8).flatten(1)
+    return seen @ torch.randn(seen.shape[1], 1000, generator=torch.Generator().manual_seed(0))
+
+
+def test_the_code_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a few images, a model without weights to fetch, no GPU, and the responses of one person."""
+    rng = np.random.default_rng(0)
+    cues = [f"{shape}/{shape}{i}-{texture}{i}.png" for i, shape, texture in ((1, "cat", "dog"), (2, "dog", "cat"))]
+    for image in ("imagenet/val/cat/0.png", "imagenet/val/dog/0.png", *(f"cue-conflict/{cue}" for cue in cues)):
+        path = tmp_path / image
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (224, 224, 3), dtype=np.uint8)).save(path)
+    raw = tmp_path / "raw-data/style-transfer-512-nomask-experiment"
+    raw.mkdir(parents=True)
+    rows = [f"subject-01,cat,{cue.split('/')[0]},0001_cr_s01_{Path(cue).name}" for cue in cues]
+    (raw / "subject-01.csv").write_text("\n".join(["subj,object_response,category,imagename", *rows]) + "\n")
+    monkeypatch.chdir(tmp_path)
+
+    x = torch.rand(2, 3, 224, 224)
+    names: dict[str, Any] = {"thousand": thousand, "x": x, "shape": x, "texture": x.flip(0), "ids": ["a", "b"]}
+    code = "\n".join(blocks("python"))
+    code, models = re.subn(r"    models=\[.*\],\n", '    models=[("mine", thousand)],\n', code)
+    code, devices = re.subn('device="cuda"', 'device="cpu"', code)
+    assert (models, devices) == (1, 1)
+    exec(code, names)
+    assert len(names["both"]) == 2
+    assert -1 <= names["kappa"] <= 1
+    assert names["y"].shape == x.shape
+
+
+def test_columns_of_the_table_are_those_of_a_summary(tmp_path: Path) -> None:
+    """And each column of a summary stands in the table, alone or as one of a kind."""
+    for i, name in enumerate(("ape", "bee", "cow", "dog", "eel", "fox")):
+        for folder, texture in (("photos", ""), ("cues", f"-{'fox' if name == 'ape' else 'ape'}1")):
+            path = tmp_path / folder / name / f"{name}1{texture}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (224, 224), (40 * i,) * 3).save(path)
+    (tmp_path / "photos.csv").write_text("path,label,group\nphotos/ape/ape1.png,0,left\nphotos/fox/fox1.png,5,right\n")
+    probes = [vb.SpectralBias(), vb.CriticalBand(), vb.ShapeBias(tmp_path / "cues"), vb.FeatureSuppression()]
+
+    def summary(data: vb.ImageFolder | vb.CsvManifest, classes: int, *probes: Any) -> set[str]:
+        study = vb.Study([("m", lambda x: thousand(x)[:, :classes])], data, probes, device="cpu", decode="pillow")
+        return set(study.run(tmp_path / f"run{classes}", progress=False).summary().columns)
+
+    found = summary(vb.ImageFolder(tmp_path / "photos"), 6, vb.Accuracy(), *probes)
+    found |= summary(vb.CsvManifest(tmp_path / "photos.csv"), 2, vb.Accuracy())
+    (table,) = re.findall(r"\| probe \|.*?\n\n", README, re.DOTALL)
+    named = re.findall(r"`([a-z][\w<>*\[\]]*)`", table)
+    kinds = [re.sub(r"<\w+>|\\\*", r"[\\w.]+", re.escape(name)) for name in named]
+    known = re.compile(f"(model|status|n|bad|({'|'.join(kinds)})(_low|_high)?)")
+    assert [name for name in sorted(found) if not known.fullmatch(name)] == []
+    assert [kind for kind in kinds if not any(re.fullmatch(kind, name) for name in found)] == []

@@ -72,6 +72,7 @@ def demo(
 
     finished = run_demo(out, progress=progress)
     summary = finished.summary()
+    typer.echo("A row a network, named by the recipe that it was trained by; each number with its 95 % interval:\n")
     typer.echo(summary_table(summary))
     typer.echo(f"\nRun folder: {finished.folder}")
     typer.echo("What the recipes promise, and what was measured (95 % intervals must not overlap):")
