@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """28 critical-band conditions of u8 images, normalized: from one field, and by a pyramid for each."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import numpy as np
@@ -12,13 +12,19 @@ from scipy.ndimage import correlate1d
 from torch import Tensor
 
 import visionbias as vb
+from benchmarks.backends import backends
 from benchmarks.images import MEAN, STD, constants, crops, poisoned
 from benchmarks.registry import Case, benchmark
 from tests.tolerances import CRITICAL_BAND, assert_within
+from visionbias.ops.band_noise.function import CONTRAST, LUMINANCE, OP
+from visionbias.ops.band_noise.spec import Spec
+from visionbias.ops.output import Output
 
 NOISE_SDS = (0.02, 0.04, 0.08, 0.16)
 BANDS = range(7)
 TAPS = np.sqrt(2.0) * np.array([1.0, 4.0, 6.0, 4.0, 1.0]) / 16.0
+
+Fill = Callable[[Tensor, Tensor, Tensor | None], object]  # x [N, C, H, W] u8, out [S, B, N, C, H, W], noise [N, H, W]
 
 
 def ours(x: Tensor, out: Tensor, noise: Tensor | None, backend: str) -> None:
@@ -88,9 +94,10 @@ def _blur(image: NDArray[np.float64]) -> NDArray[np.float64]:
 def cases(device: str, size: int = 224, n: int = 32) -> Iterator[Case]:
     """One case: 16-bit output as models take it."""
     dtype = torch.bfloat16
-    fills = {"torch": partial(ours, backend="torch")}
+    output = Output(MEAN, STD, dtype, torch.device(device))
+    spec = Spec(tuple(BANDS), NOISE_SDS, size, size, CONTRAST, LUMINANCE, torch.uint8, output)
+    fills: dict[str, Fill] = {name: partial(ours, backend=name) for name in backends(OP, spec)}
     if device == "cpu":
-        fills = {"native": partial(ours, backend="native")} | fills
         fills["peer: pyramid per image and condition"] = per_image
     x, out = crops(n, size).to(device), poisoned((len(NOISE_SDS), len(BANDS), n), size, dtype, device)
 

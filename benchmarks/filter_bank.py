@@ -9,12 +9,15 @@ import torch
 from torch import Tensor
 
 import visionbias as vb
+from benchmarks.backends import backends
 from benchmarks.images import MEAN, STD, constants, crops, poisoned
 from benchmarks.registry import Case, benchmark
 from benchmarks.transforms import Transforms, transforms
 from tests.tolerances import FILTER_BANK, assert_within
 from visionbias.ops.filter_bank.bands import Band
 from visionbias.ops.filter_bank.masks import distinct_masks
+from visionbias.ops.filter_bank.plan import OP
+from visionbias.ops.filter_bank.spec import Spec
 from visionbias.probes.spectral_bias import STUDY_CUTOFFS
 
 BANDS = (*map(vb.lowpass, STUDY_CUTOFFS), *map(vb.highpass, STUDY_CUTOFFS))
@@ -69,16 +72,16 @@ def shared(x: Tensor, out: Tensor, library: Transforms, masks: list[tuple[Tensor
             out[f] = y.clamp(0.0, 1.0).sub_(mean).div_(std)
 
 
-def contenders(device: str, size: int) -> dict[str, Fill]:
+def contenders(device: str, size: int, dtype: torch.dtype) -> dict[str, Fill]:
     """Each way to fill the output, ours first."""
     masks = [torch.tensor(band.mask(size, size), dtype=torch.float32, device=device) for band in BANDS]
     inner = [
         (torch.tensor(mask, dtype=torch.float32, device=device), served)
         for mask, served in distinct_masks(BANDS, size, size)
     ]
-    backends = ["native", "torch"] if device == "cpu" else ["torch"]
+    spec = Spec(BANDS, size, size, MEAN, STD, torch.uint8, dtype, torch.device(device))
     return {
-        **{backend: partial(ours, backend=backend) for backend in backends},
+        **{name: partial(ours, backend=name) for name in backends(OP, spec)},
         "peer: published filter per image": published,
         "peer: torch.fft batched per band": partial(batched, masks=masks),
         **{
@@ -95,7 +98,7 @@ def cases(device: str, size: int = 224, n: int = 32) -> Iterator[Case]:
 
 
 def _case(device: str, size: int, n: int, dtype: torch.dtype) -> Case:
-    fills = contenders(device, size)
+    fills = contenders(device, size, dtype)
     x = crops(n, size).to(device)
     out = poisoned((len(BANDS), n), size, dtype, device)
 

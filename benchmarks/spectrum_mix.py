@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 import visionbias as vb
+from benchmarks.backends import backends
 from benchmarks.images import MEAN, STD, constants, crops, poisoned
 from benchmarks.registry import Case, benchmark
 from tests.tolerances import SPECTRUM_MIX, assert_within
@@ -33,16 +34,11 @@ def plain(shape: Tensor, texture: Tensor, out: Tensor) -> None:
     out.copy_((mixed.clamp(0.0, 1.0) - mean) / std)
 
 
-def backends(device: str, size: int, dtype: torch.dtype) -> list[str]:
-    """Ours that serve the call, the best first."""
-    spec = Spec(size, size, torch.uint8, Output((0.0,) * 3, (1.0,) * 3, dtype, torch.device(device)))
-    return [name for name, impl in OP.impls.items() if not (impl.on_request or impl.refuse(spec))]
-
-
 def cases(device: str, size: int = 224, n: int = 32) -> Iterator[Case]:
     """One case: 16-bit output as models take it."""
     dtype = torch.bfloat16
-    fills: dict[str, Fill] = {name: partial(ours, backend=name) for name in backends(device, size, dtype)}
+    spec = Spec(size, size, torch.uint8, Output(MEAN, STD, dtype, torch.device(device)))
+    fills: dict[str, Fill] = {name: partial(ours, backend=name) for name in backends(OP, spec)}
     fills["peer: torch.fft"] = plain
     shape, texture = (crops(n, size).to(device) for _ in range(2))
     out = poisoned((n,), size, dtype, device)

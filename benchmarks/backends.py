@@ -1,0 +1,15 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Which of our backends a benchmark times."""
+
+from typing import TypeVar
+
+from visionbias.runtime.dispatch import Op
+
+S = TypeVar("S")
+K = TypeVar("K")
+
+
+def backends(op: Op[S, K], spec: S) -> list[str]:
+    """Names of those that serve a call unasked, the best first."""
+    return [name for name, impl in op.impls.items() if not (impl.on_request or impl.refuse(spec))]
