@@ -76,7 +76,7 @@ void normalize(const ImagesIn& x, const ImagesOut& out, std::ptrdiff_t n, Three 
 void normals(std::uint64_t seed, std::uint32_t stream, std::uint32_t key0, std::uint32_t key1, std::ptrdiff_t counters,
              const Memory& out) {
   py::gil_scoped_release release;
-  vb::target().normals(seed, stream, key0, key1, counters, at<float>(out));
+  vb::kernels().normals(seed, stream, key0, key1, counters, at<float>(out));
 }
 
 void add_mask(vb::FilterBank& bank, const Memory& half,
@@ -156,19 +156,13 @@ void power_equalize(const vb::SpectrumMix& mix, const ImagesIn& x, const Memory&
   vb::power_equalize(mix, from, at<const float>(amplitude), planes, to, n, threads);
 }
 
-std::vector<std::string> targets() {
-  std::vector<std::string> names;
-  for (const vb::Target* target : vb::targets()) names.emplace_back(target->name);
-  return names;
-}
-
 }  // namespace
 
 PYBIND11_MODULE(_C, m) {
   m.doc() = "CPU engine of visionbias; not an API. See csrc/README.md.";
-  m.def("targets", &targets, "Instruction sets that this processor runs, the best first.");
+  m.def("targets", &vb::targets, "Instruction sets that this processor runs, the best first.");
   m.def("choose_target", &vb::choose_target, arg("name"));
-  m.def("target", [] { return std::string(vb::target().name); });
+  m.def("target", &vb::chosen_target);
   m.def("normalize", &normalize, py::kw_only(), arg("x"), arg("out"), arg("n"), arg("size"), arg("scale"),
         arg("shift"));
   m.def("normals", &normals, py::kw_only(), arg("seed"), arg("stream"), arg("key0"), arg("key1"), arg("counters"),

@@ -67,9 +67,9 @@ inline float draw_again(float pixel, float sd, std::uint64_t seed, std::uint32_t
 template <class T, class Out>
 void critical_band_image(const BandNoise& plan, const BandFields& fields, const Input& x, const Output& y,
                          std::ptrdiff_t channels, std::ptrdiff_t image) {
-  thread_local Scratch grey_memory, pyramid_memory;
+  Scratch memory;
   const std::ptrdiff_t h = plan.h, w = plan.w;
-  float* grey = grey_memory.of<float>(h * w + Pyramid::kSlack);
+  float* grey = memory.of<float>(h * w + kMostLanes);  // registers are read from the end of a row on
   low_contrast(static_cast<const T*>(x.data) + image * x.strides.n, x.strides, {channels, h, w}, plan.contrast,
                plan.luminance, grey);
   const GreyStore<Out> out(h, w, plan.scale.data(), plan.shift.data(), y);
@@ -99,7 +99,7 @@ void critical_band_image(const BandNoise& plan, const BandFields& fields, const 
     }
   };
   if (std::any_of(plan.sds.begin(), plan.sds.end(), [](float sd) { return sd > 0.0f; })) {
-    over_bands(plan, fields, image, pyramid_memory, show);
+    over_bands(plan, fields, image, memory, show);
   } else {
     for (std::size_t b = 0; b < plan.levels.size(); ++b) show(b, {grey, h, w}, 0.0f);
   }
@@ -121,7 +121,7 @@ inline void critical_band(const BandNoise& plan, const BandFields& fields, const
 
 inline void band_noise(const BandNoise& plan, const BandFields& fields, float* y, std::ptrdiff_t n,
                        std::ptrdiff_t image) {
-  thread_local Scratch memory;
+  Scratch memory;
   over_bands(plan, fields, image, memory, [&](std::size_t b, const Plane& band, float scale) {
     float* VISIONBIAS_RESTRICT to = y + (static_cast<std::ptrdiff_t>(b) * n + image) * band.size();
     for (std::ptrdiff_t i = 0; i < band.size(); ++i) to[i] = band.data[i] * scale;

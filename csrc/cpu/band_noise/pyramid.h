@@ -3,11 +3,12 @@
 // The Laplacian pyramid of a field (Burt & Adelson, 1983), by separable passes of five taps.
 //
 // Down: blur with [1 4 6 4 1] / 16 on both axes and keep every second sample. Up: zeros between, and twice that blur.
-// The border is reflected about the edge sample. Published code has sqrt(2) on both ways; here the factors, which cancel
-// in what is reconstructed, are left out. Plain loops along rows, which the compiler gives this target's registers.
+// The border is reflected about the edge sample. Published code has sqrt(2) on both ways; these factors cancel in what
+// is reconstructed, and are left out. Plain loops along rows, which the compiler gives this target's registers.
 // 224x224: 0.2 MB a plane; down and up again once is 1.5 MF.
 #pragma once
 
+#include "simd/most_lanes.h"
 #include "simd/target.h"
 #include "threads/scratch.h"
 
@@ -23,31 +24,19 @@ struct Plane {  // [h, w], rows side by side
 
 class Pyramid {
  public:
-  static constexpr std::ptrdiff_t kSlack = 16;  // floats that may be read behind a plane
-
   // Levels up to `deepest` of a field [h, w] whose last level is `residual`.
   Pyramid(std::ptrdiff_t h, std::ptrdiff_t w, int deepest, int residual, Scratch& memory) : residual_(residual) {
     const std::ptrdiff_t coarser = std::min(deepest + 1, residual);
-    std::ptrdiff_t floats = 0;
+    wide_ = memory.of<float>(half(h) * w);
+    row_ = memory.of<float>(w + 2 * kBorder);
     for (std::ptrdiff_t b = 0; b <= coarser; ++b, h = half(h), w = half(w)) {
-      gaussian_.push_back({nullptr, h, w});
-      floats += 2 * (h * w + kSlack);
-    }
-    const Plane& whole = gaussian_[0];
-    const std::ptrdiff_t wide = half(whole.h) * whole.w, row = whole.w + 2 * kBorder;
-    float* next = memory.of<float>(floats + wide + row);
-    rebuilt_ = gaussian_;
-    for (std::vector<Plane>* planes : {&gaussian_, &rebuilt_}) {
-      for (Plane& plane : *planes) {
-        plane.data = next;
-        next += plane.size() + kSlack;
+      for (std::vector<Plane>* planes : {&gaussian_, &rebuilt_}) {
+        planes->push_back({memory.of<float>(h * w + kMostLanes), h, w});  // a register may be read from its end on
       }
     }
-    wide_ = next;
-    row_ = next + wide;
   }
 
-  // [h, w], to be filled before `analyze`; the slack behind it may be written.
+  // [h, w], to be filled before `analyze`; up to kMostLanes numbers behind it may be written.
   float* field() const { return gaussian_[0].data; }
 
   void analyze() const {
@@ -142,15 +131,15 @@ class Pyramid {
 
 // Sums in a fixed order, so that every target has the same.
 inline double sum_of_squares(const Plane& plane) {
-  constexpr std::ptrdiff_t kTogether = 16, kChunk = 64 * kTogether;
+  constexpr std::ptrdiff_t kChunk = 64 * kMostLanes;
   const float* x = plane.data;
   double total = 0.0;
   std::ptrdiff_t i = 0;
-  while (i + kTogether <= plane.size()) {
-    float partial[kTogether] = {};
-    const std::ptrdiff_t end = std::min(i + kChunk, plane.size() - kTogether + 1);
-    for (; i < end; i += kTogether) {
-      for (std::ptrdiff_t lane = 0; lane < kTogether; ++lane) partial[lane] += x[i + lane] * x[i + lane];
+  while (i + kMostLanes <= plane.size()) {
+    float partial[kMostLanes] = {};
+    const std::ptrdiff_t end = std::min(i + kChunk, plane.size() - kMostLanes + 1);
+    for (; i < end; i += kMostLanes) {
+      for (std::ptrdiff_t lane = 0; lane < kMostLanes; ++lane) partial[lane] += x[i + lane] * x[i + lane];
     }
     for (const float sum : partial) total += static_cast<double>(sum);
   }

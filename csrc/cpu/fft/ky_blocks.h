@@ -6,19 +6,20 @@
 #include <cstddef>
 
 #include "images/images.h"
+#include "simd/most_lanes.h"
 
 namespace visionbias {
 
-// [blocks of kBlock ky, W, kBlock], ky from 0
+// [blocks of kMostLanes ky, W, kMostLanes], ky from 0
 struct KyBlocks {
-  static constexpr std::ptrdiff_t kBlock = 16;
-
   // Numbers in all, of `rows` ky.
-  static std::ptrdiff_t size(std::ptrdiff_t rows, std::ptrdiff_t w) { return (rows + kBlock - 1) / kBlock * w * kBlock; }
+  static std::ptrdiff_t size(std::ptrdiff_t rows, std::ptrdiff_t w) {
+    return (rows + kMostLanes - 1) / kMostLanes * w * kMostLanes;
+  }
 
-  // Where the kBlock numbers around (ky, kx) hold this one; the next ky of the block are behind it.
+  // Where (ky, kx) is; the next ky of its block are behind it.
   static std::ptrdiff_t place(std::ptrdiff_t ky, std::ptrdiff_t kx, std::ptrdiff_t w) {
-    return (ky / kBlock * w + kx) * kBlock + ky % kBlock;
+    return (ky / kMostLanes * w + kx) * kMostLanes + ky % kMostLanes;
   }
 };
 

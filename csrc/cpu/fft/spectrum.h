@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The two-dimensional real transform of an image, and back.
 //
-// rows [H, order.size] real <-> half plane [blocks of kLanes ky, C, W], ky in [0, H / 2]
+// rows [H, order.row_pitch] real <-> half plane [blocks of kLanes ky, C, W], ky in [0, H / 2]
 // Columns first, since a row of pixels is a row of registers: two registers of real columns make one complex transform.
-// Partners lie half a group apart, see RowOrder.
+// Which two, see RowOrder.
 // Then the axes change places, kLanes x kLanes in registers, and the rows are transformed the same way, kLanes
 // frequencies side by side. 224x224x3: 10 MF; rows, half plane and the space between are 0.6 to 0.7 MB each.
 // A kernel may take the steps one by one, and then has the half plane a block at a time; each step reads what the one
@@ -24,7 +24,7 @@ struct SpectrumShape {
   const FftPlan& columns;  // of length H
   const FftPlan& rows;     // of length W
 
-  std::ptrdiff_t registers() const { return order.size / kLanes; }  // in a row
+  std::ptrdiff_t registers() const { return order.row_pitch / kLanes; }  // in a row
   std::ptrdiff_t frequencies() const { return size.h / 2 + 1; }     // ky
   std::ptrdiff_t blocks() const { return (frequencies() + kLanes - 1) / kLanes; }
   std::ptrdiff_t padded() const { return blocks() * kLanes; }       // ky in whole blocks
@@ -41,16 +41,16 @@ VISIONBIAS_INLINE void over_pairs(const SpectrumShape& shape, Work work) {
 
 // What one image passes through on its way.
 struct SpectrumScratch {
-  Complex* between;  // [registers, blocks * kLanes]: places in the row, frequencies ky
-  Complex* block;    // [order.size]: a row's places, kLanes frequencies ky
+  Complex* between;  // [registers, blocks * kLanes]: a row, frequencies ky
+  Complex* block;    // [order.row_pitch]: numbers of a row, kLanes frequencies ky each
   Complex* work;     // [2, max(H, W)]
 
-  SpectrumScratch(Scratch& memory, const SpectrumShape& shape) {
-    const std::ptrdiff_t between_size = shape.registers() * shape.padded();
-    between = memory.of<Complex>(between_size + shape.order.size + 2 * std::max(shape.size.h, shape.size.w));
-    block = between + between_size;
-    work = block + shape.order.size;
-    for (Complex* column = between; column != block; column += shape.padded()) {
+  SpectrumScratch(Scratch& memory, const SpectrumShape& shape)
+      : between(memory.of<Complex>(shape.registers() * shape.padded())),
+        block(memory.of<Complex>(shape.order.row_pitch)),
+        work(memory.of<Complex>(2 * std::max(shape.size.h, shape.size.w))) {
+    for (std::ptrdiff_t v = 0; v < shape.registers(); ++v) {
+      Complex* column = between + v * shape.padded();
       std::fill(column + shape.frequencies(), column + shape.padded(), Complex{});
     }
   }
@@ -71,11 +71,11 @@ VISIONBIAS_INLINE void transpose_complex(const Complex* from, Complex* to) {  //
 
 template <class T>  // u8 or float
 void transform_columns(const SpectrumShape& shape, const T* rows, const SpectrumScratch& scratch) {
-  const std::ptrdiff_t h = shape.size.h, padded = shape.padded(), pitch = shape.order.size;
+  const std::ptrdiff_t h = shape.size.h, padded = shape.padded(), pitch = shape.order.row_pitch;
   over_pairs(shape, [&](std::ptrdiff_t p) {
     const T* pair = rows + p * kLanes;
     const Complex* column = transform(shape.columns, scratch.work, [=](std::ptrdiff_t y) -> Complex {
-      return {load_pixels(pair + y * pitch), load_pixels(pair + y * pitch + RowOrder::kHalfGroup)};
+      return {load_pixels(pair + y * pitch), load_pixels(pair + y * pitch + kMostLanes)};
     });
     // Z = A + i B with A and B of real columns: A[k] = (Z[k] + conj Z[-k]) / 2, B[k] = (Z[k] - conj Z[-k]) / 2i
     for (std::ptrdiff_t k = 0; k < shape.frequencies(); ++k) {
@@ -95,8 +95,8 @@ inline void transform_rows(const SpectrumShape& shape, const SpectrumScratch& sc
     transpose_complex(scratch.between + v * shape.padded() + b * kLanes, scratch.block + v * kLanes);
   }
   for (std::ptrdiff_t channel = 0; channel < c; ++channel) {
-    const Complex* from = scratch.block + shape.order.place(channel, 0, c);
-    const std::ptrdiff_t step = shape.order.channels_last ? c : 1;
+    const Complex* from = scratch.block + shape.order.index(channel, 0);
+    const std::ptrdiff_t step = shape.order.pixel_step;
     Complex* to = block + channel * w;
     transform(
         shape.rows, scratch.work, [=](std::ptrdiff_t x) { return from[x * step]; },
@@ -118,8 +118,8 @@ void invert_rows(const SpectrumShape& shape, const SpectrumScratch& scratch, std
   const std::ptrdiff_t c = shape.size.c, registers = shape.registers();
   shape.order.zero_padding(scratch.block);
   for (std::ptrdiff_t channel = 0; channel < c; ++channel) {
-    Complex* to = scratch.block + shape.order.place(channel, 0, c);
-    const std::ptrdiff_t step = shape.order.channels_last ? c : 1;
+    Complex* to = scratch.block + shape.order.index(channel, 0);
+    const std::ptrdiff_t step = shape.order.pixel_step;
     transform(
         shape.rows, scratch.work, [&](std::ptrdiff_t k) { return exchanged(load(channel, k)); },
         [=](std::ptrdiff_t x, Complex z) { to[x * step] = exchanged(z); });

@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // kLanes transforms side by side: X[k] = sum_i x[i] exp(-2 pi i k / n), lane by lane.
 //
-// `load(i)` gives x[i], and `store(k, X[k])` takes the result where it is not kept in the transform's own memory. An inverse transform is the same with real and imaginary parts exchanged in both.
+// `load(i)` gives x[i], and `store(k, X[k])` takes the result where it is not kept in the transform's own memory. An
+// inverse transform is the same with real and imaginary parts exchanged in both.
 // n log2(n) 5 flops a lane; 224 complex numbers of 16 lanes are 28 KB, so a pass stays in the first cache.
 #pragma once
 
@@ -55,34 +56,39 @@ VISIONBIAS_INLINE void run_pass(const FftPass& pass, Load load, Store store) {
   }
 }
 
-// All passes but the last; which half of `work` holds what they leave.
+// All passes but the last, from one half of `work` to the other. What they leave, and where there is room.
+struct Halves {
+  const Complex* from;
+  Complex* to;
+};
+
 template <class Load>
-VISIONBIAS_INLINE int run_passes(const FftPlan& plan, Complex* VISIONBIAS_RESTRICT work, Load load) {
-  int half = 0;
-  run_pass(plan.passes.front(), load, [=](std::ptrdiff_t k, Complex x) { work[k] = x; });
-  for (std::size_t i = 1; i + 1 < plan.passes.size(); ++i, half = 1 - half) {
-    const Complex* from = work + half * plan.n;
-    Complex* to = work + (1 - half) * plan.n;
-    run_pass(plan.passes[i], [=](std::ptrdiff_t k) { return from[k]; }, [=](std::ptrdiff_t k, Complex x) { to[k] = x; });
+VISIONBIAS_INLINE Halves run_passes(const FftPlan& plan, Complex* VISIONBIAS_RESTRICT work, Load load) {
+  Complex *from = work, *to = work + plan.n;
+  run_pass(plan.passes.front(), load, [=](std::ptrdiff_t k, Complex x) { from[k] = x; });
+  for (std::size_t i = 1; i + 1 < plan.passes.size(); ++i) {
+    run_pass(
+        plan.passes[i], [=](std::ptrdiff_t k) { return from[k]; }, [=](std::ptrdiff_t k, Complex x) { to[k] = x; });
+    std::swap(from, to);
   }
-  return half;
+  return {from, to};
 }
 
 template <class Load, class Store>
 void transform(const FftPlan& plan, Complex* VISIONBIAS_RESTRICT work,  // [2, n]
                Load load, Store store) {
-  const Complex* from = work + run_passes(plan, work, load) * plan.n;
+  const Complex* from = run_passes(plan, work, load).from;
   run_pass(plan.passes.back(), [=](std::ptrdiff_t k) { return from[k]; }, store);
 }
 
 // The same into one half of `work`: [n].
 template <class Load>
 const Complex* transform(const FftPlan& plan, Complex* VISIONBIAS_RESTRICT work, Load load) {
-  const int half = run_passes(plan, work, load);
-  const Complex* from = work + half * plan.n;
-  Complex* to = work + (1 - half) * plan.n;
-  run_pass(plan.passes.back(), [=](std::ptrdiff_t k) { return from[k]; }, [=](std::ptrdiff_t k, Complex x) { to[k] = x; });
-  return to;
+  const Halves half = run_passes(plan, work, load);
+  run_pass(
+      plan.passes.back(), [=](std::ptrdiff_t k) { return half.from[k]; },
+      [=](std::ptrdiff_t k, Complex x) { half.to[k] = x; });
+  return half.to;
 }
 
 }  // namespace visionbias::VISIONBIAS_TARGET

@@ -34,7 +34,7 @@ void FilterBank::add_mask(const float* half, std::vector<Emit> emits) {
 }
 
 void filter_bank(const FilterBank& bank, const Input& x, const Output& y, std::ptrdiff_t n, int threads) {
-  const auto run = target().filter_bank;
+  const auto run = kernels().filter_bank;
   over_images(n, threads, [&](std::ptrdiff_t i) { run(bank, x, y, i); });
 }
 

@@ -12,18 +12,16 @@ namespace visionbias::VISIONBIAS_TARGET {
 
 template <class T, class Out>
 void filter_image(const FilterBank& bank, const Input& x, const Output& y, std::ptrdiff_t image) {
-  static_assert(KyBlocks::kBlock % kLanes == 0);
   const SpectrumShape shape{bank.size, RowOrder(bank.size, y.channels_last(bank.size)), bank.columns,
                             bank.rows};
-  thread_local Scratch row_memory, plane_memory, spectrum_memory, finish_memory;
-  T* rows = row_memory.of<T>(shape.size.h * shape.order.size);
+  Scratch memory;
+  T* rows = memory.of<T>(shape.size.h * shape.order.row_pitch);
   gather(static_cast<const T*>(x.data) + image * x.strides.n, x.strides, shape.size, shape.order, rows);
-  const SpectrumScratch scratch(spectrum_memory, shape);
-  Complex* half_plane = plane_memory.of<Complex>(shape.half_plane());
+  const SpectrumScratch scratch(memory, shape);
+  Complex* half_plane = memory.of<Complex>(shape.half_plane());
   to_spectrum(shape, rows, scratch, half_plane);
 
-  const Finish<Out> finish(shape.size, shape.order, bank.scale.data(), bank.shift.data(), unit_of<T>(), y,
-                           finish_memory);
+  const Finish<Out> finish(shape.size, shape.order, bank.scale.data(), bank.shift.data(), unit_of<T>(), y, memory);
   const std::ptrdiff_t c = shape.size.c, w = shape.size.w;
   for (const FilterBank::Mask& mask : bank.masks) {
     const float* weights = mask.weights.data();
@@ -34,8 +32,8 @@ void filter_image(const FilterBank& bank, const Input& x, const Output& y, std::
       return {z.re * weight, z.im * weight};
     };
     const auto put = [&](std::ptrdiff_t p, const Complex* column) {
-      const T *pixels = rows + p * kLanes, *partners = pixels + RowOrder::kHalfGroup;
-      const std::ptrdiff_t pitch = shape.order.size;
+      const T *pixels = rows + p * kLanes, *partners = pixels + kMostLanes;
+      const std::ptrdiff_t pitch = shape.order.row_pitch;
       for (const FilterBank::Emit& to : mask.emits) {
         if (to.complement) {
           finish.store_pair(to.band, image, p, to.offset, [=](std::ptrdiff_t y) -> Pair {

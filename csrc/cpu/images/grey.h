@@ -19,7 +19,8 @@ inline float grey_of(const float* rgb, std::ptrdiff_t step) {
 
 // x [C, H, W] -> plane [H, W] in [0, 1]: (grey - its mean) * contrast + luminance; 224x224: 0.35 MB moved.
 template <class T>
-void low_contrast(const T* x, Strides strides, Size size, float contrast, float luminance, float* VISIONBIAS_RESTRICT plane) {
+void low_contrast(const T* x, Strides strides, Size size, float contrast, float luminance,
+                  float* VISIONBIAS_RESTRICT plane) {
   double sum = 0.0;
   for (std::ptrdiff_t y = 0; y < size.h; ++y) {
     float* row = plane + y * size.w;
@@ -41,7 +42,12 @@ class GreyStore {
 
  public:
   GreyStore(std::ptrdiff_t h, std::ptrdiff_t w, const float* scale, const float* shift, const Output& y)
-      : w_(w), y_(y), channels_last_(y.channels_last({kChannels, h, w})), factors_(scale), terms_(shift) {
+      : w_(w),
+        y_(y),
+        channels_last_(y.channels_last({kChannels, h, w})),
+        streams_(y.fills_lines<Out>({kChannels, h, w})),
+        factors_(scale),
+        terms_(shift) {
     for (int part = 0; part < kChannels; ++part) {
       float factors[kLanes], terms[kLanes];
       for (int lane = 0; lane < kLanes; ++lane) {
@@ -52,10 +58,6 @@ class GreyStore {
       scale_[part] = load<Floats>(factors);
       shift_[part] = load<Floats>(terms);
     }
-    const auto aligned = [](std::ptrdiff_t elements) { return elements * sizeof(Out) % kLine == 0; };
-    streams_ = reinterpret_cast<std::uintptr_t>(y.data) % kLine == 0 && aligned(y.stride_s) && aligned(y.stride_f) &&
-               aligned(y.strides.n) && aligned(y.strides.h) && (channels_last_ || aligned(y.strides.c)) &&
-               w % (kLine / sizeof(Out)) == 0;
   }
 
   // Row `y` of an image in a condition: `value(x)` gives kLanes pixels from x on; it may read behind the row.
@@ -90,7 +92,6 @@ class GreyStore {
 
  private:
   static constexpr int kChannels = 3;
-  static constexpr std::ptrdiff_t kLine = 64;
 
   Out* row(std::ptrdiff_t s, std::ptrdiff_t band, std::ptrdiff_t image, std::ptrdiff_t y) const {
     return static_cast<Out*>(y_.data) + s * y_.stride_s + band * y_.stride_f + image * y_.strides.n + y * y_.strides.h;
@@ -114,7 +115,7 @@ class GreyStore {
   std::ptrdiff_t w_;
   Output y_;
   bool channels_last_, streams_;
-  const float *factors_, *terms_;      // [3]
+  const float *factors_, *terms_;               // [3]
   Floats scale_[kChannels], shift_[kChannels];  // of each part
 };
 

@@ -42,13 +42,28 @@ struct Input {  // [N, C, H, W] of u8 or f32
   Strides strides;
 };
 
-struct Output {  // [S, F, N, C, H, W] of f32, f16 or bf16; images are stored as C, H, W or as H, W, C, rows without gaps
+// [S, F, N, C, H, W] of f32, f16 or bf16; images are stored as C, H, W or as H, W, C, rows without gaps
+struct Output {
   void* data;
   Pixel pixel;
   Strides strides;
   std::ptrdiff_t stride_s, stride_f;  // 0 where there is one
 
   bool channels_last(Size size) const { return strides.c == 1 && (size.w == 1 || strides.w == size.c); }
+
+  // Whether every row [W] or [W, C] of numbers T is made of whole lines of the cache: only then is it worth to write
+  // past the caches, if what is written in one go fills lines too.
+  template <class T>
+  bool fills_lines(Size size) const {
+    constexpr std::uintptr_t line = 64;
+    const bool last = channels_last(size);
+    const std::ptrdiff_t row = last ? size.w * size.c : size.w;
+    bool whole = reinterpret_cast<std::uintptr_t>(data) % line == 0;
+    for (const std::ptrdiff_t numbers : {stride_s, stride_f, strides.n, strides.h, last ? row : strides.c, row}) {
+      whole = whole && static_cast<std::uintptr_t>(numbers) * sizeof(T) % line == 0;
+    }
+    return whole;
+  }
 };
 
 }  // namespace visionbias

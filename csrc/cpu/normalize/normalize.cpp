@@ -16,7 +16,7 @@ void normalize(const Input& x, const Output& y, std::ptrdiff_t n, Size size, con
     factors[static_cast<std::size_t>(i)] = scale[i % size.c];
     terms[static_cast<std::size_t>(i)] = shift[i % size.c];
   }
-  const auto convert = target().normalize_row;
+  const auto convert = kernels().normalize_row;
   const std::ptrdiff_t bytes = bytes_of(y.pixel);
   for (std::ptrdiff_t i = 0; i < n; ++i) {
     for (std::ptrdiff_t j = 0; j < size.h; ++j) {

@@ -11,11 +11,13 @@
 #include <cstring>
 #include <utility>
 
+#include "simd/most_lanes.h"
 #include "simd/target.h"
 
 namespace visionbias::VISIONBIAS_TARGET {
 
 constexpr int kLanes = VISIONBIAS_LANES;
+static_assert(kMostLanes % kLanes == 0);
 
 #if VISIONBIAS_LANES == 1
 using Floats = float;
@@ -63,7 +65,8 @@ VISIONBIAS_INLINE void store_some(T* to, Lanes lanes, std::ptrdiff_t count) {  /
   std::memcpy(to, &lanes, static_cast<std::size_t>(count) * sizeof(T));
 }
 
-// Past the caches, where the processor can: for what nobody reads soon. The address is a multiple of sizeof(T).
+// Past the caches, where the processor can: for what nobody reads soon. The address is a multiple of sizeof(T). Such
+// stores may come later than plain ones that follow; over_images has them done before it returns.
 template <class T>
 VISIONBIAS_INLINE void stream(void* to, T lanes) {
 #if defined(VISIONBIAS_SANITIZED)  // the sanitizers look at a plain store, at its bounds and its alignment

@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: visionbias contributors
 // SPDX-License-Identifier: Apache-2.0
-// Lanes of float to an output type, to nearest with ties to even. NaN stays NaN.
+// Lanes of float to an output type, to nearest with ties to even. NaN stays NaN, if it is quiet: all that arithmetic
+// returns are, so their upper 16 bits by themselves are a NaN too.
 //
 // Integer arithmetic: conversion instructions are not on every CPU, and the bits must be.
 #pragma once
@@ -10,7 +11,7 @@
 
 namespace visionbias::VISIONBIAS_TARGET {
 
-// A word a lane; the output number is its lower half for Half, its upper half for BFloat16. A NaN that arithmetic made.
+// A word a lane; the output number is its lower half for Half, its upper half for BFloat16.
 template <class T>
 VISIONBIAS_INLINE Words rounded_words(Floats value);
 

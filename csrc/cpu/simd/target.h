@@ -2,8 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a translation unit is compiled for. A file in targets/ names its target and includes this; everything that uses
 // VISIONBIAS_TARGET is then compiled for that target, in a namespace of that name, so no two definitions meet.
-//
-// Standard headers come first: their inline functions are shared, and must stay within the baseline.
 #pragma once
 
 #include <algorithm>
@@ -32,16 +30,20 @@
 #define VISIONBIAS_X86 0
 #endif
 
-// Instructions beyond the baseline from here to the end of the file.
-#if defined(__clang__)
+// Between these two, functions may use the instructions that the target names, if any. No shared header belongs there.
 #define VISIONBIAS_PRAGMA(text) _Pragma(#text)
-#define VISIONBIAS_INSTRUCTIONS(names) \
+#if !defined(VISIONBIAS_INSTRUCTIONS)
+#define VISIONBIAS_TARGET_BEGIN
+#define VISIONBIAS_TARGET_END
+#elif defined(__clang__)
+#define VISIONBIAS_TARGET_BEGIN VISIONBIAS_PUSH(VISIONBIAS_INSTRUCTIONS)
+#define VISIONBIAS_PUSH(names) \
   VISIONBIAS_PRAGMA(clang attribute push(__attribute__((target(names))), apply_to = function))
-#define VISIONBIAS_INSTRUCTIONS_END _Pragma("clang attribute pop")
-#elif defined(__GNUC__)
-#define VISIONBIAS_PRAGMA(text) _Pragma(#text)
-#define VISIONBIAS_INSTRUCTIONS(names) VISIONBIAS_PRAGMA(GCC target(names))
-#define VISIONBIAS_INSTRUCTIONS_END
+#define VISIONBIAS_TARGET_END _Pragma("clang attribute pop")
+#else
+#define VISIONBIAS_TARGET_BEGIN VISIONBIAS_PUSH(VISIONBIAS_INSTRUCTIONS)
+#define VISIONBIAS_PUSH(names) _Pragma("GCC push_options") VISIONBIAS_PRAGMA(GCC target(names))
+#define VISIONBIAS_TARGET_END _Pragma("GCC pop_options")
 #endif
 
 // The arrays of a kernel never overlap; without this a loop over u8 must assume that they do.

@@ -17,9 +17,9 @@ VISIONBIAS_INLINE Complex scaled(Complex a, Floats by) { return {a.re * by, a.im
 // Sum of the squares of each channel's pixels, in an order that does not depend on the target.
 template <class T>
 void sum_squares(const SpectrumShape& shape, const T* rows, float* energy) {
-  thread_local Scratch memory;
+  Scratch memory;
   const auto [c, h, w] = shape.size;
-  const std::ptrdiff_t pitch = shape.order.size;
+  const std::ptrdiff_t pitch = shape.order.row_pitch;
   float* places = memory.of<float>(pitch);
   for (std::ptrdiff_t p = 0; p < pitch; p += kLanes) {
     Floats sum{};
@@ -31,7 +31,7 @@ void sum_squares(const SpectrumShape& shape, const T* rows, float* energy) {
   }
   for (std::ptrdiff_t channel = 0; channel < c; ++channel) {
     energy[channel] = 0.0f;
-    for (std::ptrdiff_t x = 0; x < w; ++x) energy[channel] += places[shape.order.place(channel, x, c)];
+    for (std::ptrdiff_t x = 0; x < w; ++x) energy[channel] += places[shape.order.index(channel, x)];
   }
 }
 
@@ -41,28 +41,24 @@ struct MixedImage {
   Complex* block;      // [C, W]: kLanes ky of the spectrum
   float* floor_power;  // [C]: bins of at most this power have no phase; null where every phase will do
 
+  MixedImage(Scratch& memory, const SpectrumMix& mix, const SpectrumShape& shape, const Input& x, std::ptrdiff_t image,
+             bool wants_floor)
+      : scratch(memory, shape),
+        block(memory.of<Complex>(shape.size.c * shape.size.w)),
+        floor_power(wants_floor ? memory.of<float>(shape.size.c) : nullptr) {
+    x.pixel == Pixel::u8 ? read<std::uint8_t>(mix, shape, x, image) : read<float>(mix, shape, x, image);
+  }
+
+ private:
   template <class T>
   void read(const SpectrumMix& mix, const SpectrumShape& shape, const Input& x, std::ptrdiff_t image) {
-    thread_local Scratch memory;
-    T* rows = memory.of<T>(shape.size.h * shape.order.size);
+    Scratch memory;
+    T* rows = memory.of<T>(shape.size.h * shape.order.row_pitch);
     gather(static_cast<const T*>(x.data) + image * x.strides.n, x.strides, shape.size, shape.order, rows);
     transform_columns(shape, rows, scratch);
     if (floor_power == nullptr) return;
     sum_squares(shape, rows, floor_power);
     for (std::ptrdiff_t c = 0; c < shape.size.c; ++c) floor_power[c] *= mix.floor * mix.floor;
-  }
-};
-
-// Memory of one thread for one of the two images.
-struct MixedImageMemory {
-  Scratch spectrum, block, floor;
-
-  MixedImage read(const SpectrumMix& mix, const SpectrumShape& shape, const Input& x, std::ptrdiff_t image,
-                  bool wants_floor) {
-    MixedImage result{SpectrumScratch(spectrum, shape), block.of<Complex>(shape.size.c * shape.size.w),
-                      wants_floor ? floor.of<float>(shape.size.c) : nullptr};
-    x.pixel == Pixel::u8 ? result.read<std::uint8_t>(mix, shape, x, image) : result.read<float>(mix, shape, x, image);
-    return result;
   }
 };
 
@@ -91,7 +87,7 @@ inline void invert_block(const SpectrumShape& shape, const MixedImage& from, std
 template <class Out>
 void write_as(const SpectrumMix& mix, const SpectrumShape& shape, const MixedImage& from, float unit, const Output& y,
               std::ptrdiff_t band, std::ptrdiff_t image) {
-  thread_local Scratch memory;
+  Scratch memory;
   const Finish<Out> finish(shape.size, shape.order, mix.scale.data(), mix.shift.data(), unit, y, memory);
   invert_columns(shape, shape.size.h / 2, from.scratch, [&](std::ptrdiff_t p, const Complex* column) {
     finish.store_pair(band, image, p, 0.0f, [=](std::ptrdiff_t y) -> Pair { return {column[y].im, column[y].re}; });
@@ -112,11 +108,11 @@ VISIONBIAS_INLINE Complex with_amplitude(Complex a, Complex b, float floor_power
 
 inline void phase_swap(const SpectrumMix& mix, const Input& shape_image, const Input& texture_image, const Output& y,
                        std::ptrdiff_t directions, std::ptrdiff_t image) {
-  thread_local MixedImageMemory shape_memory, texture_memory;
+  Scratch memory;
   const SpectrumShape shape = shape_of(mix, y);
   const bool both = directions == 2;
-  const MixedImage own = shape_memory.read(mix, shape, shape_image, image, true);
-  const MixedImage other = texture_memory.read(mix, shape, texture_image, image, both);
+  const MixedImage own(memory, mix, shape, shape_image, image, true);
+  const MixedImage other(memory, mix, shape, texture_image, image, both);
   const Floats factor = inverse_factor(mix.size);
   for (std::ptrdiff_t b = 0; b < shape.blocks(); ++b) {
     transform_rows(shape, own.scratch, b, own.block);
@@ -135,10 +131,10 @@ inline void phase_swap(const SpectrumMix& mix, const Input& shape_image, const I
 
 inline void random_phase(const SpectrumMix& mix, const Input& x, const Input& noise, const Output& y,
                          std::ptrdiff_t image) {
-  thread_local MixedImageMemory x_memory, noise_memory;
+  Scratch memory;
   const SpectrumShape shape = shape_of(mix, y);
-  const MixedImage own = x_memory.read(mix, shape, x, image, false);
-  const MixedImage phases = noise_memory.read(mix, shape, noise, image, false);
+  const MixedImage own(memory, mix, shape, x, image, false);
+  const MixedImage phases(memory, mix, shape, noise, image, false);
   const Floats factor = inverse_factor(mix.size);
   for (std::ptrdiff_t b = 0; b < shape.blocks(); ++b) {
     transform_rows(shape, own.scratch, b, own.block);
@@ -177,12 +173,11 @@ VISIONBIAS_INLINE Complex on_circle(Floats t) {
 
 inline void phase_noise(const SpectrumMix& mix, const Input& x, const float* half_turns, const Output& y,
                         std::ptrdiff_t image) {
-  thread_local MixedImageMemory x_memory;
-  thread_local Scratch turns_memory;
+  Scratch memory;
   const SpectrumShape shape = shape_of(mix, y);
   const auto [c, h, w] = mix.size;
-  const MixedImage own = x_memory.read(mix, shape, x, image, false);
-  float* turns = turns_memory.of<float>(KyBlocks::size(mix.size.h / 2 + 1, mix.size.w));
+  const MixedImage own(memory, mix, shape, x, image, false);
+  float* turns = memory.of<float>(KyBlocks::size(mix.size.h / 2 + 1, mix.size.w));
   to_ky_blocks(half_turns + image * h * (w / 2 + 1), -1.0f, mix.size, turns);
   const Floats factor = inverse_factor(mix.size);
   for (std::ptrdiff_t b = 0; b < shape.blocks(); ++b) {
@@ -201,9 +196,9 @@ inline void phase_noise(const SpectrumMix& mix, const Input& x, const float* hal
 
 inline void power_equalize(const SpectrumMix& mix, const Input& x, const float* amplitude, std::ptrdiff_t planes,
                            const Output& y, std::ptrdiff_t image) {
-  thread_local MixedImageMemory x_memory;
+  Scratch memory;
   const SpectrumShape shape = shape_of(mix, y);
-  const MixedImage own = x_memory.read(mix, shape, x, image, true);
+  const MixedImage own(memory, mix, shape, x, image, true);
   const Floats factor = inverse_factor(mix.size) * unit_of(x.pixel);
   const std::ptrdiff_t w = mix.size.w, plane = planes == 1 ? 0 : KyBlocks::size(mix.size.h / 2 + 1, mix.size.w);
   for (std::ptrdiff_t b = 0; b < shape.blocks(); ++b) {

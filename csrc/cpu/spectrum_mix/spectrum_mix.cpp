@@ -14,25 +14,25 @@ SpectrumMix::SpectrumMix(Size size, std::vector<float> scale, std::vector<float>
 
 void phase_swap(const SpectrumMix& mix, const Input& shape, const Input& texture, const Output& y,
                 std::ptrdiff_t directions, std::ptrdiff_t n, int threads) {
-  const auto run = target().spectrum_mix.phase_swap;
+  const auto run = kernels().spectrum_mix.phase_swap;
   over_images(n, threads, [&](std::ptrdiff_t i) { run(mix, shape, texture, y, directions, i); });
 }
 
 void random_phase(const SpectrumMix& mix, const Input& x, const Input& noise, const Output& y, std::ptrdiff_t n,
                   int threads) {
-  const auto run = target().spectrum_mix.random_phase;
+  const auto run = kernels().spectrum_mix.random_phase;
   over_images(n, threads, [&](std::ptrdiff_t i) { run(mix, x, noise, y, i); });
 }
 
 void phase_noise(const SpectrumMix& mix, const Input& x, const float* half_turns, const Output& y, std::ptrdiff_t n,
                  int threads) {
-  const auto run = target().spectrum_mix.phase_noise;
+  const auto run = kernels().spectrum_mix.phase_noise;
   over_images(n, threads, [&](std::ptrdiff_t i) { run(mix, x, half_turns, y, i); });
 }
 
 void power_equalize(const SpectrumMix& mix, const Input& x, const float* amplitude, std::ptrdiff_t planes,
                     const Output& y, std::ptrdiff_t n, int threads) {
-  const auto run = target().spectrum_mix.power_equalize;
+  const auto run = kernels().spectrum_mix.power_equalize;
   const std::ptrdiff_t half = mix.size.h * (mix.size.w / 2 + 1), size = KyBlocks::size(mix.size.h / 2 + 1, mix.size.w);
   std::vector<float> blocks(static_cast<std::size_t>(planes * size));
   for (std::ptrdiff_t p = 0; p < planes; ++p) {

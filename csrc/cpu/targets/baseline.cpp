@@ -7,20 +7,4 @@
 
 #if VISIONBIAS_VECTORS
 #include "targets/kernels.h"
-
-namespace visionbias {
-
-extern const Target target_baseline;
-const Target target_baseline = {
-    "baseline",
-    [] { return true; },
-    baseline::normalize_row,
-    baseline::normals,
-    baseline::filter_bank,
-    baseline::critical_band,
-    baseline::band_noise,
-    baseline::spectrum_mix,
-};
-
-}  // namespace visionbias
 #endif

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "targets/targets.h"
 
+#include <algorithm>
 #include <atomic>
 #include <stdexcept>
 
@@ -10,48 +11,72 @@
 namespace visionbias {
 
 #if VISIONBIAS_X86
-extern const Target target_avx512, target_avx2;
+namespace avx512 {
+extern const Kernels kernels;
+}
+namespace avx2 {
+extern const Kernels kernels;
+}
 #endif
 #if VISIONBIAS_VECTORS
-extern const Target target_baseline;
+namespace baseline {
+extern const Kernels kernels;
+}
 #endif
-extern const Target target_scalar;
+namespace scalar {
+extern const Kernels kernels;
+}
 
 namespace {
 
-std::atomic<const Target*> chosen{nullptr};
+struct Target {
+  const char* name;
+  const Kernels* kernels;
+  bool runs_here;
+};
+
+// The best first.
+const std::vector<Target>& all_targets() {
+  static const std::vector<Target> all = {
+#if VISIONBIAS_X86
+      {"avx512", &avx512::kernels,
+       __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vl")},
+      {"avx2", &avx2::kernels, __builtin_cpu_supports("avx2") != 0},
+#endif
+#if VISIONBIAS_VECTORS
+      {"baseline", &baseline::kernels, true},
+#endif
+      {"scalar", &scalar::kernels, true},
+  };
+  return all;
+}
+
+std::atomic<const Target*>& chosen() {
+  static std::atomic<const Target*> target = &*std::find_if(
+      all_targets().begin(), all_targets().end(), [](const Target& target) { return target.runs_here; });
+  return target;
+}
 
 }  // namespace
 
-std::vector<const Target*> targets() {
-  std::vector<const Target*> found;
-  for (const Target* target : {
-#if VISIONBIAS_X86
-           &target_avx512, &target_avx2,
-#endif
-#if VISIONBIAS_VECTORS
-           &target_baseline,
-#endif
-           &target_scalar}) {
-    if (target->runs_here()) found.push_back(target);
+std::vector<std::string> targets() {
+  std::vector<std::string> names;
+  for (const Target& target : all_targets()) {
+    if (target.runs_here) names.emplace_back(target.name);
   }
-  return found;
+  return names;
 }
 
-const Target& target() {
-  const Target* found = chosen.load();
-  if (found == nullptr) {
-    found = targets().front();
-    chosen.store(found);
-  }
-  return *found;
-}
+std::string chosen_target() { return chosen().load()->name; }
 
 void choose_target(const std::string& name) {
-  for (const Target* target : targets()) {
-    if (target->name == name) return chosen.store(target);
+  for (const Target& target : all_targets()) {
+    if (target.runs_here && target.name == name) return chosen().store(&target);
   }
   throw std::invalid_argument("this processor does not run " + name);
 }
+
+const Kernels& kernels() { return *chosen().load()->kernels; }
 
 }  // namespace visionbias

@@ -15,9 +15,7 @@
 
 namespace visionbias {
 
-struct Target {
-  const char* name;
-  bool (*runs_here)();
+struct Kernels {
   void (*normalize_row)(const std::uint8_t* x, void* y, Pixel pixel, const float* scale, const float* shift,
                         std::ptrdiff_t numbers);
   void (*normals)(std::uint64_t seed, std::uint32_t stream, std::uint32_t key0, std::uint32_t key1,
@@ -29,11 +27,14 @@ struct Target {
   SpectrumMixKernels spectrum_mix;
 };
 
-// Of all targets that this processor runs, the best first.
-std::vector<const Target*> targets();
+// Names of the targets that this processor runs, the best first.
+std::vector<std::string> targets();
 
 // What calls use: the best one, unless another was chosen. Throws std::invalid_argument for a name that is not there.
-const Target& target();
+std::string chosen_target();
 void choose_target(const std::string& name);
+
+// Of that target.
+const Kernels& kernels();
 
 }  // namespace visionbias

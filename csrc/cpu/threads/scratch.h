@@ -1,48 +1,31 @@
 // SPDX-FileCopyrightText: visionbias contributors
 // SPDX-License-Identifier: Apache-2.0
-// Memory that a kernel works in, kept by each thread from image to image.
+// Memory that a kernel works in while it is at one image.
 #pragma once
 
 #include <cstddef>
-#include <new>
 
 namespace visionbias {
 
+// What it hands out, the thread keeps for its next image: the i-th request there gets the block of the i-th here, so
+// images alike allocate once. Where the blocks exceed 32 MiB, none is kept.
 class Scratch {
  public:
-  Scratch() = default;
+  Scratch();
   Scratch(const Scratch&) = delete;
   Scratch& operator=(const Scratch&) = delete;
-  ~Scratch() { release(); }
+  ~Scratch();
 
-  // [count], uninitialized, at a multiple of 64 bytes; valid until the next call.
+  // [count], uninitialized, at a multiple of 64 bytes; valid as long as the Scratch.
   template <class T>
   T* of(std::ptrdiff_t count) {
-    const std::size_t wanted = static_cast<std::size_t>(count) * sizeof(T);
-    if (wanted > size_ || kExact) {
-      release();
-      data_ = ::operator new(wanted, kAlignment);
-      size_ = wanted;
-    }
-    return static_cast<T*>(data_);
+    return static_cast<T*>(block(static_cast<std::size_t>(count) * sizeof(T)));
   }
 
  private:
-#if defined(VISIONBIAS_SANITIZED)
-  static constexpr bool kExact = true;  // so that a step beyond the end is seen
-#else
-  static constexpr bool kExact = false;
-#endif
-  static constexpr std::align_val_t kAlignment{64};
+  void* block(std::size_t bytes);
 
-  void release() {
-    if (data_ != nullptr) ::operator delete(data_, kAlignment);
-    data_ = nullptr;
-    size_ = 0;
-  }
-
-  void* data_ = nullptr;
-  std::size_t size_ = 0;
+  const std::size_t first_;  // of the thread's blocks: one Scratch inside another takes those behind
 };
 
 }  // namespace visionbias

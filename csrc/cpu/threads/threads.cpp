@@ -12,6 +12,8 @@
 #include <system_error>
 #include <thread>
 
+#include "simd/target.h"
+
 #if defined(_WIN32)
 #include <process.h>
 #define VISIONBIAS_PROCESS _getpid()
@@ -38,6 +40,10 @@ class Job {
         next_ = n_;
       }
     }
+    // Streaming stores are not ordered by the release of a mutex or an atomic, as C++ has them.
+#if VISIONBIAS_X86
+    _mm_sfence();
+#endif
   }
 
   void rethrow() const {
@@ -110,7 +116,7 @@ class Pool {
   std::ptrdiff_t threads_ = 0;
 };
 
-// Never destroyed: its threads live as long as the process. A forked child has none of them, and gets a pool of its own.
+// Never destroyed: its threads live as long as the process. A forked child has none of them, and gets its own pool.
 struct ProcessPool {
   int process;
   Pool pool;
