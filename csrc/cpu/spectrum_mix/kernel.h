@@ -35,6 +35,8 @@ void sum_squares(const SpectrumShape& shape, const T* rows, float* energy) {
   }
 }
 
+constexpr float kFaintest = 1e-10f;  // no bin below has a phase: float32 must hold its square, and divide by it
+
 // One of the two images of a mixture, its columns transformed.
 struct MixedImage {
   SpectrumScratch scratch;
@@ -58,7 +60,9 @@ struct MixedImage {
     transform_columns(shape, rows, scratch);
     if (floor_power == nullptr) return;
     sum_squares(shape, rows, floor_power);
-    for (std::ptrdiff_t c = 0; c < shape.size.c; ++c) floor_power[c] *= mix.floor * mix.floor;
+    for (std::ptrdiff_t c = 0; c < shape.size.c; ++c) {
+      floor_power[c] = std::max(floor_power[c] * mix.floor * mix.floor, kFaintest * kFaintest);
+    }
   }
 };
 

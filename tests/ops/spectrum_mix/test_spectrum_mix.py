@@ -192,6 +192,24 @@ def test_flat_images_have_no_phase(backend):
     assert (vb.random_phase(flat, sample_ids=["a"], backend=backend) - 0.4).abs().max() < 1e-5
 
 
+@pytest.mark.parametrize("scale", [1e-9, 1e-15, 1e-19, 1e-22, 1e-30, 1e-44])
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_images_that_are_nearly_black(backend, scale, device):
+    """Squares of their spectra leave float32's range; below 1e-10 a bin has no phase."""
+    faint, other = torch.rand(2, 1, 3, 32, 28, device=device)
+    faint *= scale
+    amplitude = torch.rand(32, 15, device=device) * 5
+    for call in (
+        lambda **o: phase_swap_both(faint, other, **o),
+        lambda **o: vb.power_equalize(faint, amplitude, **o),
+        lambda **o: vb.random_phase(faint, sample_ids=["a"], **o),
+    ):
+        wanted = call(dtype=torch.float64, backend="reference").cpu()
+        assert_within(call(backend=backend), wanted, SPECTRUM_MIX[torch.float32])
+    if scale < 1e-12:
+        assert (vb.cue_conflict(faint, other, backend=backend) - other).abs().max() < 1e-5
+
+
 @pytest.mark.parametrize("backend", SILHOUETTE.impls)
 def test_silhouettes_by_method(backend):
     shape = torch.ones(1, 3, 8, 8)
@@ -224,6 +242,8 @@ X = torch.zeros(2, 3, 8, 8)
         (lambda: vb.random_phase(X, sample_ids=None), vb.ShapeError, "one text an image, got None"),
         (lambda: vb.power_equalize(X, torch.zeros(8, 8)), vb.ShapeError, r"must be \(8, 5\) or \(3, 8, 5\)"),
         (lambda: vb.power_equalize(X, -torch.ones(8, 5)), vb.ShapeError, "at least 0"),
+        (lambda: vb.power_equalize(X, torch.full((8, 5), torch.nan)), vb.ShapeError, "at least 0"),
+        (lambda: vb.power_equalize(X, torch.full((8, 5), 1e13)), vb.ShapeError, "at most 1e\\+12"),
         (lambda: vb.mean_amplitude(X[:0]), vb.ShapeError, "at least one image"),
         (lambda: vb.cue_conflict(X, X, backend="cuda"), vb.BackendError, "must be one of"),
     ],

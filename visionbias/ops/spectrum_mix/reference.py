@@ -13,6 +13,8 @@ Spectrum = NDArray[np.complex128]
 
 # A bin below this part of the image's norm is rounding of a float32 transform, and its phase is of nothing.
 FLOOR = 1e-6
+# Nor has a bin below this a phase: float32 could not hold the square, nor divide by it.
+FAINTEST = 1e-10
 
 
 def phase_swap(shape: Array, texture: Array) -> Array:
@@ -63,7 +65,7 @@ def _phasor(spectrum: Spectrum) -> Spectrum:
 
 def _has_phase(spectrum: Spectrum, x: Array) -> NDArray[np.bool_]:
     norm: Array = np.sqrt(np.square(x).sum((-2, -1), keepdims=True))
-    return np.abs(spectrum) > FLOOR * norm
+    return np.abs(spectrum) > np.maximum(FLOOR * norm, FAINTEST)
 
 
 def _image(spectrum: Spectrum, like: Array) -> Array:
