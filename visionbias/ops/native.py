@@ -11,40 +11,67 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.graph import increment_version
 
+from visionbias.errors import BackendError
 from visionbias.ops.tensors import Channels
 
-OUTPUT_DTYPES = (torch.float32, torch.float16, torch.bfloat16)
+NATIVE_DTYPES = (torch.float32, torch.float16, torch.bfloat16)  # that the engine writes
 LONGEST_SIDE = 2048
 Memory = tuple[int, Tensor | None]
 
-NOT_BUILT = "visionbias._C is not built; run: python setup.py build_ext --inplace"
+_MODULE = "visionbias._C"
+_BUILD = "python setup.py build_ext --inplace"
+NOT_BUILT = f"{_MODULE} is not built; run: {_BUILD}"
 
 _FACTORS = (2, 3, 5, 7)  # of the sides that the transforms take
 
 
 @cache
 def engine() -> Any:
-    """The extension module, or None if it was not built."""
+    """The extension module, or None if it was not built.
+
+    Raises:
+        BackendError: it was built, and does not load.
+    """
     try:
-        return import_module("visionbias._C")
-    except ImportError:
-        return None
+        return import_module(_MODULE)
+    except ModuleNotFoundError as error:
+        if error.name == _MODULE:
+            return None
+        raise _broken(error) from error
+    except ImportError as error:
+        raise _broken(error) from error
+
+
+def _broken(error: ImportError) -> BackendError:
+    return BackendError(f"{_MODULE} does not load: {error}; build it again: {_BUILD}")
 
 
 def memory(numbers: Tensor) -> Memory:
     """An address for the engine. The tensor comes along: it must live as long as the call, traced callers or not."""
+    assert not numbers.is_neg()
     return numbers.data_ptr(), numbers
 
 
 def images_in(x: Tensor) -> tuple[Memory, str, tuple[int, ...]]:
-    """What the engine is told of images [N, C, H, W]."""
+    """What the engine is told of images [N, C, H, W], which it reads as u8 or float32."""
+    x = x.resolve_neg()
+    x = x if x.dtype in (torch.uint8, torch.float32) else x.to(torch.float32)
     return memory(x), _name(x.dtype), x.stride()
 
 
 def images_out(out: Tensor) -> tuple[Memory, str, tuple[int, ...], tuple[int, ...]]:
-    """What the engine is told of an output [F, N, C, H, W] or [S, F, N, C, H, W]."""
+    """What the engine is told of an output [F, N, C, H, W] or [S, F, N, C, H, W], which autograd learns is changed."""
+    if not out.is_inference():
+        increment_version(out)
     return memory(out), _name(out.dtype), out.stride()[-4:], out.stride()[:-4]
+
+
+def stored_as_rows(images: Tensor) -> bool:
+    """Whether each row of images [..., C, H, W] lies in memory as W, C without gaps; images and rows may lie apart."""
+    c, w = images.shape[-3], images.shape[-1]
+    return not images.is_neg() and (c == 1 or images.stride(-3) == 1) and (w == 1 or images.stride(-1) == c)
 
 
 def _name(dtype: torch.dtype) -> str:
@@ -63,7 +90,7 @@ def refuse_output(dtype: torch.dtype, device: torch.device) -> str | None:
     """Why the engine cannot write such images, in one sentence."""
     if device.type != "cpu":
         return f"x is on {device}, it works on the CPU"
-    if dtype not in OUTPUT_DTYPES:
+    if dtype not in NATIVE_DTYPES:
         return f"it does not write {dtype}"
     return None if engine() else NOT_BUILT
 
@@ -78,16 +105,11 @@ def refuse_transform(height: int, width: int) -> str | None:
     return None
 
 
-def engine_input(x: Tensor) -> Tensor:
-    """Images as the engine reads them: u8 or float32."""
-    return x if x.dtype in (torch.uint8, torch.float32) else x.to(torch.float32)
-
-
 @contextmanager
 def engine_output(out: Tensor) -> Iterator[Tensor]:  # [..., N, C, H, W]
     """A tensor that the engine can write, `out` itself where its rows have no gaps; else it is copied to `out`."""
-    c, w = out.shape[-3], out.shape[-1]
-    if (w == 1 or out.stride(-1) == 1) or ((c == 1 or out.stride(-3) == 1) and (w == 1 or out.stride(-1) == c)):
+    planes = not out.is_neg() and (out.shape[-1] == 1 or out.stride(-1) == 1)
+    if planes or stored_as_rows(out):
         yield out
         return
     whole = torch.empty_like(out, memory_format=torch.contiguous_format)

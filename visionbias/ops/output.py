@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every op that emits a stimulus ends with: clip to [0, 1], normalize, cast, store."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,14 +11,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from visionbias.errors import ShapeError
 from visionbias.ops.tensors import (
     Channels,
     check_images,
     check_out,
     check_output_kind,
     check_pixels,
+    check_plain,
     new_output,
+    no_memory,
     per_channel,
 )
 
@@ -48,28 +50,45 @@ def prepare_output(
     out: Tensor | None,  # [*lead, N, C, H, W]
     *,
     channels: int | None = None,  # C of the output; default that of x
+    name: str = "x",  # of x in the signature of the op
+    beside: Mapping[str, Tensor] | None = None,  # other tensors that are read, by name, of checked kind and device
 ) -> tuple[Output, Tensor]:
     """Check x and the arguments that all such ops share; the output to fill is `out`, or new.
 
     Raises:
-        ShapeError: an argument is of the wrong kind, a value of x is outside [0, 1], or x wants a gradient, which these
-            ops do not have.
+        ShapeError: an argument is of the wrong kind, a value of x is outside [0, 1], `out` lies in the memory of a
+            tensor that is read, or one of them wants a gradient, which these ops do not have.
+        BackendError: a tracer or a transform would miss the kernel, or there is no memory for the output.
     """
     check_output_kind(op, dtype, memory_format)
-    check_images(op, x)
-    if x.is_meta:
-        raise ShapeError(f"{op}: x must hold values, got a tensor on {x.device}; try torch.empty_like(x, device='cpu')")
-    if x.requires_grad and torch.is_grad_enabled():
-        raise ShapeError(f"{op}: it has no gradient, and x requires one; pass x.detach()")
+    check_images(op, x, name)
     n, c, h, w = x.shape
     c = channels or c
+    if out is not None:
+        check_out(op, out, (*lead, n, c, h, w), dtype, x.device)
+    check_plain(op, {name: x, **(beside or {})}, out)
     output = Output(per_channel(op, "mean", mean, c, 0.0), per_channel(op, "std", std, c, 1.0), dtype, x.device)
     if out is None:
         out = new_output(op, (*lead, n), (c, h, w), x, dtype, memory_format)
-    else:
-        check_out(op, out, (*lead, n, c, h, w), dtype, x)
-    check_pixels(op, "x", x)  # last, since it may need as much memory again
+    check_pixels(op, name, x)  # last, since it may need as much memory again
     return output, out
+
+
+@contextmanager
+def writing(op: str, out: Tensor) -> Iterator[None]:
+    """Around the work that fills an output: nothing is recorded for a gradient.
+
+    Raises:
+        BackendError: there is not enough memory for the work.
+    """
+    try:
+        with torch.no_grad():
+            yield
+    except (MemoryError, RuntimeError) as error:
+        on_device = isinstance(error, torch.OutOfMemoryError)
+        if isinstance(error, RuntimeError) and not on_device and "DefaultCPUAllocator" not in str(error):
+            raise
+        raise no_memory(op, tuple(out.shape), out.dtype, out.device) from error
 
 
 class Finish:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the ops demand of the tensors and per-channel numbers that they are given."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import isfinite, nan, prod
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from visionbias.errors import BackendError, ShapeError
 
@@ -19,26 +20,80 @@ LUMA = (19595, 38470, 7471)  # of 65536, for R, G, B
 IMAGE_DTYPES = (torch.uint8, torch.float16, torch.bfloat16, torch.float32, torch.float64)
 OUTPUT_DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 MEMORY_FORMATS = (torch.contiguous_format, torch.channels_last)
+# Beyond these a float32 of (x - mean) / std could overflow on the way.
+SMALLEST_STD, LARGEST_NUMBER = 1e-12, 1e12
+
+_RECORDING_MODES = tuple(getattr(torch._C._TorchDispatchModeKey, name) for name in ("PROXY", "FAKE", "FUNCTIONAL"))
 
 
-def check_images(op: str, x: Tensor) -> None:
-    """Demand x [N, C, H, W], u8 or floating, of strided memory.
+def check_images(op: str, x: Tensor, name: str = "x") -> None:
+    """Demand images [N, C, H, W], u8 or floating, of strided memory.
 
     Raises:
-        ShapeError: it is not.
+        ShapeError: they are not.
     """
     if not isinstance(x, Tensor):
-        raise ShapeError(f"{op}: x must be a torch.Tensor [N, C, H, W], got {type(x).__name__}; try torch.from_numpy")
+        raise ShapeError(
+            f"{op}: {name} must be a torch.Tensor [N, C, H, W], got {type(x).__name__}; try torch.from_numpy"
+        )
+    _check_dense(op, name, x)
     shape = tuple(x.shape)
     if x.ndim != 4:
-        hint = "; try x[None]" if x.ndim == 3 else ""
-        raise ShapeError(f"{op}: x must be [N, C, H, W], got {shape}{hint}")
+        hint = f"; try {name}[None]" if x.ndim == 3 else ""
+        raise ShapeError(f"{op}: {name} must be [N, C, H, W], got {shape}{hint}")
     if min(shape[1:]) < 1:
-        raise ShapeError(f"{op}: x must be [N, C, H, W] with at least one channel and pixel, got {shape}")
+        raise ShapeError(f"{op}: {name} must be [N, C, H, W] with at least one channel and pixel, got {shape}")
     if x.dtype not in IMAGE_DTYPES:
-        raise ShapeError(f"{op}: x must be uint8 or floating, got {_short(x.dtype)}; try x.to(torch.uint8)")
-    if x.layout != torch.strided:
-        raise ShapeError(f"{op}: x must be a dense tensor, got {x.layout}; try x.to_dense()")
+        raise ShapeError(f"{op}: {name} must be uint8 or floating, got {_short(x.dtype)}; try {name}.to(torch.uint8)")
+
+
+def recorder(*tensors: Tensor) -> str | None:
+    """What records or transforms operators, here or on these tensors, and would miss a kernel; None if nothing does."""
+    if torch._C._is_tracing():
+        return "torch.jit.trace"
+    if torch._C._functorch.maybe_current_level() is not None:
+        return "a transform of torch.func"
+    if any(torch._C._get_dispatch_mode(mode) is not None for mode in _RECORDING_MODES):
+        return "a tracer such as make_fx"
+    foreign = [type(tensor) for tensor in tensors if type(tensor).__torch_dispatch__ is not Tensor.__torch_dispatch__]
+    return f"a {foreign[0].__name__}" if foreign else None
+
+
+def is_dual(tensor: Tensor) -> bool:
+    """Whether it carries a tangent of forward-mode differentiation."""
+    return forward_ad.unpack_dual(tensor).tangent is not None  # type: ignore[no-untyped-call]
+
+
+def check_plain(op: str, inputs: Mapping[str, Tensor], out: Tensor | None = None) -> None:
+    """Demand tensors that a kernel can read, and an `out` that it can overwrite meanwhile.
+
+    Raises:
+        ShapeError: one is not dense, has no values in memory, or wants a gradient; or `out` shares memory with another.
+        BackendError: a tracer or a transform would miss the kernel.
+    """
+    given = inputs if out is None else {**inputs, "out": out}
+    if found := recorder(*given.values()):
+        raise BackendError(f"{op}: wanted a plain call on plain tensors, got {found}, which cannot see into it")
+    for name, tensor in given.items():
+        _check_dense(op, name, tensor)
+        if tensor.is_meta:
+            raise ShapeError(
+                f"{op}: {name} must hold values, got a tensor on {tensor.device}; "
+                f"try torch.empty_like({name}, device='cpu')"
+            )
+        if (tensor.requires_grad and torch.is_grad_enabled()) or is_dual(tensor):
+            raise ShapeError(f"{op}: it has no gradient, and {name} requires one; pass {name}.detach()")
+        if tensor.numel() and not _in_memory(tensor):
+            raise ShapeError(f"{op}: {name} must have memory for each of its elements; try {name}.clone()")
+    if out is None:
+        return
+    if out.is_inference() and not torch.is_inference_mode_enabled():
+        raise ShapeError(f"{op}: out was made in inference mode and can be overwritten only there; try out.clone()")
+    for name, tensor in inputs.items():
+        if _share(out, tensor):
+            raise ShapeError(
+                f"{op}: out must not lie in the memory of {name}, which is read meanwhile; try torch.empty"
+            )
 
 
 def check_pixels(op: str, name: str, x: Tensor) -> None:
@@ -70,11 +125,11 @@ def check_output_kind(op: str, dtype: torch.dtype, memory_format: torch.memory_f
         raise ShapeError(f"{op}: memory_format must be contiguous_format or channels_last, got {memory_format}")
 
 
-def check_out(op: str, out: Tensor, shape: tuple[int, ...], dtype: torch.dtype, x: Tensor) -> None:
-    """Demand a buffer that can be overwritten with the result while x is read.
+def check_out(op: str, out: Tensor, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> None:
+    """Demand a buffer that can be overwritten with the result.
 
     Raises:
-        ShapeError: shape, dtype or device differ, elements of `out` share memory, or it lies in the memory of x.
+        ShapeError: it is of another shape, dtype or device, or its elements share memory.
     """
     if not isinstance(out, Tensor):
         raise ShapeError(f"{op}: out must be a torch.Tensor {shape}, got {type(out).__name__}; try torch.empty")
@@ -82,15 +137,28 @@ def check_out(op: str, out: Tensor, shape: tuple[int, ...], dtype: torch.dtype, 
         raise ShapeError(f"{op}: out must be {shape}, got {tuple(out.shape)}")
     if out.dtype != dtype:
         raise ShapeError(f"{op}: out must be {_short(dtype)}, got {_short(out.dtype)}; pass dtype=out.dtype")
-    if out.device != x.device:
-        raise ShapeError(f"{op}: out must be on {x.device} as x is, got {out.device}")
+    if out.device != device:
+        raise ShapeError(f"{op}: out must be on {device} as x is, got {out.device}")
+    _check_dense(op, "out", out)
     if _folded(out):
         raise ShapeError(
             f"{op}: out must have memory of its own for every element, got strides {out.stride()} such as those of an "
             "expanded tensor; try torch.empty"
         )
-    if not torch.compiler.is_compiling() and _share(out, x):
-        raise ShapeError(f"{op}: out must not lie in the memory of x, which is read meanwhile; try torch.empty")
+
+
+def _check_dense(op: str, name: str, tensor: Tensor) -> None:
+    if tensor.layout != torch.strided or tensor.is_nested:
+        kind = "a nested tensor" if tensor.is_nested else tensor.layout
+        raise ShapeError(f"{op}: {name} must be a dense tensor, got {kind}; try {name}.to_dense()")
+
+
+def _in_memory(tensor: Tensor) -> bool:
+    """Whether the storage has all elements; storages can be resized, and there are zeros without any."""
+    if not tensor.data_ptr():
+        return False
+    end = int(tensor.storage_offset()) * tensor.element_size() + _span(tensor)
+    return end <= tensor.untyped_storage().nbytes()
 
 
 def _folded(tensor: Tensor) -> bool:
@@ -122,13 +190,16 @@ def per_channel(op: str, name: str, values: Sequence[float] | Tensor | None, cha
     """One number a channel; `default` everywhere if there are none.
 
     Raises:
-        ShapeError: there are not as many finite numbers as channels, or a standard deviation is not positive.
+        ShapeError: there are not as many numbers as channels, one is not finite, a standard deviation is not positive,
+            float32 could not compute with one, or a gradient is wanted of them.
     """
     if values is None:
         return (default,) * channels
+    if isinstance(values, Tensor) and values.requires_grad and torch.is_grad_enabled():
+        raise ShapeError(f"{op}: there is no gradient in {name}, and it requires one; pass {name}.detach()")
     try:
         numbers = tuple(float(value) for value in (values.tolist() if isinstance(values, Tensor) else values))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RuntimeError):  # the last: a tensor without values
         raise ShapeError(f"{op}: {name} must be one number a channel of x, got {values!r}; try [0.5] * C") from None
     if len(numbers) != channels:
         raise ShapeError(f"{op}: {name} must have one value a channel of x, C={channels}, got {len(numbers)}")
@@ -136,6 +207,9 @@ def per_channel(op: str, name: str, values: Sequence[float] | Tensor | None, cha
         raise ShapeError(f"{op}: {name} must be finite, got {numbers}")
     if name == "std" and not min(numbers) > 0.0:
         raise ShapeError(f"{op}: std must be positive, got {numbers}")
+    if max(map(abs, numbers)) > LARGEST_NUMBER or (name == "std" and min(numbers) < SMALLEST_STD):
+        low = SMALLEST_STD if name == "std" else -LARGEST_NUMBER
+        raise ShapeError(f"{op}: {name} must be in [{low:g}, {LARGEST_NUMBER:g}], got {numbers}; pixels are in [0, 1]")
     return numbers
 
 
@@ -170,11 +244,15 @@ def new_output(
     try:
         return empty_images(lead, image, x, dtype, memory_format)
     except RuntimeError as error:  # torch.OutOfMemoryError is one
-        shape = (*lead, *image)
-        raise BackendError(
-            f"{op}: no memory on {x.device} for an output of {shape}, {prod(shape) * dtype.itemsize / 1e9:,.1f} GB; "
-            "pass fewer images at a time"
-        ) from error
+        raise no_memory(op, (*lead, *image), dtype, x.device) from error
+
+
+def no_memory(op: str, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> BackendError:
+    """What to raise when memory runs out on the way to an output."""
+    size = prod(shape) * dtype.itemsize / 1e9
+    return BackendError(
+        f"{op}: no memory on {device} for an output of {shape}, {size:,.1f} GB; pass fewer images at a time"
+    )
 
 
 def empty_images(

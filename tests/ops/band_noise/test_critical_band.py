@@ -108,7 +108,8 @@ def test_out_is_overwritten_and_nothing_else(backend, device, make_images):
     x = make_images(2, 3, 24, 24).to(device)
     buffer = torch.full((2, 2, 5, 24, 24, 3), torch.nan, device=device).permute(0, 1, 2, 5, 3, 4)
     options = {"bands": (5, 6), "noise_sds": (0.0, 0.1), "sample_ids": ids(2)}
-    assert vb.critical_band(x, out=buffer[:, :, 1:3], backend=backend, **options).data_ptr() > 0
+    out = buffer[:, :, 1:3]
+    assert vb.critical_band(x, out=out, backend=backend, **options) is out
     assert torch.equal(buffer[:, :, 1:3], vb.critical_band(x, backend=backend, **options))
     assert buffer[:, :, :1].isnan().all()
     assert buffer[:, :, 3:].isnan().all()
@@ -223,6 +224,16 @@ def test_scaled_bands(backend, device):
     assert vb.band_noise(torch.zeros(1, 64, 64, device=device), bands=(4, 6), backend=backend).abs().max() == 0
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_faintest_fields_keep_their_scale(backend, device):
+    field = torch.rand(2, 96, 96, device=device)
+    wanted = vb.band_noise(field.cpu() * 1.01e-6, bands=range(1, 7), dtype=torch.float64, backend="reference") / 1e-6
+    assert_within(vb.band_noise(field * 1.01e-6, bands=range(1, 7), backend=backend) / 1e-6, wanted, BAND_NOISE)
+    for faint in (field * 1e-24, torch.stack([field[0], field[1] * 1e-10])):
+        with pytest.raises(vb.ShapeError, match="band_noise: noise holds a field with no number beyond 1e-06"):
+            vb.band_noise(faint, bands=[6], backend=backend)
+
+
 @pytest.mark.parametrize("backend", OP.impls)
 def test_a_field_for_each_band(backend):
     x = torch.full((2, 1, 40, 40), 0.5)
@@ -275,6 +286,7 @@ X = torch.zeros(2, 3, 48, 48)
         ({"noise": torch.zeros(2, 48, 47)}, r"noise must be \[N, H, W\] = \(2, 48, 48\)"),
         ({"noise": torch.full((2, 48, 48), torch.nan)}, "NaN, infinity"),
         ({"noise": torch.full((2, 48, 48), 1e30)}, "numbers beyond 10000; wanted unit normals"),
+        ({"noise": torch.full((2, 48, 48), 1e-24)}, "no number beyond 1e-06; wanted unit normals, or 0"),
         ({"common_random_numbers": "no"}, "must be True or False, got 'no'"),
         ({"std": [0.5, torch.inf, 0.5]}, "std must be finite"),
         ({"mean": [torch.nan] * 3}, "mean must be finite"),

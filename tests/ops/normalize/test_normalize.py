@@ -7,7 +7,7 @@ import torch
 from tolerances import NORMALIZE, assert_within
 
 import visionbias as vb
-from visionbias.ops.native import engine, memory
+from visionbias.ops.native import engine, memory, refuse_output
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 OUTPUTS = [torch.float32, torch.float16, torch.bfloat16]
@@ -82,12 +82,15 @@ def test_native_takes_gaps_between_rows_and_images(layout, make_images):
             "the output is not channels_last in memory",
         ),
         (torch.zeros(1, 3, 4, 4, dtype=torch.uint8), {"dtype": torch.float64}, "it does not write torch.float64"),
-        (torch.zeros(1, 3, 4, 4, dtype=torch.uint8, device="meta"), {}, "x is on meta, it works on the CPU"),
     ],
 )
 def test_native_refuses_with_a_sentence(x, options, reason):
     with pytest.raises(vb.BackendError, match=f"normalize: backend 'native' refuses: {reason}"):
         vb.normalize(x, MEAN, STD, backend="native", **options)
+
+
+def test_native_refuses_other_devices():
+    assert refuse_output(torch.float32, torch.device("cuda:0")) == "x is on cuda:0, it works on the CPU"
 
 
 def test_without_the_engine_torch_serves(monkeypatch, make_images):

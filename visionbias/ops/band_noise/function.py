@@ -19,14 +19,22 @@ from visionbias.ops.band_noise.native import NativeKernel, refuse
 from visionbias.ops.band_noise.pyramid import FINEST, level_of
 from visionbias.ops.band_noise.spec import Kernel, Spec
 from visionbias.ops.band_noise.torch import TorchKernel
-from visionbias.ops.output import Output, finish_reference, prepare_output
+from visionbias.ops.output import Output, finish_reference, prepare_output, writing
 from visionbias.ops.philox import checked_seed, sample_keys
-from visionbias.ops.tensors import check_output_kind, float64_pixels, number_between
+from visionbias.ops.tensors import (
+    check_images,
+    check_output_kind,
+    check_plain,
+    float64_pixels,
+    new_output,
+    number_between,
+)
 from visionbias.runtime.dispatch import Impl, Op
 
 CONTRAST, LUMINANCE = 0.2, 0.449  # of the published images
 LARGEST_SD = 10.0
 LARGEST_NORMAL = 1e4  # float16 holds it
+FAINTEST_PEAK = 1e-6  # of a field that is not 0: float32 holds the squares of its rounding errors
 
 
 class ReferenceKernel:
@@ -78,7 +86,7 @@ def critical_band(
     bands: Iterable[int] = range(FINEST + 1),  # B of 0 ... 6, 6 the finest
     noise_sds: Iterable[float] = (0.02, 0.04, 0.08, 0.16),  # S, in units of the [0, 1] pixel scale
     seed: int = 0,
-    sample_ids: Sequence[str] | None = None,  # [N]
+    sample_ids: Sequence[str] | None = None,  # [N]; may be left out with `noise`
     common_random_numbers: bool = False,
     noise: Tensor | None = None,  # [N, H, W] or [B, N, H, W] unit normals
     contrast: float = CONTRAST,
@@ -94,24 +102,34 @@ def critical_band(
 
     An image becomes (grey - its mean) * contrast + luminance; noise of a band is added with each standard deviation;
     pixels that it brings below 0 become 0.1, above 1 0.9. The noise is a function of (seed, band, sample id): a field
-    for each band, or one for all with `common_random_numbers`; the levels of a band always share it. `noise` gives the
-    field instead; then `sample_ids`, by default the positions in the batch, serve only the rare pixels that are drawn
-    again. A standard deviation of 0 gives the image without noise.
+    for each band, or one for all with `common_random_numbers`; the levels of a band always share it. A standard
+    deviation of 0 gives the image without noise.
+
+    `noise` gives the field instead; then the sample ids serve only the rare pixels that are drawn again. They may be
+    left out with `noise`, or where every standard deviation is 0: then they are the positions in the batch.
 
     Returns a tensor [S, B, N, 3, H, W] of three equal channels before (y - mean) / std, or `out`, overwritten, which
-    must not overlap x. Computed in float32, or in float64 for that `dtype`. It has no gradient.
+    must not overlap x or noise. Computed in float32, or in float64 for that `dtype`. It has no gradient.
 
     Raises:
-        ShapeError: an argument is not as above, a value of x is outside [0, 1], x is too small for a band, or x wants a
-            gradient.
+        ShapeError: an argument is not as above, a value of x is outside [0, 1], x is too small for a band, or x or
+            noise wants a gradient.
         BackendError: no backend, or not the one asked for, can serve the call.
 
     Source: Subramanian et al., "Spatial-frequency channels, shape bias, and adversarial robustness", NeurIPS 2023.
     """
     chosen, sds = _bands("critical_band", bands), _noise_sds(noise_sds)
     lead = (len(sds), len(chosen))
-    output, out = prepare_output("critical_band", x, lead, mean, std, dtype, memory_format, out, channels=3)
+    check_images("critical_band", x)
     n, c, h, w = x.shape
+    if noise is not None:
+        _check_noise("critical_band", noise, len(chosen), (n, h, w), x.device)
+    beside = {} if noise is None else {"noise": noise}
+    output, out = prepare_output(
+        "critical_band", x, lead, mean, std, dtype, memory_format, out, channels=3, beside=beside
+    )
+    if noise is not None:
+        _check_normals("critical_band", noise)
     if c not in (1, 3):
         raise ShapeError(f"critical_band: x must be grey or RGB, [N, 1 or 3, H, W], got {tuple(x.shape)}")
     luminance = number_between("critical_band", "luminance", luminance, 0.0, 1.0)
@@ -129,12 +147,10 @@ def critical_band(
         raise ShapeError(f"critical_band: common_random_numbers must be True or False, got {common_random_numbers!r}")
     keys = sample_keys("critical_band", sample_ids, n)
     drawn = DrawnNoise(checked_seed("critical_band", seed), keys, h, w, common_random_numbers, x.device)
-    if noise is not None:
-        _check_noise("critical_band", noise, len(chosen), (n, h, w), x.device)
     source: Noise = drawn if noise is None else GivenNoise(noise, chosen, drawn)
-    kernel = _kernel(Spec(chosen, sds, h, w, contrast, luminance, x.dtype, output), backend)
-    if n:
-        with torch.no_grad():
+    with writing("critical_band", out):
+        kernel = _kernel(Spec(chosen, sds, h, w, contrast, luminance, x.dtype, output), backend)
+        if n:
             kernel.run(x, source, out)
     return out
 
@@ -148,10 +164,10 @@ def band_noise(
 ) -> Tensor:
     """Noise of one octave: bands of the Laplacian pyramid of a field, with the rms of its finest band.
 
-    Returns a tensor [B, N, H, W].
+    Returns a tensor [B, N, H, W]. It has no gradient.
 
     Raises:
-        ShapeError: an argument is not as above, or the field is too small for a band.
+        ShapeError: an argument is not as above, the field is too small for a band, or it wants a gradient.
         BackendError: no backend, or not the one asked for, can serve the call.
     """
     chosen = _bands("band_noise", bands)
@@ -160,13 +176,15 @@ def band_noise(
         raise ShapeError(f"band_noise: noise must be a tensor [N, H, W] or [B, N, H, W], got {_kind(noise)}")
     n, h, w = noise.shape[-3:]
     _check_noise("band_noise", noise, len(chosen), (n, h, w), noise.device)
+    check_plain("band_noise", {"noise": noise})
+    _check_normals("band_noise", noise)
     for band in chosen:
         level_of("band_noise", band, h, w)
     output = Output((0.0,) * 3, (1.0,) * 3, dtype, noise.device)
-    out = noise.new_empty((len(chosen), n, h, w), dtype=dtype)
+    out = new_output("band_noise", (len(chosen),), (n, h, w), noise, dtype, torch.contiguous_format)
     drawn = DrawnNoise(0, np.zeros((n, 2), np.uint32), h, w, True, noise.device)
     if n:
-        with torch.no_grad():
+        with writing("band_noise", out):
             kernel = _kernel(Spec(chosen, (), h, w, CONTRAST, LUMINANCE, noise.dtype, output), backend)
             kernel.bands(GivenNoise(noise, chosen, drawn), out)
     return out
@@ -206,8 +224,17 @@ def _check_noise(op: str, noise: Tensor, b: int, field: tuple[int, int, int], de
         )
     if noise.device != device:
         raise ShapeError(f"{op}: noise must be on {device} as x is, got {noise.device}")
-    if not (noise.abs() <= LARGEST_NORMAL).all():
+
+
+def _check_normals(op: str, noise: Tensor) -> None:
+    """Demand numbers that float32 can square and sum."""
+    peaks = noise.abs().amax((-2, -1))
+    if not (peaks <= LARGEST_NORMAL).all():
         raise ShapeError(f"{op}: noise holds NaN, infinity or numbers beyond {LARGEST_NORMAL:g}; wanted unit normals")
+    if ((peaks > 0.0) & (peaks < FAINTEST_PEAK)).any():
+        raise ShapeError(
+            f"{op}: noise holds a field with no number beyond {FAINTEST_PEAK:g}; wanted unit normals, or 0"
+        )
 
 
 def _kind(value: object) -> str:

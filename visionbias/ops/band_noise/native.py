@@ -15,7 +15,6 @@ from visionbias.ops.band_noise.spec import Spec
 from visionbias.ops.native import (
     Memory,
     engine,
-    engine_input,
     engine_output,
     images_in,
     images_out,
@@ -58,7 +57,6 @@ class NativeKernel:
 
     def run(self, x: Tensor, noise: Noise, out: Tensor) -> None:
         """See `Kernel.run`."""
-        x = engine_input(x)
         with engine_output(out) as y:
             self.plan.run(
                 fields=self._fields(noise),
@@ -77,6 +75,6 @@ class NativeKernel:
         redraws = [drawn.redraw_stream(band, sd) for sd in self.spec.noise_sds for band in bands]
         if isinstance(noise, DrawnNoise):
             return drawn.seed, keys, streams, redraws, (0, None), 0, 0
-        given = noise.fields.to(torch.float32).contiguous()
+        given = noise.fields.resolve_neg().to(torch.float32).contiguous()
         stride_b = given.stride(0) if given.ndim == 4 else 0
         return drawn.seed, keys, streams, redraws, memory(given), given.stride(-3), stride_b

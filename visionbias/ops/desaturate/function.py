@@ -11,7 +11,7 @@ from visionbias.errors import ShapeError
 from visionbias.ops.desaturate import reference
 from visionbias.ops.desaturate.spec import Kernel
 from visionbias.ops.desaturate.torch import torch_kernel
-from visionbias.ops.output import Output, finish_reference, prepare_output
+from visionbias.ops.output import Output, finish_reference, prepare_output, writing
 from visionbias.ops.tensors import float64_pixels, number_between
 from visionbias.runtime.dispatch import Impl, Op
 
@@ -47,6 +47,6 @@ def desaturate(
     if x.shape[1] != 3:
         raise ShapeError(f"desaturate: x must be RGB, [N, 3, H, W], got {tuple(x.shape)}")
     strength = number_between("desaturate", "strength", strength, 0.0, 1.0)
-    with torch.no_grad():
+    with writing("desaturate", out):
         OP.pick(output, backend)[1].make(output)(x, strength, out)
     return out

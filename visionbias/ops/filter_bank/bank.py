@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from visionbias.errors import ShapeError
 from visionbias.ops.filter_bank.bands import Band
-from visionbias.ops.filter_bank.custom_op import encode, filter_bank_op
+from visionbias.ops.filter_bank.custom_op import check_derivative, encode, filter_bank_op
 from visionbias.ops.filter_bank.plan import Plan, plan
 from visionbias.ops.filter_bank.spec import Spec
-from visionbias.ops.tensors import check_images, check_out, check_output_kind, per_channel
+from visionbias.ops.tensors import check_images, check_out, check_output_kind, per_channel, recorder
 
 
 def filter_bank(
@@ -29,27 +29,28 @@ def filter_bank(
     """Filter every image with every band: (clip(filtered + offset, 0, 1) - mean) / std, rounded to `dtype`.
 
     Returns a tensor [F, N, C, H, W], band by band, whose [N, C, H, W] slices have `memory_format`; or `out`,
-    overwritten, which must not overlap x. Computed in float32, or in float64 for that `dtype`. Differentiable in a
-    floating x, except with `out`.
+    overwritten, which must not overlap x. Floats outside [0, 1] are filtered as they are. Computed in float32, or in
+    float64 for that `dtype`. Differentiable in a floating x by `backward`, except with `out`; not in mean and std.
 
     Raises:
-        ShapeError: a tensor has the wrong shape, dtype or device, there are no bands, or `out` was given where a
-            gradient is wanted.
+        ShapeError: a tensor has the wrong shape, dtype or device, there are no bands, or a gradient is wanted where
+            there is none.
         BackendError: no backend, or not the one asked for, can serve the call.
 
     Source: Gavrikov & Keuper, "Can Biases in ImageNet Models Explain Generalization?", CVPR 2024 (box window).
     """
     check_output_kind("filter_bank", dtype, memory_format)
     spec = _spec(x, bands, mean, std, dtype)
+    check_derivative(x)
     wants_grad = x.requires_grad and torch.is_grad_enabled()
     if out is not None and wants_grad:
         raise ShapeError("filter_bank: out= is not differentiable, and x requires a gradient; leave out= away")
-    if wants_grad or torch.compiler.is_compiling():
+    if wants_grad or x.is_meta or torch.compiler.is_compiling() or recorder(x):
         channels_last = memory_format is torch.channels_last
         y: Tensor = filter_bank_op(x, encode(spec.bands), spec.mean, spec.std, dtype, channels_last, backend)
         if out is None:
             return y
-        check_out("filter_bank", out, tuple(y.shape), dtype, x)
+        check_out("filter_bank", out, tuple(y.shape), dtype, x.device)
         return out.copy_(y)
     return plan(spec, backend).run(x, out, memory_format)
 
@@ -68,12 +69,18 @@ class FilterBank(nn.Module):
         backend: str = "auto",
     ) -> None:
         super().__init__()
+        check_output_kind("filter_bank", dtype, memory_format)
         self.bands = _tuple(bands)
         self.mean = mean
         self.std = std
         self.dtype = dtype
-        self.memory_format = memory_format
+        self.channels_last = memory_format is torch.channels_last  # torch.save takes no memory_format
         self.backend = backend
+
+    @property
+    def memory_format(self) -> torch.memory_format:
+        """Of the [N, C, H, W] slices of the result."""
+        return torch.channels_last if self.channels_last else torch.contiguous_format
 
     def forward(self, x: Tensor) -> Tensor:
         """[N, C, H, W] -> [F, N, C, H, W]."""

@@ -15,11 +15,12 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
+from visionbias.errors import ShapeError
 from visionbias.ops.filter_bank.bands import Band, Kind, Window
 from visionbias.ops.filter_bank.plan import plan
 from visionbias.ops.filter_bank.spec import Spec
 from visionbias.ops.filter_bank.torch import TorchKernel
-from visionbias.ops.tensors import empty_images
+from visionbias.ops.tensors import empty_images, is_dual
 
 
 def encode(bands: Sequence[Band]) -> str:
@@ -106,6 +107,34 @@ def _backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
 
 
 filter_bank_op.register_autograd(_backward, setup_context=_setup_context)
+
+
+def check_derivative(x: Tensor) -> None:
+    """Demand that x is not under a derivative other than `backward`: torch knows no other of a custom op.
+
+    Raises:
+        ShapeError: it is.
+    """
+    if not torch.compiler.is_compiling() and (is_dual(x) or torch._C._functorch.is_gradtrackingtensor(x)):
+        raise ShapeError("filter_bank: torch.func and forward mode have no derivative of it; use backward()")
+
+
+@filter_bank_op.register_vmap
+def _(info: Any, in_dims: tuple[int | None, ...], x: Tensor, *options: Any) -> tuple[Tensor, int]:
+    check_derivative(x)
+    images = x.movedim(in_dims[0] or 0, 0)  # [V, N, C, H, W]: the only tensor, so it is the one with V
+    y = filter_bank_op(images.flatten(0, 1), *options)
+    return y.unflatten(1, images.shape[:2]), 1
+
+
+@filter_bank_backward.register_vmap
+def _(info: Any, in_dims: tuple[int | None, ...], grad: Tensor, x: Tensor, *options: Any) -> tuple[Tensor, int]:
+    grads, images = (
+        t.movedim(dim, 0) if dim is not None else t.expand(info.batch_size, *t.shape)
+        for t, dim in zip((grad, x), in_dims, strict=False)
+    )
+    flow = filter_bank_backward(grads.movedim(0, 1).flatten(1, 2), images.flatten(0, 1), *options)
+    return flow.unflatten(0, images.shape[:2]), 0
 
 
 def _spec(x: Tensor, bands: str, mean: Sequence[float], std: Sequence[float], dtype: torch.dtype) -> Spec:

@@ -14,7 +14,6 @@ from visionbias.ops.filter_bank.masks import distinct_masks
 from visionbias.ops.filter_bank.spec import Spec
 from visionbias.ops.native import (
     engine,
-    engine_input,
     engine_output,
     images_in,
     images_out,
@@ -42,6 +41,5 @@ class NativeKernel:
 
     def run(self, x: Tensor, out: Tensor) -> None:
         """See `Kernel.run`."""
-        x = engine_input(x)
         with engine_output(out) as y:
             self.bank.run(x=images_in(x), out=images_out(y), n=len(x), threads=torch.get_num_threads())

@@ -4,6 +4,7 @@
 
 from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -12,7 +13,8 @@ from visionbias.ops.filter_bank import reference
 from visionbias.ops.filter_bank.native import NativeKernel, refuse
 from visionbias.ops.filter_bank.spec import Kernel, Spec
 from visionbias.ops.filter_bank.torch import TorchKernel
-from visionbias.ops.tensors import check_images, check_out, float64_pixels, new_output
+from visionbias.ops.output import writing
+from visionbias.ops.tensors import check_images, check_out, check_plain, float64_pixels, new_output
 from visionbias.runtime.dispatch import Impl, Op
 
 
@@ -24,7 +26,7 @@ class ReferenceKernel:
 
     def run(self, x: Tensor, out: Tensor) -> None:
         """See `Kernel.run`."""
-        mean, std = (torch.tensor(values, dtype=torch.float64).numpy() for values in (self.spec.mean, self.spec.std))
+        mean, std = (np.array(values) for values in (self.spec.mean, self.spec.std))
         out.copy_(torch.from_numpy(reference.filter_bank(float64_pixels(x), self.spec.bands, mean, std)))
 
 
@@ -52,10 +54,11 @@ class Plan:
         out: Tensor | None = None,  # [F, N, C, H, W], any strides
         memory_format: torch.memory_format = torch.contiguous_format,  # of a new output
     ) -> Tensor:
-        """Filter x into `out`, or into a new tensor. `out` must not overlap x.
+        """Filter x into `out`, or into a new tensor. `out` must not overlap x. It has no gradient.
 
         Raises:
-            ShapeError: x or out is not what was planned for.
+            ShapeError: x or out is not what was planned for, or wants a gradient.
+            BackendError: there is not enough memory, or a tracer or a transform would miss the kernel.
         """
         spec = self.spec
         check_images("filter_bank", x)
@@ -65,12 +68,13 @@ class Plan:
                 f"got {x.dtype} {tuple(x.shape)} on {x.device}; make another plan"
             )
         lead = (len(spec.bands), len(x))
+        if out is not None:
+            check_out("filter_bank", out, (*lead, *spec.image), spec.dtype, x.device)
+        check_plain("filter_bank", {"x": x}, out)
         if out is None:
             out = new_output("filter_bank", lead, spec.image, x, spec.dtype, memory_format)
-        else:
-            check_out("filter_bank", out, (*lead, *spec.image), spec.dtype, x)
         if len(x):
-            with torch.no_grad():
+            with writing("filter_bank", out):
                 self.kernel.run(x, out)
         return out
 

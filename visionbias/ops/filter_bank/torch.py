@@ -10,6 +10,7 @@ Always the same number of images at a time, so that the bits of an image do not 
 
 from collections.abc import Iterator
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -32,8 +33,8 @@ class TorchKernel:
         self.served: list[list[int]] = []  # bands of each mask
         for inner, served in distinct_masks(spec.bands, spec.height, spec.width):
             weights = torch.tensor(inner, dtype=self.compute, device=spec.device)
-            kept = torch.tensor(inner).any(dim=0).nonzero()
-            self.masks.append(weights[:, : int(kept.max()) + 1 if len(kept) else 0].contiguous())
+            (kept,) = np.nonzero(inner.any(axis=0))
+            self.masks.append(weights[:, : kept[-1] + 1 if len(kept) else 0].contiguous())
             self.served.append(served)
 
     def run(self, x: Tensor, out: Tensor) -> None:

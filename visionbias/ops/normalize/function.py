@@ -5,21 +5,27 @@
 from collections.abc import Sequence
 from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from visionbias.errors import ShapeError
+from visionbias.ops.native import stored_as_rows
 from visionbias.ops.normalize import reference
 from visionbias.ops.normalize.native import NativeKernel, refuse
-from visionbias.ops.normalize.spec import Kernel, Spec, stored_as_rows
+from visionbias.ops.normalize.spec import Kernel, Spec
 from visionbias.ops.normalize.torch import TorchKernel
+from visionbias.ops.output import writing
 from visionbias.ops.tensors import (
     check_images,
     check_out,
     check_output_kind,
+    check_plain,
     float64_pixels,
+    is_dual,
     new_output,
     per_channel,
+    recorder,
 )
 from visionbias.runtime.dispatch import Impl, Op
 
@@ -28,7 +34,7 @@ class ReferenceKernel:
     """The definition, brought to tensors."""
 
     def __init__(self, spec: Spec) -> None:
-        self.mean, self.std = (torch.tensor(values, dtype=torch.float64).numpy() for values in (spec.mean, spec.std))
+        self.mean, self.std = (np.array(values) for values in (spec.mean, spec.std))
 
     def run(self, x: Tensor, out: Tensor) -> None:
         """See `Kernel.run`."""
@@ -57,12 +63,12 @@ def normalize(
 ) -> Tensor:
     """(x - mean) / std for each channel, rounded to `dtype`: what a model takes.
 
-    Returns a tensor [N, C, H, W] of the given memory format; or `out`, overwritten, which must not overlap x.
-    Computed in float32, or in float64 for that `dtype`. Differentiable in x by the backends "auto" and "torch",
-    except with `out`.
+    Returns a tensor [N, C, H, W] of the given memory format; or `out`, overwritten, which must not overlap x. Floats
+    outside [0, 1] are taken as they are. Computed in float32, or in float64 for that `dtype`. Differentiable in x by
+    the backends "auto" and "torch", except with `out`; not in mean and std.
 
     Raises:
-        ShapeError: a tensor has the wrong shape, dtype or device, or `out` was given where a gradient is wanted.
+        ShapeError: a tensor has the wrong shape, dtype or device, or a gradient is wanted where there is none.
         BackendError: no backend, or not the one asked for, can serve the call.
     """
     check_output_kind("normalize", dtype, memory_format)
@@ -70,20 +76,23 @@ def normalize(
     channels = x.shape[1]
     means = per_channel("normalize", "mean", mean, channels, 0.0)
     stds = per_channel("normalize", "std", std, channels, 1.0)
-    wants_grad = x.requires_grad and torch.is_grad_enabled()
+    wants_grad = (x.requires_grad and torch.is_grad_enabled()) or is_dual(x)
     if out is not None:
-        check_out("normalize", out, tuple(x.shape), dtype, x)
+        check_out("normalize", out, tuple(x.shape), dtype, x.device)
         if wants_grad:
             raise ShapeError("normalize: out= is not differentiable, and x requires a gradient; leave out= away")
-    if (wants_grad or torch.compiler.is_compiling()) and backend in ("auto", "torch"):
+    if wants_grad and backend not in ("auto", "torch"):
+        raise ShapeError(f"normalize: backend {backend!r} has no gradient, and x requires one; try backend='torch'")
+    if backend in ("auto", "torch") and (wants_grad or x.is_meta or torch.compiler.is_compiling() or recorder()):
         value = TorchKernel(Spec(means, stds, x.dtype, dtype, x.device, False, False)).value(x)
         value = value.to(dtype).contiguous(memory_format=memory_format)
         return value if out is None else out.copy_(value)
+    check_plain("normalize", {"x": x}, out)
     if out is None:
         out = new_output("normalize", (len(x),), (x.shape[1], x.shape[2], x.shape[3]), x, dtype, memory_format)
     kernel = _kernel(Spec(means, stds, x.dtype, dtype, x.device, stored_as_rows(x), stored_as_rows(out)), backend)
     if len(x):
-        with torch.no_grad():
+        with writing("normalize", out):
             kernel.run(x, out)
     return out
 

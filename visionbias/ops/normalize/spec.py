@@ -30,9 +30,3 @@ class Kernel(Protocol):
     def run(self, x: Tensor, out: Tensor) -> None:
         """Overwrite every element of out [N, C, H, W] with the normalized x [N, C, H, W]."""
         ...
-
-
-def stored_as_rows(images: Tensor) -> bool:
-    """Whether each row of images [N, C, H, W] lies in memory as W, C without gaps; images and rows may lie apart."""
-    c, w = images.shape[1], images.shape[3]
-    return (c == 1 or images.stride(1) == 1) and (w == 1 or images.stride(3) == c)

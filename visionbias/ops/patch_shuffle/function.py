@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from visionbias.errors import ShapeError
-from visionbias.ops.output import Output, finish_reference, prepare_output
+from visionbias.ops.output import Output, finish_reference, prepare_output, writing
 from visionbias.ops.patch_shuffle import reference
 from visionbias.ops.patch_shuffle.spec import Kernel
 from visionbias.ops.patch_shuffle.torch import torch_kernel
@@ -48,7 +48,7 @@ def patch_shuffle(
 ) -> Tensor:
     """x cut into grid x grid blocks in a random order, a function of (seed, grid, sample id), normalized and cast.
 
-    Returns [N, C, H, W]. It has no gradient.
+    `grid` divides H and W; `sample_ids` names the images, a text each. Returns [N, C, H, W]. It has no gradient.
 
     Raises:
         ShapeError: an argument is of another shape or kind, the sides of x are no multiples of `grid`, or x wants a
@@ -67,9 +67,8 @@ def patch_shuffle(
             f"try one of {', '.join(map(str, possible))}"
         )
     keys = sample_keys("patch_shuffle", sample_ids, len(x))
-    words = random_words(
-        checked_seed("patch_shuffle", seed), stream(f"patch_shuffle/{grid}"), keys, grid * grid, x.device
-    )
-    with torch.no_grad():
+    seed, sequence = checked_seed("patch_shuffle", seed), stream(f"patch_shuffle/{grid}")
+    with writing("patch_shuffle", out):
+        words = random_words(seed, sequence, keys, grid * grid, x.device)
         OP.pick(output, backend)[1].make(output)(x, words, grid, out)
     return out

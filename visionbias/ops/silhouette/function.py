@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from visionbias.errors import ShapeError
-from visionbias.ops.output import Output, finish_reference, prepare_output
+from visionbias.ops.output import Output, finish_reference, prepare_output, writing
 from visionbias.ops.silhouette import reference
 from visionbias.ops.silhouette.spec import Ground, Kernel
 from visionbias.ops.silhouette.torch import torch_kernel
@@ -47,20 +47,25 @@ def silhouette(
             [0, 1], or one wants a gradient.
         BackendError: no backend, or not the one asked for, can serve the call.
     """
-    output, out = prepare_output("silhouette", texture, (), mean, std, dtype, memory_format, out)
-    check_images("silhouette", mask)
+    check_images("silhouette", texture, "texture")
+    check_images("silhouette", mask, "mask")
     n, _, h, w = texture.shape
     if tuple(mask.shape) != (n, 1, h, w) or mask.device != texture.device:
         raise ShapeError(
             f"silhouette: mask must be {(n, 1, h, w)} on {texture.device}, as the texture {tuple(texture.shape)} is, "
             f"got {tuple(mask.shape)} on {mask.device}"
         )
-    check_pixels("silhouette", "mask", mask)
+    beside = {"mask": mask}
     if isinstance(ground, Tensor):
         same_images("silhouette", "ground", ground, texture)
-        check_pixels("silhouette", "ground", ground)
+        beside["ground"] = ground
     else:
         ground = number_between("silhouette", "ground", ground, 0.0, 1.0)
-    with torch.no_grad():
+    output, out = prepare_output(
+        "silhouette", texture, (), mean, std, dtype, memory_format, out, name="texture", beside=beside
+    )
+    for name, images in beside.items():
+        check_pixels("silhouette", name, images)
+    with writing("silhouette", out):
         OP.pick(output, backend)[1].make(output)(mask, texture, ground, out)
     return out

@@ -10,14 +10,15 @@ from torch import Tensor
 
 from visionbias.errors import DataError, ShapeError
 from visionbias.ops.chunks import pixels
-from visionbias.ops.output import Output, prepare_output
+from visionbias.ops.output import Output, prepare_output, writing
 from visionbias.ops.philox import checked_seed, sample_keys, stream, unit_normals, unit_uniforms
 from visionbias.ops.silhouette import silhouette
 from visionbias.ops.spectrum_mix.kernels import kernel
 from visionbias.ops.spectrum_mix.spec import Spec
-from visionbias.ops.tensors import check_images, check_pixels, luma, number_between, same_images
+from visionbias.ops.tensors import check_images, check_pixels, check_plain, luma, number_between, same_images
 
 METHODS = ("phase", "silhouette")
+LARGEST_AMPLITUDE = 1e12  # far beyond that of images in [0, 1], and float32 can compute with it
 
 
 def cue_conflict(
@@ -45,18 +46,22 @@ def cue_conflict(
     """
     if method not in METHODS:
         raise DataError(f"cue_conflict: method must be one of {', '.join(METHODS)}; got {method!r}")
-    check_images("cue_conflict", shape)
+    check_images("cue_conflict", shape, "shape")
     same_images("cue_conflict", "texture", texture, shape)
-    check_pixels("cue_conflict", "shape", shape)
-    check_pixels("cue_conflict", "texture", texture)
     if method == "silhouette":
+        check_plain("cue_conflict", {"shape": shape, "texture": texture})
+        check_pixels("cue_conflict", "shape", shape)
         # Dark is the shape, as published silhouettes are drawn.
         mask = 1.0 - luma(pixels(shape, torch.float32))
         return silhouette(
             mask, texture, mean=mean, std=std, dtype=dtype, memory_format=memory_format, out=out, backend=backend
         )
-    output, out = prepare_output("cue_conflict", shape, (), mean, std, dtype, memory_format, out)
-    with torch.no_grad():
+    beside = {"texture": texture}
+    output, out = prepare_output(
+        "cue_conflict", shape, (), mean, std, dtype, memory_format, out, name="shape", beside=beside
+    )
+    check_pixels("cue_conflict", "texture", texture)
+    with writing("cue_conflict", out):
         kernel(_spec(shape, output), backend).phase_swap(shape, texture, out)
     return out
 
@@ -78,11 +83,13 @@ def phase_swap_both(
         ShapeError: a tensor has the wrong shape, dtype or device, the two differ, or one wants a gradient.
         BackendError: no backend, or not the one asked for, can serve the call.
     """
-    check_images("phase_swap_both", a)
+    check_images("phase_swap_both", a, "a")
     same_images("phase_swap_both", "b", b, a)
+    output, out = prepare_output(
+        "phase_swap_both", a, (2,), mean, std, dtype, memory_format, out, name="a", beside={"b": b}
+    )
     check_pixels("phase_swap_both", "b", b)
-    output, out = prepare_output("phase_swap_both", a, (2,), mean, std, dtype, memory_format, out)
-    with torch.no_grad():
+    with writing("phase_swap_both", out):
         kernel(_spec(a, output), backend).phase_swap_both(a, b, out)
     return out
 
@@ -101,15 +108,18 @@ def random_phase(
 ) -> Tensor:
     """Amplitude and mean of each channel of x, with the phase of white noise: a function of (seed, sample id).
 
+    `sample_ids` names the images, a text each: the same name has the same phase in any batch.
+    Returns [N, C, H, W].
+
     Raises:
         ShapeError: an argument is of another shape or kind, or x wants a gradient.
         BackendError: no backend, or not the one asked for, can serve the call.
     """
     output, out = prepare_output("random_phase", x, (), mean, std, dtype, memory_format, out)
     keys = sample_keys("random_phase", sample_ids, len(x))
-    n = prod(x.shape[1:])
-    drawn = unit_normals(checked_seed("random_phase", seed), stream("random_phase"), keys, n, x.device)
-    with torch.no_grad():
+    seed, n = checked_seed("random_phase", seed), prod(x.shape[1:])
+    with writing("random_phase", out):
+        drawn = unit_normals(seed, stream("random_phase"), keys, n, x.device)
         kernel(_spec(x, output), backend).random_phase(x, drawn.view(x.shape), out)
     return out
 
@@ -129,7 +139,8 @@ def phase_noise(
 ) -> Tensor:
     """x with uniform noise in [-width, width] added to its phase: a function of (seed, sample id), scaled by width.
 
-    All channels of an image take the same noise, so their relations stay.
+    `width` is in degrees, 0 to 180; `sample_ids` names the images, a text each. All channels of an image take the same
+    noise, so their relations stay. Returns [N, C, H, W].
 
     Raises:
         ShapeError: an argument is of another shape or kind, or x wants a gradient.
@@ -141,8 +152,9 @@ def phase_noise(
     width = number_between("phase_noise", "width", width, 0.0, 180.0)
     h, half = x.shape[2], x.shape[3] // 2 + 1
     keys = sample_keys("phase_noise", sample_ids, len(x))
-    drawn = unit_uniforms(checked_seed("phase_noise", seed), stream("phase_noise"), keys, h * half, x.device)
-    with torch.no_grad():
+    seed = checked_seed("phase_noise", seed)
+    with writing("phase_noise", out):
+        drawn = unit_uniforms(seed, stream("phase_noise"), keys, h * half, x.device)
         kernel(_spec(x, output), backend).phase_noise(x, drawn.view(-1, h, half), width, out)
     return out
 
@@ -167,15 +179,20 @@ def power_equalize(
 
     Source: Geirhos et al., "Generalisation in humans and deep neural networks", NeurIPS 2018.
     """
-    output, out = prepare_output("power_equalize", x, (), mean, std, dtype, memory_format, out)
+    check_images("power_equalize", x)
     _, c, h, w = x.shape
     shapes = ((h, w // 2 + 1), (c, h, w // 2 + 1))
     if not isinstance(amplitude, Tensor) or tuple(amplitude.shape) not in shapes or amplitude.device != x.device:
         got = f"{tuple(amplitude.shape)} on {amplitude.device}" if isinstance(amplitude, Tensor) else repr(amplitude)
         raise ShapeError(f"power_equalize: amplitude must be {shapes[0]} or {shapes[1]} on {x.device}, got {got}")
-    if not (amplitude.is_floating_point() and amplitude.isfinite().all() and (amplitude >= 0).all()):
-        raise ShapeError("power_equalize: amplitude must hold finite floating numbers of at least 0")
-    with torch.no_grad():
+    beside = {"amplitude": amplitude}
+    output, out = prepare_output("power_equalize", x, (), mean, std, dtype, memory_format, out, beside=beside)
+    fits = amplitude.is_floating_point() and ((amplitude >= 0) & (amplitude <= LARGEST_AMPLITUDE)).all()
+    if not fits:
+        raise ShapeError(
+            f"power_equalize: amplitude must hold floating numbers of at least 0 and at most {LARGEST_AMPLITUDE:g}"
+        )
+    with writing("power_equalize", out):
         kernel(_spec(x, output), backend).power_equalize(x, amplitude, out)
     return out
 
@@ -189,11 +206,12 @@ def mean_amplitude(
         ShapeError: x is not as above.
     """
     check_images("mean_amplitude", x)
+    check_plain("mean_amplitude", {"x": x})
     check_pixels("mean_amplitude", "x", x)
     if not len(x):
         raise ShapeError("mean_amplitude: wanted at least one image, got none")
     total = torch.zeros(x.shape[1], x.shape[2], x.shape[3] // 2 + 1, dtype=torch.float64, device=x.device)
-    for image in x.detach():
+    for image in x:
         total += torch.fft.rfft2(pixels(image, torch.float64)).abs()
     return total / len(x)
 

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from visionbias.ops.native import (
     engine,
-    engine_input,
     engine_output,
     images_in,
     images_out,
@@ -48,20 +47,17 @@ class NativeKernel:
 
     def random_phase(self, x: Tensor, noise: Tensor, out: Tensor) -> None:
         """See `Kernel.random_phase`."""
-        x = engine_input(x)
         with engine_output(out[None]) as y:
             self.mix.random_phase(x=images_in(x), noise=images_in(noise), out=images_out(y), **_work(x))
 
     def phase_noise(self, x: Tensor, uniforms: Tensor, width: float, out: Tensor) -> None:
         """See `Kernel.phase_noise`."""
-        x = engine_input(x)
         half_turns = (antisymmetric(2.0 * uniforms - 1.0, x.shape[-1]) * (width / 180.0)).contiguous()
         with engine_output(out[None]) as y:
             self.mix.phase_noise(x=images_in(x), half_turns=memory(half_turns), out=images_out(y), **_work(x))
 
     def power_equalize(self, x: Tensor, amplitude: Tensor, out: Tensor) -> None:
         """See `Kernel.power_equalize`."""
-        x = engine_input(x)
         even = _symmetric(amplitude.to(torch.float32), x.shape[-1]).contiguous()
         planes = amplitude.shape[0] if amplitude.ndim == 3 else 1
         with engine_output(out[None]) as y:
@@ -70,7 +66,6 @@ class NativeKernel:
             )
 
     def _swap(self, shape: Tensor, texture: Tensor, out: Tensor) -> None:  # [1 or 2, N, C, H, W]
-        shape, texture = engine_input(shape), engine_input(texture)
         with engine_output(out) as y:
             self.mix.phase_swap(
                 shape=images_in(shape),
