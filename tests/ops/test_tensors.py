@@ -161,6 +161,8 @@ def test_out_that_is_not_for_writing(op: str) -> None:
         call(**tensors, out=made)
     with pytest.raises(vb.ShapeError, match=f"{op}: out was made in inference mode"):
         call(**tensors, out=made)
+    with pytest.raises(vb.ShapeError, match=f"{op}: out must be a dense tensor, got a nested tensor"):
+        call(**tensors, out=torch.nested.nested_tensor([torch.rand(3)]))
     emptied = torch.zeros(shape)
     emptied.untyped_storage().resize_(0)
     with pytest.raises(vb.ShapeError, match=f"{op}: out must have memory for each of its elements"):
@@ -180,6 +182,8 @@ def test_tensors_without_memory(op: str, name: str) -> None:
             call(**tensors | {name: short})
     with pytest.raises(vb.ShapeError, match=f"{op}: {name} must be a dense tensor"):
         call(**tensors | {name: tensors[name].to_sparse()})
+    with pytest.raises(vb.ShapeError, match=f"{op}: {name} must be a dense tensor, got a nested tensor"):
+        call(**tensors | {name: torch.nested.nested_tensor([torch.rand(3)])})
 
 
 @pytest.mark.parametrize(("op", "name"), [case for case in INPUTS if case[0] not in DIFFERENTIABLE])

@@ -36,7 +36,7 @@ def check_images(op: str, x: Tensor, name: str = "x") -> None:
         raise ShapeError(
             f"{op}: {name} must be a torch.Tensor [N, C, H, W], got {type(x).__name__}; try torch.from_numpy"
         )
-    _check_dense(op, name, x)
+    check_dense(op, name, x)
     shape = tuple(x.shape)
     if x.ndim != 4:
         hint = f"; try {name}[None]" if x.ndim == 3 else ""
@@ -45,6 +45,17 @@ def check_images(op: str, x: Tensor, name: str = "x") -> None:
         raise ShapeError(f"{op}: {name} must be [N, C, H, W] with at least one channel and pixel, got {shape}")
     if x.dtype not in IMAGE_DTYPES:
         raise ShapeError(f"{op}: {name} must be uint8 or floating, got {_short(x.dtype)}; try {name}.to(torch.uint8)")
+
+
+def check_dense(op: str, name: str, tensor: Tensor) -> None:
+    """Demand strided memory; only of such a tensor can more be asked.
+
+    Raises:
+        ShapeError: it is sparse, nested, or of another library.
+    """
+    if tensor.layout != torch.strided or tensor.is_nested:
+        kind = "a nested tensor" if tensor.is_nested else tensor.layout
+        raise ShapeError(f"{op}: {name} must be a dense tensor, got {kind}; try {name}.to_dense()")
 
 
 def recorder(*tensors: Tensor) -> str | None:
@@ -75,7 +86,7 @@ def check_plain(op: str, inputs: Mapping[str, Tensor], out: Tensor | None = None
     if found := recorder(*given.values()):
         raise BackendError(f"{op}: wanted a plain call on plain tensors, got {found}, which cannot see into it")
     for name, tensor in given.items():
-        _check_dense(op, name, tensor)
+        check_dense(op, name, tensor)
         if tensor.is_meta:
             raise ShapeError(
                 f"{op}: {name} must hold values, got a tensor on {tensor.device}; "
@@ -133,24 +144,18 @@ def check_out(op: str, out: Tensor, shape: tuple[int, ...], dtype: torch.dtype, 
     """
     if not isinstance(out, Tensor):
         raise ShapeError(f"{op}: out must be a torch.Tensor {shape}, got {type(out).__name__}; try torch.empty")
+    check_dense(op, "out", out)
     if tuple(out.shape) != shape:
         raise ShapeError(f"{op}: out must be {shape}, got {tuple(out.shape)}")
     if out.dtype != dtype:
         raise ShapeError(f"{op}: out must be {_short(dtype)}, got {_short(out.dtype)}; pass dtype=out.dtype")
     if out.device != device:
         raise ShapeError(f"{op}: out must be on {device} as x is, got {out.device}")
-    _check_dense(op, "out", out)
     if _folded(out):
         raise ShapeError(
             f"{op}: out must have memory of its own for every element, got strides {out.stride()} such as those of an "
             "expanded tensor; try torch.empty"
         )
-
-
-def _check_dense(op: str, name: str, tensor: Tensor) -> None:
-    if tensor.layout != torch.strided or tensor.is_nested:
-        kind = "a nested tensor" if tensor.is_nested else tensor.layout
-        raise ShapeError(f"{op}: {name} must be a dense tensor, got {kind}; try {name}.to_dense()")
 
 
 def _in_memory(tensor: Tensor) -> bool:
@@ -289,6 +294,8 @@ def same_images(op: str, name: str, images: Tensor, like: Tensor) -> None:
     Raises:
         ShapeError: they are not.
     """
+    if isinstance(images, Tensor):
+        check_dense(op, name, images)
     got = (tuple(images.shape), images.dtype, images.device) if isinstance(images, Tensor) else None
     if got != (tuple(like.shape), like.dtype, like.device):
         found = type(images).__name__ if got is None else f"{_short(got[1])} {got[0]} on {got[2]}"

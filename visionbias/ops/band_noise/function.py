@@ -22,6 +22,7 @@ from visionbias.ops.band_noise.torch import TorchKernel
 from visionbias.ops.output import Output, finish_reference, prepare_output, writing
 from visionbias.ops.philox import checked_seed, sample_keys
 from visionbias.ops.tensors import (
+    check_dense,
     check_images,
     check_output_kind,
     check_plain,
@@ -172,6 +173,8 @@ def band_noise(
     """
     chosen = _bands("band_noise", bands)
     check_output_kind("band_noise", dtype, torch.contiguous_format)
+    if isinstance(noise, Tensor):
+        check_dense("band_noise", "noise", noise)
     if not isinstance(noise, Tensor) or noise.ndim not in (3, 4) or min(noise.shape[-2:]) < 1:
         raise ShapeError(f"band_noise: noise must be a tensor [N, H, W] or [B, N, H, W], got {_kind(noise)}")
     n, h, w = noise.shape[-3:]
@@ -218,6 +221,7 @@ def _noise_sds(noise_sds: Iterable[float]) -> tuple[float, ...]:
 def _check_noise(op: str, noise: Tensor, b: int, field: tuple[int, int, int], device: torch.device) -> None:
     if not isinstance(noise, Tensor) or not noise.is_floating_point():
         raise ShapeError(f"{op}: noise must be a floating tensor of unit normals, got {_kind(noise)}")
+    check_dense(op, "noise", noise)
     if tuple(noise.shape) not in (field, (b, *field)):
         raise ShapeError(
             f"{op}: noise must be [N, H, W] = {field} or [B, N, H, W] = {(b, *field)}, got {tuple(noise.shape)}"

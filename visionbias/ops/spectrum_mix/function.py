@@ -15,7 +15,15 @@ from visionbias.ops.philox import checked_seed, sample_keys, stream, unit_normal
 from visionbias.ops.silhouette import silhouette
 from visionbias.ops.spectrum_mix.kernels import kernel
 from visionbias.ops.spectrum_mix.spec import Spec
-from visionbias.ops.tensors import check_images, check_pixels, check_plain, luma, number_between, same_images
+from visionbias.ops.tensors import (
+    check_dense,
+    check_images,
+    check_pixels,
+    check_plain,
+    luma,
+    number_between,
+    same_images,
+)
 
 METHODS = ("phase", "silhouette")
 LARGEST_AMPLITUDE = 1e12  # far beyond that of images in [0, 1], and float32 can compute with it
@@ -182,6 +190,8 @@ def power_equalize(
     check_images("power_equalize", x)
     _, c, h, w = x.shape
     shapes = ((h, w // 2 + 1), (c, h, w // 2 + 1))
+    if isinstance(amplitude, Tensor):
+        check_dense("power_equalize", "amplitude", amplitude)
     if not isinstance(amplitude, Tensor) or tuple(amplitude.shape) not in shapes or amplitude.device != x.device:
         got = f"{tuple(amplitude.shape)} on {amplitude.device}" if isinstance(amplitude, Tensor) else repr(amplitude)
         raise ShapeError(f"power_equalize: amplitude must be {shapes[0]} or {shapes[1]} on {x.device}, got {got}")
