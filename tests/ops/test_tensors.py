@@ -15,7 +15,7 @@ from torch.autograd import forward_ad
 from torch.fx.experimental.proxy_tensor import make_fx
 
 import visionbias as vb
-from visionbias.ops import filter_bank, native
+from visionbias.ops import filter_bank, image_threads, native
 from visionbias.ops.band_noise import function as band_noise
 from visionbias.ops.normalize import function as normalize
 from visionbias.ops.output import writing
@@ -260,6 +260,16 @@ def test_vmap_over_gradients(make_images: Callable[..., Tensor]) -> None:
     (together,) = torch.autograd.grad(y, x, weights, is_grads_batched=True, retain_graph=True)
     for weight, one in zip(weights, together, strict=True):
         torch.testing.assert_close(torch.autograd.grad(y, x, weight, retain_graph=True)[0], one)
+
+
+@pytest.mark.parametrize("threads", ["new", "kept"])
+def test_a_compiled_caller_of_what_runs_on_threads(threads: str) -> None:
+    x = torch.rand(IMAGES)
+    wanted = vb.desaturate(x)
+    if threads == "new":
+        image_threads._workers.cache_clear()
+    torch._dynamo.reset()
+    assert torch.equal(torch.compile(lambda i: vb.desaturate(i), backend="eager")(x), wanted)
 
 
 @pytest.mark.parametrize("op", OPS)

@@ -8,9 +8,11 @@ shared each meeting waits for the slowest. Images need no meeting.
 
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from functools import lru_cache
+from itertools import pairwise
 from threading import Barrier
+from typing import Any
 
 import torch
 
@@ -32,7 +34,15 @@ def over_images(work: Callable[[int, int], None], n: int) -> None:
             work(start, stop)
 
     bounds = [n * i // threads for i in range(threads + 1)]
-    list(_workers(threads, os.getpid()).map(part, bounds, bounds[1:]))
+    pool = _workers(threads, os.getpid())
+    _wait([pool.submit(part, start, stop) for start, stop in pairwise(bounds)])
+
+
+def _wait(futures: list[Future[Any]]) -> None:
+    """For all of them, then for their errors. Not `pool.map`: torch.compile cannot follow its generator."""
+    wait(futures)
+    for future in futures:
+        future.result()
 
 
 def _alone() -> None:
@@ -46,7 +56,7 @@ def _workers(threads: int, process: int) -> ThreadPoolExecutor:  # noqa: ARG001 
     caller = torch.get_num_threads()
     pool = ThreadPoolExecutor(threads, "visionbias-images", initializer=_alone)
     started = Barrier(threads)
-    list(pool.map(lambda _: started.wait(), range(threads)))
+    _wait([pool.submit(started.wait) for _ in range(threads)])
     # The number is kept a thread, but the last one set is also what threads to come start with.
     torch.set_num_threads(caller)
     return pool
