@@ -101,7 +101,8 @@ def test_shape_bias_is_that_of_the_decisions(run: vb.Run) -> None:
     assert decided == [vb.metrics.CATEGORIES16[index] for index in rows["pred"]]  # all 16 categories are in the data
     wanted = vb.metrics.shape_bias(cues[0].tolist(), cues[1].tolist(), decided)
     summary = run.summary().set_index("model").loc["one"]
-    assert summary["shape_bias_n"] == wanted.n == 240
+    assert summary["shape_bias_n"] == wanted.n_shape + wanted.n_texture
+    assert summary["cue_accuracy_n"] == wanted.n == 240
     assert summary["cue_accuracy"] == wanted.cue_accuracy
     assert summary["shape_bias"] == pytest.approx(wanted.shape_bias, nan_ok=True)
 
