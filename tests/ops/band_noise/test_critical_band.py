@@ -8,6 +8,7 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
+from backends import on_cpu
 from PIL import Image
 from tolerances import BAND_NOISE, CRITICAL_BAND, assert_within
 
@@ -19,10 +20,10 @@ from visionbias.ops.band_noise.pyramid import FINEST, level_count, level_of, smo
 from visionbias.ops.band_noise.torch import _FullPrecision
 from visionbias.ops.philox import sample_keys, stream, unit_normals
 
-BACKENDS = [name for name in OP.impls if name != "reference"]
+BACKENDS = on_cpu(OP, without="reference")
 # Size, bands that it has.
 SIZES = [((1, 1), 1), ((3, 9), 1), ((5, 40), 2), ((48, 48), 5), ((97, 131), 6), ((160, 160), 7), ((384, 260), 7)]
-FLOAT64_BACKENDS = [name for name in OP.impls if name != "native"]
+FLOAT64_BACKENDS = on_cpu(OP, without="native")
 SIZES += [((256, 299), 7), ((384, 400), 7)]
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -71,7 +72,7 @@ def test_noise_that_leaves_the_bounds(backend, sd, common, device):
 @pytest.mark.parametrize(
     ("backend", "dtype"),
     [
-        *product(OP.impls, [torch.float32, torch.float16, torch.bfloat16]),
+        *product(on_cpu(OP), [torch.float32, torch.float16, torch.bfloat16]),
         *product(FLOAT64_BACKENDS, [torch.float64]),
     ],
     ids=str,
@@ -95,7 +96,7 @@ def test_floating_inputs(backend, dtype, layout, device, make_images):
     assert_within(y, wanted, CRITICAL_BAND[torch.float32])
 
 
-@pytest.mark.parametrize("backend", OP.impls)
+@pytest.mark.parametrize("backend", on_cpu(OP))
 def test_grey_is_pillow_s(backend, make_images):
     x = make_images(1, 3, 60, 50)
     grey = np.asarray(Image.fromarray(x[0].permute(1, 2, 0).contiguous().numpy()).convert("L")) / 255.0
@@ -103,7 +104,7 @@ def test_grey_is_pillow_s(backend, make_images):
     assert np.abs(y.numpy() - ((grey - grey.mean()) * 0.2 + 0.449)).max() < 1e-6
 
 
-@pytest.mark.parametrize("backend", OP.impls)
+@pytest.mark.parametrize("backend", on_cpu(OP))
 def test_out_is_overwritten_and_nothing_else(backend, device, make_images):
     x = make_images(2, 3, 24, 24).to(device)
     buffer = torch.full((2, 2, 5, 24, 24, 3), torch.nan, device=device).permute(0, 1, 2, 5, 3, 4)
@@ -169,7 +170,7 @@ def test_threads_that_overlap_put_the_caller_s_precision_back(precision):
         assert torch.get_float32_matmul_precision() == "medium"
 
 
-@pytest.mark.parametrize("backend", OP.impls)
+@pytest.mark.parametrize("backend", on_cpu(OP))
 def test_noise_of_bands_levels_samples_and_seeds(backend):
     """Levels share their field; bands do so only with common random numbers; samples and seeds never."""
     x = torch.full((2, 1, 96, 96), 0.5)
@@ -234,7 +235,7 @@ def test_the_faintest_fields_keep_their_scale(backend, device):
             vb.band_noise(faint, bands=[6], backend=backend)
 
 
-@pytest.mark.parametrize("backend", OP.impls)
+@pytest.mark.parametrize("backend", on_cpu(OP))
 def test_a_field_for_each_band(backend):
     x = torch.full((2, 1, 40, 40), 0.5)
     fields = torch.randn(2, 2, 40, 40)
@@ -315,7 +316,7 @@ def test_bad_images():
         vb.critical_band(X.to_sparse(), bands=[6], sample_ids=ids(2))
 
 
-@pytest.mark.parametrize("backend", OP.impls)
+@pytest.mark.parametrize("backend", on_cpu(OP))
 @pytest.mark.parametrize("value", [255.0, -1.0, torch.nan, torch.inf])
 def test_pixels_outside_the_range_are_refused(backend, value):
     """No noise brings them back into bounds, so that drawing it again would never end."""

@@ -5,6 +5,7 @@
 import numpy as np
 import pytest
 import torch
+from backends import on_cpu
 from scipy import stats
 
 import visionbias as vb
@@ -37,7 +38,7 @@ def test_known_answers(counter, key, words):
     assert got.tolist() == list(words)
 
 
-@pytest.mark.parametrize("backend", OP.impls)
+@pytest.mark.parametrize("backend", on_cpu(OP))
 def test_known_answers_become_normals(backend):
     """The first counter of the first sequence is the known answer of zeros; u and angle worked out from its words."""
     words = np.array(KNOWN[0][2], np.int64)
@@ -48,7 +49,7 @@ def test_known_answers_become_normals(backend):
     assert got[0].tolist() == pytest.approx(wanted.tolist(), abs=1e-6)
 
 
-@pytest.mark.parametrize("backend", [name for name in OP.impls if name != "reference"])
+@pytest.mark.parametrize("backend", on_cpu(OP, without="reference"))
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("n", [1, 4, 63, 64, 65, 10_000])
 def test_every_backend_gives_the_bits_of_the_definition(backend, seed, n, device):
@@ -62,7 +63,7 @@ def test_every_backend_gives_the_bits_of_the_definition(backend, seed, n, device
     assert torch.equal(bits(got), bits(wanted))
 
 
-@pytest.mark.parametrize("backend", OP.impls)
+@pytest.mark.parametrize("backend", on_cpu(OP))
 def test_the_default_device_is_not_asked(backend):
     keys = sample_keys("test", ["a", "b"], 2)
     wanted = unit_normals(1, 2, keys, 10, torch.device("cpu"), backend)

@@ -4,6 +4,7 @@
 
 import pytest
 import torch
+from backends import on_cpu
 from tolerances import PHASES, SPECTRUM_MIX, assert_within
 
 import visionbias as vb
@@ -12,8 +13,8 @@ from visionbias.ops.silhouette.function import OP as SILHOUETTE
 from visionbias.ops.spectrum_mix import phase_swap_both, reference
 from visionbias.ops.spectrum_mix.kernels import OP
 
-BACKENDS = [name for name in OP.impls if name != "reference"]
-DOUBLE = [name for name in OP.impls if name != "native"]  # those that compute in float64
+BACKENDS = on_cpu(OP, without="reference")
+DOUBLE = on_cpu(OP, without="native")  # those that compute in float64
 SIZES = [(1, 1), (1, 7), (2, 2), (8, 5), (64, 48), (225, 224)]
 ROUGH = [(31, 30), (97, 131)]  # sides that the CPU engine leaves to torch
 FLOATS = [torch.float64, torch.float32, torch.float16, torch.bfloat16]
@@ -54,7 +55,7 @@ def test_sizes(backend, name, size, device, make_images):
 
 
 @pytest.mark.parametrize(
-    ("backend", "dtype"), [(b, d) for b in OP.impls for d in FLOATS if b in DOUBLE or d != torch.float64], ids=str
+    ("backend", "dtype"), [(b, d) for b in on_cpu(OP) for d in FLOATS if b in DOUBLE or d != torch.float64], ids=str
 )
 @pytest.mark.parametrize("name", CALLS)
 @pytest.mark.parametrize("layout", ["contiguous", "interleaved", "stepped"])
@@ -67,7 +68,7 @@ def test_outputs_and_layouts(backend, name, dtype, layout, device, make_images):
     assert_within(y, call(x.cpu(), dtype=torch.float64, backend="reference"), tolerance[dtype])
 
 
-@pytest.mark.parametrize("backend", OP.impls)
+@pytest.mark.parametrize("backend", on_cpu(OP))
 @pytest.mark.parametrize("name", CALLS)
 def test_out_and_no_images(backend, name, device, make_images):
     call, _ = CALLS[name]
@@ -105,7 +106,7 @@ def test_bits_do_not_depend_on_the_batch_or_the_threads(backend, name, device, m
         torch.set_num_threads(threads)
 
 
-@pytest.mark.parametrize("backend", OP.impls)
+@pytest.mark.parametrize("backend", on_cpu(OP))
 @pytest.mark.parametrize("size", [(32, 32), (35, 45)])
 def test_an_image_mixed_with_itself_is_itself(backend, size, make_images):
     x = make_images(2, 3, *size)
@@ -118,7 +119,7 @@ def test_an_image_mixed_with_itself_is_itself(backend, size, make_images):
     assert (own - same[:1]).abs().max() < bound
 
 
-@pytest.mark.parametrize("backend", OP.impls)
+@pytest.mark.parametrize("backend", on_cpu(OP))
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_both_swaps_at_once_are_each_of_them(backend, dtype, device, make_images):
     a, b = make_images(3, 3, 40, 35).to(device), make_images(3, 3, 40, 35).to(device)
@@ -184,7 +185,7 @@ def test_widths_share_their_noise_and_samples_do_not(backend, make_images):
     assert (narrow[0] - narrow[1]).abs().mean() > 0.1
 
 
-@pytest.mark.parametrize("backend", OP.impls)
+@pytest.mark.parametrize("backend", on_cpu(OP))
 def test_flat_images_have_no_phase(backend):
     flat, texture = torch.full((1, 3, 28, 28), 0.4), torch.rand(1, 3, 28, 28)
     assert (vb.cue_conflict(flat, texture, backend=backend) - texture).abs().max() < 1e-5

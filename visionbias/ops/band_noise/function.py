@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from visionbias.errors import ShapeError
-from visionbias.ops.band_noise import reference
+from visionbias.ops.band_noise import cuda, reference
 from visionbias.ops.band_noise.fields import DrawnNoise, GivenNoise, Noise
 from visionbias.ops.band_noise.native import NativeKernel, refuse
 from visionbias.ops.band_noise.pyramid import FINEST, level_of
@@ -76,6 +76,7 @@ OP: Op[Spec, Kernel] = Op(
     {
         "native": Impl(NativeKernel, refuse),
         "torch": Impl(TorchKernel),
+        "cuda": Impl(cuda.CudaKernel, cuda.refuse, on_request=True),
         "reference": Impl(ReferenceKernel, on_request=True),
     },
 )

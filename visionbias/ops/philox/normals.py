@@ -3,7 +3,6 @@
 """The function `unit_normals` and its backends, which all give the same bits."""
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -13,25 +12,10 @@ from torch import Tensor
 from visionbias.ops.native import NOT_BUILT, engine, memory
 from visionbias.ops.philox import reference
 from visionbias.ops.philox import torch as philox_torch
+from visionbias.ops.philox.cuda import CudaKernel
+from visionbias.ops.philox.cuda import refuse as refuse_cuda
+from visionbias.ops.philox.spec import Kernel, Spec
 from visionbias.runtime.dispatch import Impl, Op
-
-
-@dataclass(frozen=True, slots=True)
-class Spec:
-    """What tells one sequence of normals from another, but the samples."""
-
-    seed: int
-    stream: int
-    n: int  # normals a sample
-    device: torch.device
-
-
-class Kernel(Protocol):
-    """What a backend prepares."""
-
-    def run(self, keys: NDArray[np.uint32]) -> Tensor:
-        """Normals [N, n] float32 for keys [N, 2]."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -88,6 +72,7 @@ OP: Op[Spec, Kernel] = Op(
     {
         "native": Impl(NativeKernel, _refuse_native),
         "torch": Impl(TorchKernel),
+        "cuda": Impl(CudaKernel, refuse_cuda, on_request=True),
         "reference": Impl(ReferenceKernel, on_request=True),
     },
 )
