@@ -4,6 +4,7 @@
 
 import ctypes
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,14 @@ Launch = Callable[[Program, str, int, ctypes.Structure, torch.device], None]
 
 _TYPES = {torch.uint8: 0, torch.float32: 1, torch.float16: 2, torch.bfloat16: 3}
 _LINE = 16  # bytes that a thread stores at once
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a plan depends on."""
+
+    block_bytes: int  # of shared memory that a block can have
+    multiprocessors: int
 
 
 class Images(ctypes.Structure):
@@ -82,16 +91,16 @@ def refuse(dtype: torch.dtype, device: torch.device, shared: int) -> str | None:
     if (found.major, found.minor) < OLDEST:
         wanted = ".".join(map(str, OLDEST))
         return f"{found.name} has compute capability {found.major}.{found.minor}, it wants {wanted} or newer"
-    room = shared_memory(device)
+    room = limits(device).block_bytes
     if shared > room:
         return f"a block takes {shared} bytes of shared memory for images of this size, {found.name} has {room}"
     return None
 
 
-def shared_memory(device: torch.device) -> int:
-    """Bytes that a block can have."""
-    found: Any = torch.cuda.get_device_properties(device)  # torch's types do not know this property
-    return int(found.shared_memory_per_block_optin)
+def limits(device: torch.device) -> Limits:
+    """Of a CUDA device."""
+    found: Any = torch.cuda.get_device_properties(device)  # torch's types do not know all of them
+    return Limits(int(found.shared_memory_per_block_optin), int(found.multi_processor_count))
 
 
 def kernel_input(x: Tensor) -> Tensor:

@@ -28,9 +28,13 @@ struct Span {
 };
 
 #ifdef __CUDACC__
-template <class Registers>
+template <class Own>
 class DeviceBlock {
  public:
+  using Registers = Own;
+  template <class T>
+  using Shared = Span<T>;
+
   __device__ __forceinline__ explicit DeviceBlock(unsigned char* bytes) : bytes_(bytes) {}
 
   __device__ __forceinline__ int index() const { return static_cast<int>(blockIdx.x); }

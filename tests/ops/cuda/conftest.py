@@ -40,9 +40,17 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Program], ct
 
 @pytest.fixture(params=ORDERS)
 def launch(request: pytest.FixtureRequest, compiled: Callable[[Program], ctypes.CDLL]) -> Launch:
-    """Launches on the CPU, and fails where a thread steps out of memory or meets another."""
-    order = ORDERS.index(request.param)
+    """Launches on the CPU, and fails where a thread steps out of memory or meets another; in each order of threads."""
+    return _launch(compiled, ORDERS.index(request.param))
 
+
+@pytest.fixture
+def launch_reversed(compiled: Callable[[Program], ctypes.CDLL]) -> Launch:
+    """The same in one order, for large images."""
+    return _launch(compiled, ORDERS.index("reverse"))
+
+
+def _launch(compiled: Callable[[Program], ctypes.CDLL], order: int) -> Launch:
     def run(program: Program, kernel: str, blocks: int, arguments: ctypes.Structure, device: torch.device) -> None:
         function = getattr(compiled(program), kernel)
         function.restype = ctypes.c_char_p

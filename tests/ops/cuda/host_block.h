@@ -109,6 +109,10 @@ class CheckedSpan {
 template <class Kernel>
 class HostBlock {
  public:
+  using Registers = typename Kernel::Registers;
+  template <class T>
+  using Shared = CheckedSpan<T>;
+
   HostBlock(int index, int count, int order, unsigned seed)
       : index_(index), count_(count), order_(order), random_(seed + static_cast<unsigned>(index)),
         bytes_(Kernel::kSharedBytes / 8 + 1), shadow_("shared", Kernel::kSharedBytes) {
@@ -152,7 +156,7 @@ class HostBlock {
   std::vector<std::uint64_t> bytes_;
   Shadow shadow_;
   std::map<const void*, std::unique_ptr<Shadow>> workspaces_;
-  std::array<typename Kernel::Registers, Kernel::kThreads> registers_;
+  std::array<Registers, Kernel::kThreads> registers_;
   std::array<int, Kernel::kThreads> threads_;
   Progress now_;
 };

@@ -7,7 +7,7 @@ from functools import lru_cache
 from torch import Tensor
 
 from visionbias.ops.output import finish_reference
-from visionbias.ops.spectrum_mix import reference
+from visionbias.ops.spectrum_mix import cuda, reference
 from visionbias.ops.spectrum_mix.native import NativeKernel, refuse
 from visionbias.ops.spectrum_mix.spec import Kernel, Spec
 from visionbias.ops.spectrum_mix.torch import TorchKernel
@@ -51,6 +51,7 @@ OP: Op[Spec, Kernel] = Op(
     {
         "native": Impl(NativeKernel, refuse),
         "torch": Impl(TorchKernel),
+        "cuda": Impl(cuda.CudaKernel, cuda.refuse, on_request=True),
         "reference": Impl(ReferenceKernel, on_request=True),
     },
 )

@@ -58,7 +58,7 @@ class NativeKernel:
 
     def power_equalize(self, x: Tensor, amplitude: Tensor, out: Tensor) -> None:
         """See `Kernel.power_equalize`."""
-        even = _symmetric(amplitude.to(torch.float32), x.shape[-1]).contiguous()
+        even = symmetric(amplitude.to(torch.float32), x.shape[-1]).contiguous()
         planes = amplitude.shape[0] if amplitude.ndim == 3 else 1
         with engine_output(out[None]) as y:
             self.mix.power_equalize(
@@ -80,7 +80,7 @@ def _work(x: Tensor) -> dict[str, int]:
     return {"n": len(x), "threads": torch.get_num_threads()}
 
 
-def _symmetric(amplitude: Tensor, width: int) -> Tensor:  # [..., H, W // 2 + 1]
+def symmetric(amplitude: Tensor, width: int) -> Tensor:  # [..., H, W // 2 + 1]
     """The half plane of an even function: the real part of an image is all that its own mirror columns make."""
     even = amplitude.clone()
     opposite = -torch.arange(amplitude.shape[-2], device=amplitude.device) % amplitude.shape[-2]
