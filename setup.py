@@ -1,11 +1,12 @@
 # SPDX-FileCopyrightText: visionbias contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Build of the CPU engine `visionbias._C`; everything else is declared in pyproject.toml."""
+"""Build of the CPU engine `visionbias._C`, and the GPU kernels' text; everything else is declared in pyproject.toml."""
 
 from pathlib import Path
 
 from pybind11.setup_helpers import ParallelCompile, Pybind11Extension, build_ext
 from setuptools import setup
+from setuptools.command.build_py import build_py
 from setuptools.errors import CCompilerError, ExecError, PlatformError
 
 NO_COMPILER = """
@@ -34,6 +35,17 @@ class BuildEngine(build_ext):
             raise SystemExit(f"{error}\n{NO_COMPILER}") from error
 
 
+class BuildPackage(build_py):
+    """`build_py` that puts the text of the GPU kernels into the package, where `runtime/nvrtc.py` looks for it."""
+
+    def run(self) -> None:
+        super().run()
+        if self.editable_mode:  # there the text is read where it is written
+            return
+        for room in ("common", "cuda"):
+            self.copy_tree(f"csrc/{room}", str(Path(self.build_lib, "visionbias", "_cuda_src", room)))
+
+
 ParallelCompile().install()
 setup(
     ext_modules=[
@@ -41,9 +53,9 @@ setup(
             "visionbias._C",
             sorted(map(str, Path("csrc/cpu").rglob("*.cpp"))),
             include_dirs=["csrc", "csrc/cpu"],
-            depends=sorted(map(str, Path("csrc").rglob("*.h"))),
+            depends=sorted(str(path) for room in ("common", "cpu") for path in Path("csrc", room).rglob("*.h")),
             cxx_std=17,
         )
     ],
-    cmdclass={"build_ext": BuildEngine},
+    cmdclass={"build_ext": BuildEngine, "build_py": BuildPackage},
 )

@@ -4,12 +4,14 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from importlib.util import find_spec
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.ndimage import correlate1d
 from torch import Tensor
+from torch.nn import functional
 
 import visionbias as vb
 from benchmarks.backends import backends
@@ -63,6 +65,42 @@ def per_image(x: Tensor, out: Tensor, noise: Tensor | None) -> None:
                 out[s, b, i] = (torch.from_numpy(y).float().expand(3, -1, -1) - mean) / std
 
 
+def per_condition(x: Tensor, out: Tensor, noise: Tensor | None) -> None:
+    """Plain torch: a field for each condition, its pyramid by convolutions of the whole batch, and the rules."""
+    mean, std = constants(x.device)
+    weights = torch.tensor([19595.0, 38470.0, 7471.0], device=x.device).view(3, 1, 1)
+    grey = (((x.float() * weights).sum(1) + 32768.0) / 65536.0).floor() / 255.0
+    image = (grey - grey.mean((1, 2), keepdim=True)) * 0.2 + 0.449
+    taps = torch.tensor(TAPS, dtype=torch.float32, device=x.device)
+    kernel = (taps[:, None] * taps)[None, None]
+
+    def blur(field: Tensor) -> Tensor:
+        return functional.conv2d(functional.pad(field, (2, 2, 2, 2), mode="reflect"), kernel)
+
+    def up(low: Tensor, like: Tensor) -> Tensor:
+        wide = torch.zeros_like(like)
+        wide[..., ::2, ::2] = low
+        return blur(wide)
+
+    def rms(field: Tensor) -> Tensor:
+        return field.square().mean((-2, -1), keepdim=True).sqrt()
+
+    for s, sd in enumerate(NOISE_SDS):
+        for b, band in enumerate(BANDS):
+            fields = [(torch.randn_like(image) if noise is None else noise)[:, None]]
+            for _ in range(6):
+                fields.append(blur(fields[-1])[..., ::2, ::2])
+            finest, own = (
+                fields[level] - up(fields[level + 1], fields[level]) if level < 6 else fields[6]
+                for level in (0, 6 - band)
+            )
+            for finer in fields[: 6 - band][::-1]:
+                own = up(own, finer)
+            y = image + (own * (sd * rms(finest) / rms(own)))[:, 0]
+            y = torch.where(y < 0.0, 0.1, torch.where(y > 1.0, 0.9, y))
+            out[s, b] = (y[:, None] - mean) / std
+
+
 def _pyramid(field: NDArray[np.float64]) -> list[NDArray[np.float64]]:
     """Laplacian levels and the residual, by correlations with five taps."""
     levels = []
@@ -99,6 +137,10 @@ def cases(device: str, size: int = 224, n: int = 32) -> Iterator[Case]:
     fills: dict[str, Fill] = {name: partial(ours, backend=name) for name in backends(OP, spec)}
     if device == "cpu":
         fills["peer: pyramid per image and condition"] = per_image
+    else:
+        if find_spec("cupy"):
+            fills = {"cuda": partial(ours, backend="cuda")} | fills
+        fills["peer: torch convolutions per condition"] = per_condition
     x, out = crops(n, size).to(device), poisoned((len(NOISE_SDS), len(BANDS), n), size, dtype, device)
 
     def check(name: str) -> float:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: visionbias contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Phase swap of pairs of u8 images, normalized: ours, and the plain way with complex transforms and angles."""
+"""Phase swap of pairs of u8 images, normalized: ours, the plain way with angles, and libraries' real transforms."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -12,6 +12,7 @@ import visionbias as vb
 from benchmarks.backends import backends
 from benchmarks.images import MEAN, STD, constants, crops, poisoned
 from benchmarks.registry import Case, benchmark
+from benchmarks.transforms import Transforms, transforms
 from tests.tolerances import SPECTRUM_MIX, assert_within
 from visionbias.ops.output import Output
 from visionbias.ops.spectrum_mix.kernels import OP
@@ -34,12 +35,22 @@ def plain(shape: Tensor, texture: Tensor, out: Tensor) -> None:
     out.copy_((mixed.clamp(0.0, 1.0) - mean) / std)
 
 
+def phasors(shape: Tensor, texture: Tensor, out: Tensor, library: Transforms) -> None:
+    """What a library of real transforms allows: no angles, half planes only."""
+    mean, std = constants(out.device)
+    own, other = (library.rfft2(x.float().div_(255.0).contiguous()) for x in (shape, texture))
+    mixed = library.irfft2(own * (other.abs() / own.abs()), shape.shape[-2:])
+    out.copy_(mixed.clamp_(0.0, 1.0).sub_(mean).div_(std))
+
+
 def cases(device: str, size: int = 224, n: int = 32) -> Iterator[Case]:
     """One case: 16-bit output as models take it."""
     dtype = torch.bfloat16
     spec = Spec(size, size, torch.uint8, Output(MEAN, STD, dtype, torch.device(device)))
     fills: dict[str, Fill] = {name: partial(ours, backend=name) for name in backends(OP, spec)}
     fills["peer: torch.fft"] = plain
+    for name, library in transforms(device).items():
+        fills[f"peer: {name}, real and without angles"] = partial(phasors, library=library)
     shape, texture = (crops(n, size).to(device) for _ in range(2))
     out = poisoned((n,), size, dtype, device)
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: visionbias contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Real Fourier transforms of the libraries that are installed, all as threaded as torch is."""
+"""Real Fourier transforms of the libraries that are installed, on a CPU as threaded as torch is."""
 
 from collections.abc import Callable
 from functools import partial
@@ -23,7 +23,7 @@ def transforms(device: str) -> dict[str, Transforms]:
     """By name: torch's own, and on the CPU those of the optional libraries."""
     found = {"torch.fft": Transforms(torch.fft.rfft2, lambda z, size: torch.fft.irfft2(z, s=size))}
     if device != "cpu":
-        return found
+        return found | ({"cuFFT by CuPy": _cufft(import_module("cupy"))} if find_spec("cupy") else {})
     found["scipy.fft"] = _like_scipy(import_module("scipy.fft"))
     if find_spec("pyfftw"):
         fftw = import_module("pyfftw")
@@ -44,6 +44,22 @@ def _like_scipy(fft: Any) -> Transforms:
     def irfft2(z: Tensor, size: torch.Size) -> Tensor:
         workers = torch.get_num_threads()
         return torch.from_numpy(fft.irfft2(z.numpy(), s=tuple(size), overwrite_x=True, workers=workers))
+
+    return Transforms(rfft2, irfft2)
+
+
+def _cufft(cupy: Any) -> Transforms:
+    """CuPy's plans on torch's memory and stream."""
+
+    def on_torchs_stream(transform: Callable[[Any], Any], x: Tensor) -> Tensor:
+        with cupy.cuda.ExternalStream(torch.cuda.current_stream(x.device).cuda_stream):
+            return torch.from_dlpack(transform(cupy.from_dlpack(x)))
+
+    def rfft2(x: Tensor) -> Tensor:
+        return on_torchs_stream(cupy.fft.rfft2, x)
+
+    def irfft2(z: Tensor, size: torch.Size) -> Tensor:
+        return on_torchs_stream(partial(cupy.fft.irfft2, s=tuple(size)), z)
 
     return Transforms(rfft2, irfft2)
 

@@ -69,15 +69,22 @@ def launch(program: Program, kernel: str, blocks: int, arguments: ctypes.Structu
     Raises:
         BackendError: the program does not compile or load, or the device does not take the launch.
     """
-    cupy, index = import_module("cupy"), _index(device)
+    cupy, index = _cupy(kernel), _index(device)
     value = np.frombuffer(bytes(arguments), np.dtype((np.void, ctypes.sizeof(arguments))))  # passed by value
     stream = torch.cuda.current_stream(device).cuda_stream
     with cupy.cuda.Device(index), cupy.cuda.ExternalStream(stream, index):
         function = _function(program, kernel, index)
         try:
             function((blocks,), (program.threads,), (value,), shared_mem=program.shared)
-        except cupy.cuda.driver.CUDADriverError as error:
+        except RuntimeError as error:  # CuPy's errors of driver and runtime are ones
             raise BackendError(f"{kernel}: {device} did not take the launch: {error}; try backend='torch'") from error
+
+
+def _cupy(kernel: str) -> Any:
+    try:
+        return import_module("cupy")
+    except ImportError as error:  # also where it finds no CUDA libraries
+        raise BackendError(f"{kernel}: CuPy cannot be imported: {error}; try backend='torch'") from error
 
 
 def _index(device: torch.device) -> int:
@@ -91,14 +98,14 @@ def _function(program: Program, kernel: str, index: int) -> Any:
 
 @lru_cache(maxsize=256)
 def _loaded(program: Program, kernel: str, index: int) -> Any:  # noqa: ARG001 (of the current device, part of the key)
-    cupy = import_module("cupy")
+    cupy = _cupy(kernel)
     options = (*program.flags(), f"-DVISIONBIAS_SOURCES={fingerprint()}")
     try:
         function = cupy.RawModule(code=program.path.read_text(), options=options).get_function(kernel)
         function.max_dynamic_shared_size_bytes = program.shared
     except cupy.cuda.compiler.CompileException as error:
         raise BackendError(f"{kernel}: NVRTC does not compile {program.file}; try backend='torch'\n{error}") from error
-    except (cupy.cuda.driver.CUDADriverError, RuntimeError, OSError, ImportError) as error:
+    except (RuntimeError, OSError, ImportError) as error:  # CuPy's errors of driver and runtime are RuntimeErrors
         raise BackendError(f"{kernel}: {program.file} cannot be loaded: {error}; try backend='torch'") from error
     return function
 
