@@ -3,7 +3,8 @@
 """What the ops' CUDA kernels share: which calls are refused, and how tensors are described to csrc/cuda."""
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,9 +12,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.autograd.graph import increment_version
 
 from visionbias.errors import BackendError
-from visionbias.ops.native import OUTPUT_DTYPES
 from visionbias.runtime.nvrtc import NO_CUPY, Program, cupy_installed
 
 OLDEST = (8, 0)  # compute capability: bfloat16 conversion, and shared memory above 48 KB
@@ -23,6 +24,7 @@ SUM_BYTES = 512  # of shared memory, csrc/cuda/block/sum.h
 Launch = Callable[[Program, str, int, ctypes.Structure, torch.device], None]
 
 _TYPES = {torch.uint8: 0, torch.float32: 1, torch.float16: 2, torch.bfloat16: 3}
+_WRITTEN = (torch.float32, torch.float16, torch.bfloat16)
 _LINE = 16  # bytes that a thread stores at once
 
 
@@ -81,7 +83,7 @@ def refuse(dtype: torch.dtype, device: torch.device, shared: int) -> str | None:
     """Why no kernel with this output and `shared` bytes a block can run, in one sentence."""
     if device.type != "cuda":
         return f"x is on {device}, it works on CUDA devices"
-    if dtype not in OUTPUT_DTYPES:
+    if dtype not in _WRITTEN:
         return f"it does not write {dtype}"
     if torch.version.hip is not None:
         return "this torch is built for ROCm, it works on CUDA devices"
@@ -105,7 +107,19 @@ def limits(device: torch.device) -> Limits:
 
 def kernel_input(x: Tensor) -> Tensor:
     """Images as the kernels read them: u8 or float32, of any strides."""
+    x = x.resolve_neg()
     return x if x.dtype in (torch.uint8, torch.float32) else x.to(torch.float32)
+
+
+@contextmanager
+def kernel_output(out: Tensor) -> Iterator[Tensor]:
+    """A tensor that a kernel can overwrite, `out` itself unless it is a negated view; autograd learns of the change."""
+    whole = torch.empty_like(out, memory_format=torch.contiguous_format) if out.is_neg() else out
+    yield whole
+    if whole is not out:
+        out.copy_(whole)
+    elif not out.is_inference():
+        increment_version(out)
 
 
 def words_on(words: NDArray[np.uint32], device: torch.device) -> Tensor:

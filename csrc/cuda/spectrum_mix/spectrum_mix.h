@@ -59,6 +59,11 @@ struct SpectrumMix {
     if constexpr (Method::kFloor) sum_partials<kThreads, Registers>(block, kSumOffset);
   }
 
+  static VISIONBIAS_HD float floor_of(const Arguments& a, const Registers& own) {
+    constexpr float kFaintest = 1e-20f;  // a power below is next to what float32 does not hold
+    return fmaxf(static_cast<float>(own.total) * a.floor, kFaintest);
+  }
+
   template <class Block, class Plane>
   static VISIONBIAS_HD void write(Block& block, const Arguments& a, const Plane& plane, int direction, int n, int c) {
     const long long at = direction * a.y.f + n * a.y.n + c * a.y.c;
@@ -150,14 +155,14 @@ struct SpectrumMix {
       const int n = i / a.channels, c = i % a.channels;
       if constexpr (Method::kReads > 1) {
         read(block, a, plane, a.other, n, c);
-        block.phase([&](int, Registers& own) { own.other_floor = static_cast<float>(own.total) * a.floor; });
+        block.phase([&](int, Registers& own) { own.other_floor = floor_of(a, own); });
         Transform::columns(block, a.tables, plane, true, false, [&](int first, int columns) {
           over_panel(block, a, first, columns,
                      [&](PanelLine<Block> line, int place, int far) { others.set(far, line.get(place)); });
         });
       }
       read(block, a, plane, a.x, n, c);
-      block.phase([&](int, Registers& own) { own.floor = static_cast<float>(own.total) * a.floor; });
+      block.phase([&](int, Registers& own) { own.floor = floor_of(a, own); });
       Transform::columns(block, a.tables, plane, true, true,
                          [&](int first, int columns) { mix(block, a, others, first, columns, n, c); });
       write(block, a, plane, 0, n, c);

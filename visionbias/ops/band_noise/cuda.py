@@ -86,7 +86,8 @@ class CudaKernel:
 
     def run(self, x: Tensor, noise: Noise, out: Tensor) -> None:
         """See `Kernel.run`."""
-        self._launch("critical_band", noise, len(x), x=cuda.kernel_input(x), y=out)
+        with cuda.kernel_output(out) as y:
+            self._launch("critical_band", noise, len(x), x=cuda.kernel_input(x), y=y)
 
     def _launch(
         self,
@@ -100,7 +101,7 @@ class CudaKernel:
         spec, device = self.spec, self.spec.output.device
         drawn = noise if isinstance(noise, DrawnNoise) else noise.drawn
         keys = cuda.words_on(drawn.keys, device)
-        given = None if isinstance(noise, DrawnNoise) else noise.fields.to(torch.float32).contiguous()
+        given = None if isinstance(noise, DrawnNoise) else cuda.kernel_input(noise.fields).contiguous()
         a = Arguments(
             seed=(drawn.seed & 0xFFFFFFFF, drawn.seed >> 32),
             keys=keys.data_ptr(),

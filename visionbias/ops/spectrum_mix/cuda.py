@@ -175,7 +175,6 @@ class CudaKernel:
         memory = cuda.workspace("spectrum_mix", blocks * spaces * h * w, x.device)
         a = Arguments(
             x=cuda.images_in(x),
-            y=cuda.images_out(out[None]),
             row_turns=self.row_turns.data_ptr(),
             column_turns=self.column_turns.data_ptr(),
             columns=self.columns.data_ptr(),
@@ -191,7 +190,9 @@ class CudaKernel:
             other = cuda.kernel_input(other)
             a.other = cuda.images_in(other)
         if given is not None:
-            given = given.contiguous()
+            given = cuda.kernel_input(given).contiguous()
             a.given = given.data_ptr()
             a.given_n, a.given_c = (given.stride(i) if given.shape[i] > 1 else 0 for i in (0, 1))
-        self.launch(chosen, "spectrum_mix", blocks, a, self.spec.output.device)
+        with cuda.kernel_output(out) as y:
+            a.y = cuda.images_out(y[None])
+            self.launch(chosen, "spectrum_mix", blocks, a, self.spec.output.device)
