@@ -29,7 +29,7 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Program], ct
     @cache
     def build(program: Program) -> ctypes.CDLL:
         target = tmp_path_factory.mktemp("cuda") / "program.so"
-        flags = ("-O1", "-fPIC", "-shared", "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas", "-Wno-psabi")
+        flags = ("-O0", "-fPIC", "-shared", "-Wall", "-Wextra", "-Werror", "-Wno-unknown-pragmas", "-Wno-psabi")
         command = [gcc, *flags, *program.flags(), "-include", str(HOST_BLOCK), "-x", "c++", str(program.path)]
         done = subprocess.run([*command, "-o", str(target)], capture_output=True, text=True, timeout=300)
         assert done.returncode == 0, done.stderr
