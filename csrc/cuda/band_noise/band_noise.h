@@ -1,14 +1,14 @@
 // SPDX-FileCopyrightText: visionbias contributors
 // SPDX-License-Identifier: Apache-2.0
 // band_noise: grey images of low contrast in noise of one octave, all strengths of a band in one visit.
-// x [N, 1 or 3, H, W] u8 or f32 -> y [S, B, N, 3, H, W] f32, f16 or bf16; definition: visionbias/ops/band_noise/reference.py
-// 28 conditions of 224x224x3 to bf16: 8.4 MB written an image, 2.8 us at 3.0 TB/s; two or three times 0.35 M normals of 55
-// instructions each, 1.3 us on 132 multiprocessors.
+// x [N, 1 or 3, H, W] u8 or f32 -> y [S, B, N, 3, H, W] f32, f16 or bf16
+// 28 conditions of 224x224x3 to bf16: 8.4 MB written an image, 2.8 us at 3.0 TB/s; two or three times 0.35 M normals of
+// 55 instructions each, 1.3 us on 132 multiprocessors. Definition: visionbias/ops/band_noise/reference.py
 //
 // A block has an image in one band. The field is never stored: it is drawn strip by strip for level 1, and again
-// wherever level 0 is needed. The coarser levels lie in shared memory, 67 KB at 224 x 224, so that three blocks share a
-// multiprocessor; the strips lie where levels 2 and on come later. The band takes the place of the levels it was made of,
-// up to level 1; the last step up is made pixel by pixel, once for its sum of squares and once for the output.
+// wherever level 0 is needed. The coarser levels lie in shared memory, 67 KB at 224 x 224, so that three blocks share
+// a multiprocessor; the strips lie where levels 2 and on come later. The band takes the place of the levels it was made
+// of, up to level 1; the last step up is made pixel by pixel, for its sum of squares and again for the output.
 #pragma once
 
 #include "band_noise/pyramid.h"
@@ -144,8 +144,8 @@ struct BandNoise {
   }
 
 
-  // Levels kFrom ... 1 in their own places: of the band's level what the next coarser one does not hold, of each finer one
-  // the step up. The last level of all stays what it is.
+  // Levels kFrom ... 1 in their own places: of the band's level what the next coarser one does not hold, of each finer
+  // one the step up. The last level of all stays what it is.
   template <int kFrom, class Block>
   static VISIONBIAS_HD void rebuild(Block& block, int own) {
     if constexpr (kFrom > 0) {
@@ -261,7 +261,6 @@ struct CriticalBand : BandNoise<kHeight, kWidth> {
   using Base::kPixels;
   using Base::kRun;
 
-  static constexpr int kNextRun = (Base::kThreads - 1) * kRun + 1;  // from the last pixel of a thread's run to its next
   static constexpr float kLow = 0.1f, kHigh = 0.9f;  // where pixels go that noise brought below 0, above 1
 
   // Luma of ITU-R 601 as Pillow has it, of u8 rounded to u8; of images with one channel that channel.
@@ -304,7 +303,9 @@ struct CriticalBand : BandNoise<kHeight, kWidth> {
     const Stimuli& y = a.y;
     if (a.whole && (run + 1) * kRun <= kPixels) {
       if (y.c == 1) {
-        store_run<3 * kRun>(y, at + 3ll * run * kRun, [&](int i) { return value[i / 3] * a.scale[i % 3] + a.shift[i % 3]; });
+        store_run<3 * kRun>(y, at + 3ll * run * kRun, [&](int i) {
+          return value[i / 3] * a.scale[i % 3] + a.shift[i % 3];
+        });
       } else {
         for (int c = 0; c < 3; ++c) {
           store_run<kRun>(y, at + c * y.c + run * kRun, [&](int i) { return value[i] * a.scale[c] + a.shift[c]; });
@@ -356,12 +357,15 @@ struct CriticalBand : BandNoise<kHeight, kWidth> {
     });
     block.phase([&](int thread, Registers& own) {
       if (!own.again) return;  // nearly always
-      VISIONBIAS_ROLLED for (int pixel = thread * kRun; pixel < kPixels; pixel += pixel % kRun == kRun - 1 ? kNextRun : 1) {
-        const float noise = Base::band_pixel(levels, field, own_level, pixel) * own.scale;
-        const float shown = low_contrast(a, image, pixel, own.mean);
-        for (int s = 0; s < a.sds; ++s) {
-          if (!takes_new_normals(shown, noise * a.sd[s])) continue;
-          store_pixel(a, s * a.y.s + at, pixel, draw_again(a, image, s * a.bands + band, pixel, shown));
+      VISIONBIAS_ROLLED for (int run = thread; run < Base::kRuns; run += Base::kThreads) {
+        const int end = (run + 1) * kRun < kPixels ? (run + 1) * kRun : kPixels;
+        VISIONBIAS_ROLLED for (int pixel = run * kRun; pixel < end; ++pixel) {
+          const float noise = Base::band_pixel(levels, field, own_level, pixel) * own.scale;
+          const float shown = low_contrast(a, image, pixel, own.mean);
+          for (int s = 0; s < a.sds; ++s) {
+            if (!takes_new_normals(shown, noise * a.sd[s])) continue;
+            store_pixel(a, s * a.y.s + at, pixel, draw_again(a, image, s * a.bands + band, pixel, shown));
+          }
         }
       }
     });

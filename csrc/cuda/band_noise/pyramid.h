@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Sizes of a Laplacian pyramid (Burt & Adelson, 1983), and one sample of a step down and of a step up.
 //
-// As csrc/cpu/band_noise: [1 4 6 4 1] / 16 on the way down, twice that between zeros on the way up, the border reflected
-// about the edge sample. Each sample is computed by itself from 25 or 9 others, with no plane between the axes.
+// As csrc/cpu/band_noise: [1 4 6 4 1] / 16 on the way down, twice that between zeros on the way up, the border
+// reflected about the edge sample. Each sample is made by itself from 25 or 9 others, with no plane between the axes.
 #pragma once
 
 #include "common/portable.h"

@@ -7,12 +7,12 @@
 //     block.phase(...);
 //   }
 //
-// Within a phase no thread may read what another one writes. `Registers` are what a thread keeps from phase to phase. All
-// memory that threads share is reached through `block.shared<T>(offset, n)` and `block.workspace(data, n)`, whose `get`
-// and `set` the tests' block on the host checks: bounds, reads before a write, and races.
+// Within a phase no thread may read what another one writes. `Registers` are what a thread keeps from phase to phase.
+// All memory that threads share is reached through `block.shared<T>(offset, n)` and `block.workspace(data, n)`, whose
+// `get` and `set` the tests' block on the host checks: bounds, reads before a write, and races.
 //
-// A kernel is a struct with `Arguments`, `Registers`, `kThreads` in a block, `kTogether` blocks on a multiprocessor that
-// the compiler leaves registers for, `kSharedBytes`, and `body`.
+// A kernel is a struct with `Arguments`, `Registers`, `kThreads` in a block, `kTogether` blocks on a multiprocessor
+// that the compiler leaves registers for, `kSharedBytes`, and `body`.
 #pragma once
 
 #include "common/portable.h"

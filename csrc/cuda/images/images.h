@@ -90,8 +90,8 @@ VISIONBIAS_HD void store_run(const Stimuli& y, long long offset, Value value) {
     for (int i = 0; i < kCount / 8; ++i) {
       Line line;
       for (int j = 0; j < 4; ++j) {
-        const uint32_t low = rounded_bits(y.type, value(8 * i + 2 * j)), high = rounded_bits(y.type, value(8 * i + 2 * j + 1));
-        line.words[j] = low | high << 16;
+        const int low = 8 * i + 2 * j;
+        line.words[j] = rounded_bits(y.type, value(low)) | rounded_bits(y.type, value(low + 1)) << 16;
       }
       to[i] = line;
     }

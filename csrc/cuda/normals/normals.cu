@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: visionbias contributors
 // SPDX-License-Identifier: Apache-2.0
-// unit_normals: y [N, counters, 4] f32, a thread a counter. 3.2 MB for 16 fields of 224 x 224: 1.1 us at 3.0 TB/s, and 55
-// instructions a normal.
+// unit_normals: y [N, counters, 4] f32, a thread a counter. 3.2 MB for 16 fields of 224 x 224: 1.1 us at 3.0 TB/s, and
+// 55 instructions a normal.
 #include "block/kernel.h"
 #include "normals/unit_normals.h"
 

@@ -18,7 +18,7 @@ struct Mixed {
   Complex own, other;  // the second for methods that make two images
 };
 
-// What a method is: images it reads and makes, whether a floor and numbers of the caller's are wanted, and `mix`.
+// A method says how many images it reads and makes, and whether it wants a floor and numbers of the caller's.
 
 // Phase of f, amplitude of g; g where f has no phase.
 VISIONBIAS_HD Complex with_amplitude(Complex f, Complex g, float floor) {
@@ -30,7 +30,9 @@ struct PhaseSwap {
   static constexpr int kReads = 2, kMakes = 1;
   static constexpr bool kFloor = true, kGiven = false;
 
-  static VISIONBIAS_HD Mixed mix(Complex f, Complex g, const Bin& bin, float) { return {with_amplitude(f, g, bin.floor), g}; }
+  static VISIONBIAS_HD Mixed mix(Complex f, Complex g, const Bin& bin, float) {
+    return {with_amplitude(f, g, bin.floor), g};
+  }
 };
 
 struct PhaseSwapBoth {

@@ -4,9 +4,9 @@
 //
 // Two rows make one complex row. Of its spectrum the frequencies k and -k are turned into those of the two rows, where
 // they are: the place of k takes the upper row's, that of -k the lower row's. So a column of the half plane is in two
-// columns of places, its even rows in one and its odd rows in the other. The frequencies 0 and W / 2, of which rows have
-// real parts only, share a column: one is its real, the other its imaginary part. H x W real numbers become as many, with
-// neither padding nor a second copy: 224 x 224 are 196 KB and 8 bytes a row pair against bank conflicts.
+// columns of places, its even rows in one and its odd rows in the other. The frequencies 0 and W / 2, of which rows
+// have real parts only, share a column: one is its real, the other its imaginary part. H x W real numbers become as
+// many, with no second copy: 224 x 224 are 196 KB, and 8 bytes a row pair keep columns apart in the banks.
 // Where a block has less memory, the plane is taken in panels, of rows and then of columns, through a workspace that
 // stays in the second cache.
 #pragma once

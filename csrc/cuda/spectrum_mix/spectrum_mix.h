@@ -25,7 +25,7 @@ struct SpectrumMixArguments {
   Complex* workspace;         // [blocks, 1 or 2, H W / 2]
   const float *scale, *shift;  // [C]
   int32_t planes, channels;    // N C, C
-  float floor, factor;         // square of the part of the norm up to which there is no phase; what results are scaled by
+  float floor, factor;         // part of an image's power up to which a bin has no phase; what results are scaled by
 };
 
 struct SpectrumMixRegisters {

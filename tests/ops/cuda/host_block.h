@@ -29,7 +29,8 @@ class Shadow {  // what is known of the 4-byte words of a piece of memory
   bool read(std::size_t first, std::size_t bytes, int phase, int thread, std::string& fault) {
     return over(first, bytes, fault, [&](Word& word) {
       if (word.write_phase == kNever) return "is read before it is written";
-      if (word.write_phase == phase && word.writer != thread) return "is read in the phase in which another thread writes it";
+      const bool fresh = word.write_phase == phase && word.writer != thread;
+      if (fresh) return "is read in the phase in which another thread writes it";
       const bool others = word.read_phase == phase && word.reader != thread;
       word.reader = others ? kMany : thread;
       word.read_phase = phase;
@@ -40,7 +41,8 @@ class Shadow {  // what is known of the 4-byte words of a piece of memory
   bool write(std::size_t first, std::size_t bytes, int phase, int thread, std::string& fault) {
     return over(first, bytes, fault, [&](Word& word) {
       if (word.write_phase == phase && word.writer != thread) return "is written by two threads in one phase";
-      if (word.read_phase == phase && word.reader != thread) return "is written in the phase in which another thread reads it";
+      const bool in_use = word.read_phase == phase && word.reader != thread;
+      if (in_use) return "is written in the phase in which another thread reads it";
       word.writer = thread;
       word.write_phase = phase;
       return "";
