@@ -84,7 +84,6 @@ struct SpectrumMix {
     }
     VISIONBIAS_HD Complex at_ky() const { return {zero.re - middle.im, zero.im + middle.re}; }
     VISIONBIAS_HD Complex at_mirror() const { return {zero.re + middle.im, middle.re - zero.im}; }
-    VISIONBIAS_HD Complex real() const { return {zero.re, middle.re}; }  // where ky is its own mirror
   };
 
   static VISIONBIAS_HD Mixed mixed(const Arguments& a, const Registers& own, int n, int c, int ky, int kx, Complex f,
@@ -122,10 +121,10 @@ struct SpectrumMix {
         const Mixed zero = mixed(a, own, n, c, ky, 0, f.zero, g.zero);
         const Mixed middle = mixed(a, own, n, c, ky, kWidth / 2, f.middle, g.middle);
         const Shared mine{zero.own, middle.own}, theirs{zero.other, middle.other};
-        line.set(place, mirror == place ? mine.real() : mine.at_ky());
+        line.set(place, mine.at_ky());
         if (mirror != place) line.set(mirror, mine.at_mirror());
         if (!kBoth) continue;
-        others.set(far, mirror == place ? theirs.real() : theirs.at_ky());
+        others.set(far, theirs.at_ky());
         if (mirror != place) others.set(far_mirror, theirs.at_mirror());
       }
     });
