@@ -246,7 +246,8 @@ X = torch.zeros(2, 3, 8, 8)
         (lambda: vb.power_equalize(X, torch.full((8, 5), torch.nan)), vb.ShapeError, "at least 0"),
         (lambda: vb.power_equalize(X, torch.full((8, 5), 1e13)), vb.ShapeError, "at most 1e\\+12"),
         (lambda: vb.mean_amplitude(X[:0]), vb.ShapeError, "at least one image"),
-        (lambda: vb.cue_conflict(X, X, backend="cuda"), vb.BackendError, "must be one of"),
+        (lambda: vb.cue_conflict(X, X, backend="gpu"), vb.BackendError, "must be one of"),
+        (lambda: vb.cue_conflict(X, X, backend="cuda"), vb.BackendError, "x is on cpu, it works on CUDA devices"),
     ],
 )
 def test_bad_input(call, kind, message):
