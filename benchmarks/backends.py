@@ -11,5 +11,5 @@ K = TypeVar("K")
 
 
 def backends(op: Op[S, K], spec: S) -> list[str]:
-    """Names of those that serve a call unasked, the best first."""
-    return [name for name, impl in op.impls.items() if not (impl.on_request or impl.refuse(spec))]
+    """Names of those that serve a call, but the definition, the best first."""
+    return [name for name, impl in op.impls.items() if name != "reference" and not impl.refuse(spec)]
