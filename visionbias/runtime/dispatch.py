@@ -12,6 +12,8 @@ S = TypeVar("S")  # what an op asks of a backend: shapes, dtypes, device
 K = TypeVar("K")  # what a backend prepares for it: an object with `run`
 
 AUTO = "auto"
+BY_NAME = "it is used only when asked for by name"
+NOT_MEASURED = "it is not measured on a GPU, so auto takes torch there; ask for it by name"
 _CHOSEN: dict[str, set[str]] = {}  # op -> backends that "auto" has picked in this process
 
 
@@ -27,6 +29,7 @@ class Impl(Generic[S, K]):
     make: Callable[[S], K]  # prepares what does not depend on the values: masks, scales, tables
     refuse: Callable[[S], str | None] = accept  # why it cannot serve the call, in one sentence, or None
     on_request: bool = False  # never picked by "auto"
+    why: str = BY_NAME  # for that
 
 
 class Op(Generic[S, K]):
@@ -53,7 +56,7 @@ class Op(Generic[S, K]):
         reasons: dict[str, str] = {}
         for name, impl in self.impls.items():
             if impl.on_request:
-                reasons[name] = "it is used only when asked for by name"
+                reasons[name] = impl.why
             elif reason := impl.refuse(spec):
                 reasons[name] = reason
             else:

@@ -33,7 +33,7 @@ SIZES = [(1, 1), (1, 7), (7, 1), (2, 2), (8, 5), (31, 31), (64, 48), (97, 131), 
 SMOOTH = [side for side in range(1, 41) if 210**6 % side == 0]  # what the CPU engine transforms
 LAYOUTS = ["contiguous", "channels_last", "interleaved", "transposed", "sliced", "stepped"]
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-BACKENDS = [name for name in OP.impls if name != "reference"]
+BACKENDS = [name for name in OP.impls if not name.startswith(("reference", "triton"))]  # test_triton.py has the others
 FLOATS = [torch.float64, torch.float32, torch.float16, torch.bfloat16]
 
 
@@ -60,7 +60,7 @@ def test_layouts(backend, layout, device, make_images):
     assert_within(vb.filter_bank(x, BANDS, backend=backend), definition(x), FILTER_BANK[torch.float32])
 
 
-@pytest.mark.parametrize(("backend", "dtype"), served(OP.impls, FLOATS, [torch.float64]), ids=str)
+@pytest.mark.parametrize(("backend", "dtype"), served([*BACKENDS, "reference"], FLOATS, [torch.float64]), ids=str)
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last], ids=["nchw", "nhwc"])
 def test_outputs(backend, dtype, memory_format, device, make_images):
     x = make_images(2, 3, 24, 30).to(device)
@@ -78,7 +78,7 @@ def test_floating_inputs(backend, dtype, device, make_images):
     assert_within(vb.filter_bank(x, BANDS, dtype=wide, backend=backend), definition(x), FILTER_BANK[wide])
 
 
-@pytest.mark.parametrize("backend", OP.impls)
+@pytest.mark.parametrize("backend", [*BACKENDS, "reference"])
 @pytest.mark.parametrize("c", [1, 2, 5])
 def test_channels(backend, c, device, make_images):
     x = make_images(2, c, 9, 12).to(device)
@@ -87,7 +87,7 @@ def test_channels(backend, c, device, make_images):
     assert_within(y, definition(x, mean=mean, std=std), FILTER_BANK[torch.float32], 2.0)
 
 
-@pytest.mark.parametrize("backend", OP.impls)
+@pytest.mark.parametrize("backend", [*BACKENDS, "reference"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_out_is_overwritten_and_nothing_else(backend, dtype, device, make_images):
     x = make_images(3, 3, 12, 10).to(device)
@@ -99,7 +99,7 @@ def test_out_is_overwritten_and_nothing_else(backend, dtype, device, make_images
     assert buffer[:, 5:].isnan().all()
 
 
-@pytest.mark.parametrize("backend", OP.impls)
+@pytest.mark.parametrize("backend", [*BACKENDS, "reference"])
 def test_no_images(backend, device):
     x = torch.empty(0, 3, 8, 8, dtype=torch.uint8, device=device)
     assert vb.filter_bank(x, BANDS, backend=backend).shape == (len(BANDS), 0, 3, 8, 8)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which backend serves a call, prepared once and kept."""
 
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import torch
@@ -13,9 +13,11 @@ from visionbias.ops.filter_bank import reference
 from visionbias.ops.filter_bank.native import NativeKernel, refuse
 from visionbias.ops.filter_bank.spec import Kernel, Spec
 from visionbias.ops.filter_bank.torch import TorchKernel
+from visionbias.ops.filter_bank.triton import TritonKernel
+from visionbias.ops.filter_bank.triton import refuse as refuse_triton
 from visionbias.ops.output import writing
 from visionbias.ops.tensors import check_images, check_out, check_plain, float64_pixels, new_output
-from visionbias.runtime.dispatch import Impl, Op
+from visionbias.runtime.dispatch import NOT_MEASURED, Impl, Op
 
 
 class ReferenceKernel:
@@ -35,6 +37,8 @@ OP: Op[Spec, Kernel] = Op(
     {
         "native": Impl(NativeKernel, refuse),
         "torch": Impl(TorchKernel),
+        "triton": Impl(TritonKernel, refuse_triton, on_request=True, why=NOT_MEASURED),
+        "triton_fast": Impl(partial(TritonKernel, exact=False), refuse_triton, on_request=True),
         "reference": Impl(ReferenceKernel, on_request=True),
     },
 )

@@ -1,0 +1,77 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The Triton kernels where there is no GPU: run by Triton's interpreter, and refused with a reason without it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+import visionbias as vb
+from visionbias.ops.filter_bank import triton
+
+REPOSITORY = Path(__file__).parents[3]
+HAS_TRITON = pytest.mark.skipif(triton.find_spec("triton") is None, reason="Triton is not installed")
+X = torch.zeros(1, 3, 64, 64, dtype=torch.uint8)
+LOW = vb.lowpass(0.5)
+
+
+@HAS_TRITON
+def test_the_kernels_compute_the_definition():
+    environment = {**os.environ, "TRITON_INTERPRET": "1", "CUDA_VISIBLE_DEVICES": ""}
+    file = str(Path(__file__).with_name("test_triton.py"))
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not gpu", file],
+        cwd=REPOSITORY,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stdout[-10_000:] + done.stderr[-5_000:]
+    assert " passed" in done.stdout
+    assert "skipped" not in done.stdout
+
+
+@HAS_TRITON
+@pytest.mark.skipif(os.environ.get("TRITON_INTERPRET") == "1", reason="under TRITON_INTERPRET=1 the CPU is served")
+def test_tensors_on_the_cpu_are_refused():
+    for backend in ("triton", "triton_fast"):
+        with pytest.raises(vb.BackendError, match="x is on cpu, where Triton works under TRITON_INTERPRET=1 only"):
+            vb.filter_bank(X, LOW, backend=backend)
+
+
+@pytest.mark.parametrize(
+    ("x", "options", "reason"),
+    [
+        (X, {"dtype": torch.float64}, "it does not write torch.float64"),
+        (torch.zeros(1, 1, 513, 64), {}, "side 513 is longer than 512"),
+        (torch.zeros(1, 1, 8, 8, device="meta"), {}, "x is on meta, it works on NVIDIA GPUs"),
+    ],
+)
+def test_what_cannot_be_served_is_refused(x, options, reason):
+    with pytest.raises(vb.BackendError, match=f"{reason}; try backend='auto'"):
+        vb.filter_bank(x, LOW, backend="triton", **options)
+
+
+def test_without_triton_auto_works_and_its_name_is_refused(monkeypatch):
+    monkeypatch.setattr(triton, "find_spec", lambda name: None)
+    with pytest.raises(vb.BackendError, match="Triton is not installed; run: pip install triton"):
+        vb.filter_bank(X, vb.lowpass(0.25), backend="triton")
+    assert vb.filter_bank(X, vb.lowpass(0.25)).shape == (1, *X.shape)
+
+
+@pytest.mark.parametrize(
+    ("size", "capability", "tile"),
+    [
+        ((64, 64), (9, 0), (64, 64, 1)),
+        ((384, 100), (9, 0), (64, 64, 1)),
+        ((224, 224), (9, 0), (128, 128, 4)),
+        ((224, 224), (8, 0), (128, 64, 2)),
+    ],
+)
+def test_tiles_fit_the_image_and_the_gpu(size, capability, tile):
+    assert triton.choose_tile(*size, capability) == triton.Tile(*tile)
