@@ -71,7 +71,7 @@ def test_sizes_on_a_gpu(size, channels_last, make_images):
         assert_within(y, definition(x, **OPTIONS), FILTER_BANK[dtype], 1 / min(STD))
 
 
-@pytest.mark.parametrize("tile", [Tile(128, 64, 2), Tile(128, 128, 4)], ids=str)
+@pytest.mark.parametrize("tile", [Tile(128, 64, 2, 8), Tile(128, 128, 4, 8)], ids=str)
 @pytest.mark.parametrize("exact", [True, False], ids=["exact", "fast"])
 def test_large_tiles(tile, exact, make_images):
     x = make_images(1, 1, 130, 144).to(DEVICE)

@@ -5,8 +5,10 @@
 import os
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -15,11 +17,18 @@ from visionbias.ops.filter_bank import triton
 
 REPOSITORY = Path(__file__).parents[3]
 HAS_TRITON = pytest.mark.skipif(triton.find_spec("triton") is None, reason="Triton is not installed")
+INTERPRETS = pytest.mark.skipif(
+    triton.find_spec("triton") is not None
+    and version("triton") < "3.8"
+    and np.lib.NumpyVersion(np.__version__) >= "2.4.0",
+    reason="before 3.8 Triton's interpreter counts no loops with NumPy 2.4 or later",
+)
 X = torch.zeros(1, 3, 64, 64, dtype=torch.uint8)
 LOW = vb.lowpass(0.5)
 
 
 @HAS_TRITON
+@INTERPRETS
 def test_the_kernels_compute_the_definition():
     environment = {**os.environ, "TRITON_INTERPRET": "1", "CUDA_VISIBLE_DEVICES": ""}
     file = str(Path(__file__).with_name("test_triton.py"))
@@ -67,10 +76,10 @@ def test_without_triton_auto_works_and_its_name_is_refused(monkeypatch):
 @pytest.mark.parametrize(
     ("size", "capability", "tile"),
     [
-        ((64, 64), (9, 0), (64, 64, 1)),
-        ((384, 100), (9, 0), (64, 64, 1)),
-        ((224, 224), (9, 0), (128, 128, 4)),
-        ((224, 224), (8, 0), (128, 64, 2)),
+        ((64, 64), (9, 0), (64, 64, 2, 4)),
+        ((384, 100), (9, 0), (64, 64, 2, 4)),
+        ((224, 224), (9, 0), (128, 128, 4, 8)),
+        ((224, 224), (8, 0), (128, 64, 2, 8)),
     ],
 )
 def test_tiles_fit_the_image_and_the_gpu(size, capability, tile):

@@ -46,6 +46,7 @@ class Tile:
     rows: int
     columns: int
     parts: int  # of the columns: finished one after another, in fewer registers
+    warps: int
 
     @property
     def options(self) -> dict[str, int]:
@@ -55,7 +56,7 @@ class Tile:
             "COLUMNS": self.columns,
             "DEPTH": _STEP,
             "INNER": _STEP,
-            "num_warps": max(4, self.rows * self.columns // 2**10),
+            "num_warps": self.warps,
             "num_stages": 2,
         }
 
@@ -63,8 +64,8 @@ class Tile:
 def choose_tile(height: int, width: int, capability: tuple[int, int]) -> Tile:
     """The largest tile in the image whose program keeps all it needs in registers."""
     if min(height, width) < _WIDEST:
-        return Tile(64, 64, 1)
-    return Tile(128, 128, 4) if capability >= (9, 0) else Tile(128, 64, 2)
+        return Tile(64, 64, 2, 4)
+    return Tile(128, 128, 4, 8) if capability >= (9, 0) else Tile(128, 64, 2, 8)
 
 
 def refuse(spec: Spec) -> str | None:
