@@ -9,7 +9,7 @@ import os
 
 import pytest
 import torch
-from tolerances import FILTER_BANK, assert_within
+from tolerances import FILTER_BANK, FILTER_BANK_FAST, assert_within
 
 import visionbias as vb
 from visionbias.ops.filter_bank import triton
@@ -78,10 +78,7 @@ def test_large_tiles(tile, exact, make_images):
     spec = Spec(FEW, 130, 144, (0.0,), (1.0,), x.dtype, torch.float32, x.device)
     y = poisoned(len(FEW), *x.shape)
     TritonKernel(spec, exact=exact, tile=tile).run(x, y)
-    if exact:
-        assert_within(y, definition(x, FEW), FILTER_BANK[torch.float32])
-    else:
-        assert 1e-5 < (y.cpu() - definition(x, FEW)).square().mean().sqrt() < 0.06 / 255
+    assert_within(y, definition(x, FEW), (FILTER_BANK if exact else FILTER_BANK_FAST)[torch.float32])
 
 
 @pytest.mark.parametrize("input_dtype", [torch.uint8, *FLOATS], ids=str)
