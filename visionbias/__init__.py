@@ -48,6 +48,7 @@ _HOME = {
     "octave": "visionbias.ops.filter_bank.bands",
     "Band": "visionbias.ops.filter_bank.bands",
     "normalize": "visionbias.ops.normalize",
+    "backends": "visionbias.ops.support",
     "Preprocessing": "visionbias.types",
     "Normalization": "visionbias.types",
     "VisionBiasError": "visionbias.errors",

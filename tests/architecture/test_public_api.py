@@ -34,6 +34,7 @@ PUBLIC = [
     "StimulusBatch",
     "Study",
     "VisionBiasError",
+    "backends",
     "band_noise",
     "bandpass",
     "critical_band",

@@ -49,3 +49,14 @@ def test_a_named_backend_says_why_it_refuses():
 def test_an_unknown_backend_is_told_the_known_ones():
     with pytest.raises(BackendError, match="must be one of 'auto', 'fast', 'plain', 'reference', got 'cuda'"):
         OP.pick(4, "cuda")
+
+
+def test_support_tells_the_use_of_every_backend_or_the_reason_against_it():
+    by_name = "it is used only when asked for by name"
+    assert OP.support(4) == {
+        "fast": ("auto", ""),
+        "plain": ("by name", "fast comes first"),
+        "reference": ("by name", by_name),
+    }
+    assert OP.support(12)["fast"] == ("refuses", "12 is not below 10")
+    assert OP.support(12)["plain"] == ("auto", "")

@@ -4,7 +4,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Literal, TypeVar
 
 from visionbias.errors import BackendError
 
@@ -12,6 +12,7 @@ S = TypeVar("S")  # what an op asks of a backend: shapes, dtypes, device
 K = TypeVar("K")  # what a backend prepares for it: an object with `run`
 
 AUTO = "auto"
+Use = Literal["auto", "by name", "refuses"]
 BY_NAME = "it is used only when asked for by name"
 NOT_MEASURED = "it is not measured on a GPU, so auto takes torch there; ask for it by name"
 _CHOSEN: dict[str, set[str]] = {}  # op -> backends that "auto" has picked in this process
@@ -63,6 +64,21 @@ class Op(Generic[S, K]):
                 _CHOSEN.setdefault(self.name, set()).add(name)
                 return name, impl
         raise BackendError(f"{self.name}: no backend serves this call: {reasons}")
+
+    def support(self, spec: S) -> dict[str, tuple[Use, str]]:
+        """Of each backend, whether it would serve `spec`: whether "auto" takes it, or else why not."""
+        found: dict[str, tuple[Use, str]] = {}
+        first = None
+        for name, impl in self.impls.items():
+            if reason := impl.refuse(spec):
+                found[name] = "refuses", reason
+            elif impl.on_request:
+                found[name] = "by name", impl.why
+            elif first:
+                found[name] = "by name", f"{first} comes first"
+            else:
+                first, found[name] = name, ("auto", "")
+        return found
 
 
 def chosen_backends() -> dict[str, list[str]]:
