@@ -15,7 +15,7 @@ import torch
 import visionbias as vb
 from visionbias.ops.filter_bank import triton
 from visionbias.ops.filter_bank.spec import Spec
-from visionbias.ops.filter_bank.triton import TritonKernel, choose_tile
+from visionbias.ops.filter_bank.triton import TritonKernel
 
 compiler = pytest.importorskip("triton.compiler", reason="Triton is not installed")
 backends = pytest.importorskip("triton.backends.compiler", reason="Triton is not installed")
@@ -30,15 +30,14 @@ TYPES = {torch.uint8: "u8", torch.int32: "i32", torch.float32: "fp32", torch.flo
 BANDS = (vb.lowpass(0.5), vb.highpass(0.3))
 
 
-def launches(size, exact, architecture, input_dtype, dtype, channels_last):
-    """What a call launches there: kernels and arguments."""
-    tile = choose_tile(size, size, (architecture // 10, 0))
+def launches(size, exact, input_dtype, dtype, channels_last):
+    """What a call launches: kernels and arguments."""
     x = torch.zeros(1, 3, size, size, dtype=input_dtype)
     out = torch.empty(2, 1, 3, size, size, dtype=dtype)
     if channels_last:
         x, out = x.to(memory_format=torch.channels_last), torch.empty(2, 1, size, size, 3, dtype=dtype).movedim(-1, -3)
     spec = Spec(BANDS, size, size, (0.0,) * 3, (1.0,) * 3, input_dtype, dtype, x.device)
-    kernel = TritonKernel(spec, exact=exact, tile=tile)
+    kernel = TritonKernel(spec, exact=exact)
     return kernel.launches(torch.empty(1, 3, *kernel.kept), x, out)
 
 
@@ -74,10 +73,10 @@ def resources(binary, tmp_path):
 def test_resources(case, tmp_path):
     size, mode, architecture, source, result, layout = case.split()
     dtypes = {name: dtype for dtype, name in TYPES.items()}
-    chosen = (int(size), mode == "exact", int(architecture.removeprefix("sm_")))
+    call = launches(int(size), mode == "exact", dtypes[source], dtypes[result], layout == "nhwc")
     found = {
-        name: resources(compiled(name, arguments, chosen[2]), tmp_path)
-        for name, _, arguments in launches(*chosen, dtypes[source], dtypes[result], layout == "nhwc")
+        name: resources(compiled(name, arguments, int(architecture.removeprefix("sm_"))), tmp_path)
+        for name, _, arguments in call
     }
     assert list(found) == ["analyze", "synthesize"]
     for name, taken in found.items():

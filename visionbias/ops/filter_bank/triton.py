@@ -36,7 +36,7 @@ _REACH = 2**31  # elements from the first to the last pixel of a channel: the ke
 _WHITE = 255.0  # the kernels' pixel scale, in which u8 is exact in float16
 _LEVELS = 256.0  # a sum of u8 over a row is divided by it to stay far below float16's largest number
 _STEP = 32  # frequencies and pixels at a time, a multiple of what tensor cores take
-_WIDEST = 128  # of the tiles
+_LARGEST = 256  # side of the tiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +61,11 @@ class Tile:
         }
 
 
-def choose_tile(height: int, width: int, capability: tuple[int, int]) -> Tile:
-    """The largest tile in the image whose program keeps all it needs in registers."""
-    if min(height, width) < _WIDEST:
-        return Tile(64, 64, 2, 4)
-    return Tile(128, 128, 4, 8) if capability >= (9, 0) else Tile(128, 64, 2, 8)
+def choose_tile(height: int) -> Tile:
+    """Of one height with the image where there is such, so that strips serve whole columns of it."""
+    if height <= 64:
+        return Tile(64, 64, 4, 4)
+    return Tile(128, 64, 2, 8) if height <= 128 else Tile(256, 64, 4, 8)
 
 
 def refuse(spec: Spec) -> str | None:
@@ -111,9 +111,8 @@ def interpreted() -> bool:
 class TritonKernel:
     """Bases, weights and tables of a bank, on their device."""
 
-    def __init__(self, spec: Spec, *, exact: bool = True, tile: Tile | None = None) -> None:
-        capability = torch.cuda.get_device_capability(spec.device) if spec.device.type == "cuda" else OLDEST
-        self.tile = tile or choose_tile(spec.height, spec.width, capability)
+    def __init__(self, spec: Spec, *, exact: bool = True) -> None:
+        self.tile = choose_tile(spec.height)
         self.constants = {"EXACT": exact, **self.tile.options}
         self.unit, self.white = (1.0 / _LEVELS, 1.0) if spec.input == torch.uint8 else (1.0, _WHITE)
         masks = [
@@ -215,7 +214,7 @@ def _tables(
 
 def _halves(waves: NDArray[np.float64]) -> NDArray[np.float16]:
     """[2, pixels, frequencies] high and low, with zeros up to whole tiles."""
-    padded = np.zeros([_whole(side, _WIDEST) for side in waves.shape])
+    padded = np.zeros([_whole(side, _LARGEST) for side in waves.shape])
     padded[: waves.shape[0], : waves.shape[1]] = waves
     high = padded.astype(np.float16)
     return np.stack([high, (padded - high).astype(np.float16)])
