@@ -4,7 +4,7 @@
 
 x [N, C, H, W] u8 or float, any strides -> out [F, N, C, H, W] f16, bf16 or f32, any strides
 Two launches for every few images. Exact to float32's rounding; or fast, by name only, mostly to 0.1 / 255.
-Pixels beyond 100 in magnitude, of a scale that ends at 1, can overflow: then their image is NaN.
+Floating pixels beyond 50 in magnitude can overflow: in the exact mode their channel is then NaN.
 """
 
 from collections.abc import Iterator
