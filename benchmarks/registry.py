@@ -6,7 +6,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 
-MODULES = ("benchmarks.filter_bank", "benchmarks.band_noise", "benchmarks.spectrum_mix", "benchmarks.engine")
+MODULES = (
+    "benchmarks.filter_bank",
+    "benchmarks.band_noise",
+    "benchmarks.spectrum_mix",
+    "benchmarks.engine",
+    "benchmarks.rescore",
+)
 
 
 @dataclass(frozen=True)

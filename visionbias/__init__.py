@@ -49,6 +49,7 @@ _HOME = {
     "Band": "visionbias.ops.filter_bank.bands",
     "normalize": "visionbias.ops.normalize",
     "backends": "visionbias.ops.support",
+    "correlate": "visionbias.analysis.correlation",
     "Preprocessing": "visionbias.types",
     "Normalization": "visionbias.types",
     "VisionBiasError": "visionbias.errors",
@@ -58,7 +59,7 @@ _HOME = {
     "BackendError": "visionbias.errors",
     "RunError": "visionbias.errors",
 }
-_MODULES = ("metrics",)
+_MODULES = ("analysis", "metrics")
 
 __all__ = [*sorted(_HOME), *_MODULES]
 

@@ -12,7 +12,7 @@ class ShapeError(VisionBiasError, ValueError):
 
 
 class DataError(VisionBiasError, ValueError):
-    """A data set, an image file or a label map cannot be used."""
+    """A data set, an image file, a label map or a table of numbers cannot be used."""
 
 
 class CheckpointError(VisionBiasError, ValueError):

@@ -34,9 +34,11 @@ PUBLIC = [
     "StimulusBatch",
     "Study",
     "VisionBiasError",
+    "analysis",
     "backends",
     "band_noise",
     "bandpass",
+    "correlate",
     "critical_band",
     "cue_conflict",
     "desaturate",
@@ -76,6 +78,7 @@ heavy = {"torch", "numpy", "pandas", "pyarrow", "scipy", "timm", "cupy", "nvidia
 assert not heavy, heavy
 visionbias.open_run
 visionbias.metrics
+visionbias.analysis
 heavy = {"torch", "timm", "cupy", "nvidia.dali"} & set(sys.modules)
 assert not heavy, heavy
 """

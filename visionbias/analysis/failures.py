@@ -1,0 +1,233 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Where models fail: the conditions, classes and groups in which a model loses most, from the records of a run."""
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from visionbias.conditions.clean import CLEAN
+from visionbias.errors import RunError
+from visionbias.records.manifest import read_manifest
+from visionbias.records.reader import IncompleteError, ModelRecords
+from visionbias.records.samples import SampleTable
+
+Against = Literal["clean", "others"]
+
+RECORDS = "records"
+COLUMNS = ("model", "data", "condition", "kind", "slice", "n", "accuracy", "clean", "others", "lost")
+_KINDS = {"condition": None, "class": "category", "group": "group"}  # kind of slice -> column of the samples
+
+
+@dataclass(frozen=True)
+class _Partition:
+    """The samples [N] of one data set by condition, class or group; samples without a group are in no slice."""
+
+    kind: str
+    slices: tuple[str, ...]  # [K]
+    codes: NDArray[np.intp]  # [N] index into slices, K for none
+
+    def count(self, weights: NDArray[Any] | None = None) -> NDArray[np.int64]:  # [N] bool -> [K]
+        """Samples of each slice, or those marked."""
+        counts = np.bincount(self.codes if weights is None else self.codes[weights], minlength=len(self.slices) + 1)
+        return counts[:-1]
+
+
+@dataclass(frozen=True)
+class _DataSet:
+    """What one data set shows, and under which conditions."""
+
+    name: str
+    samples: SampleTable
+    conditions: tuple[str, ...]  # [F]
+
+    @cached_property
+    def clean(self) -> int | None:
+        """Which condition shows the images unchanged, if any."""
+        named = [i for i, name in enumerate(self.conditions) if name in (CLEAN, f"{self.name}/{CLEAN}")]
+        return named[0] if named else None
+
+    @cached_property
+    def partitions(self) -> tuple[_Partition, ...]:
+        """The whole, the classes, and the groups where there are any."""
+        found = []
+        for kind, column in _KINDS.items():
+            values = pd.Series(["all"] * len(self.samples.table) if column is None else self.samples.column(column))
+            codes, slices = pd.factorize(values, sort=True)
+            if len(slices):
+                found.append(_Partition(kind, tuple(map(str, slices)), np.where(codes < 0, len(slices), codes)))
+        return tuple(found)
+
+
+def failures(
+    folder: str | Path,
+    *,
+    against: Against = "clean",
+    models: Collection[str] | None = None,
+    top: int = 20,
+    min_n: int = 10,
+) -> pd.DataFrame:
+    """The slices in which models lose most, worst first.
+
+    A slice is all images of a data set under one condition, or those of a class, or of a group. All records are read
+    once, one model and condition at a time; what is kept is a count a slice.
+
+    Args:
+        folder: of a run, `run.folder`.
+        against: what `lost` is measured from: the model's own accuracy on the same images unchanged ("clean"), or the
+            mean accuracy of the other models in the same slice ("others").
+        models: those to list, default all; the others of the run still count as "others". Models without all records
+            are left out of both.
+        top: rows kept of each model and kind of slice.
+        min_n: images that a class or group needs to be listed; in smaller ones chance rules.
+
+    Returns the columns `model, data, condition, kind, slice, n, accuracy, clean, others, lost`: `kind` is "condition",
+    "class" or "group", `slice` its name ("all" of a condition); accuracies are in [0, 1], NaN where there is nothing to
+    compare with. `slice_samples` gives the images of a row.
+
+    Raises:
+        RunError: the folder holds no run, its records cannot be read, no model has all of them, there is no other
+            model, a model is not in the run, or an option is not as above.
+    """
+    if against not in ("clean", "others") or not _whole(top, 1) or not _whole(min_n, 1):
+        raise RunError(
+            "failures: wanted against 'clean' or 'others', top and min_n whole numbers of 1 or more, "
+            f"got {against!r}, {top!r}, {min_n!r}"
+        )
+    folder = Path(folder)
+    names, sets = _open(folder)
+    if unknown := sorted(set(models or ()) - set(names)):
+        raise RunError(f"{folder} has no model {', '.join(unknown)}; it has {', '.join(names)}")
+    hits = {}
+    for model in names:
+        with suppress(IncompleteError):
+            hits[model] = _hits(folder, model, sets)
+    if not hits:
+        raise RunError(f"{folder}: no model has all of its records; finish the run by starting it again")
+    if against == "others" and len(hits) < 2:
+        raise RunError(f"{folder}: only {next(iter(hits))} has all of its records; against='others' needs two models")
+    frames = [pd.DataFrame(columns=list(COLUMNS))]
+    for data, partition in [(one, partition) for one in sets for partition in one.partitions]:
+        n = partition.count()
+        accuracies = np.stack([counts[data.name, partition.kind] for counts in hits.values()]) / n  # [M, F, K]
+        total = accuracies.sum(axis=0)
+        for model, accuracy in zip(hits, accuracies, strict=True):
+            if models is None or model in models:
+                others = (total - accuracy) / (len(hits) - 1) if len(hits) > 1 else np.full_like(accuracy, np.nan)
+                frames.append(_worst(model, data, partition, n, accuracy, others, against, top, min_n))
+    found = pd.concat([frame for frame in frames if len(frame)] or frames, ignore_index=True)
+    found = found.sort_values("lost", ascending=False, kind="stable")
+    return found.groupby(["model", "kind"], sort=False).head(top).reset_index(drop=True)
+
+
+def slice_samples(
+    folder: str | Path,
+    row: Mapping[str, Any],  # of `failures`
+) -> pd.DataFrame:
+    """The images of one slice, sorted by path: `path, label, group, correct, clean`.
+
+    `path` is the sample id, `label` the name of the class; `correct` says whether the model was right under the
+    condition, and `clean` whether it was on the unchanged image (missing where the run has not shown it). Written with
+    `to_csv(..., index=False)` it is a manifest for `visionbias.CsvManifest`, with `root` the folder of the images.
+
+    Raises:
+        RunError: the folder holds no run or not this slice, or its records are missing or cannot be read.
+    """
+    folder = Path(folder)
+    names, sets = _open(folder)
+    model, condition, kind = row["model"], row["condition"], row["kind"]
+    chosen = [data for data in sets if data.name == row["data"] and condition in data.conditions]
+    if model not in names or not chosen or kind not in _KINDS:
+        raise RunError(f"{folder} has no slice {dict(row)}; wanted a row of failures() of the same run")
+    (data,) = chosen
+    records = _records(folder, model, data)
+    columns = {"path": "sample_id", "label": "category", "group": "group"}
+    frame = pd.DataFrame({name: data.samples.column(column) for name, column in columns.items()})
+    frame["correct"] = records.correct([condition])[:, 0]
+    frame["clean"] = None if data.clean is None else records.correct([data.conditions[data.clean]])[:, 0]
+    column = {"class": "label", "group": "group"}.get(kind)
+    inside = frame if column is None else frame[frame[column] == row["slice"]]
+    if inside.empty:
+        raise RunError(f"{folder}: no image is of the {kind} {row['slice']!r}; wanted a row of failures() of this run")
+    return inside.reset_index(drop=True)
+
+
+def _open(folder: Path) -> tuple[list[str], list[_DataSet]]:
+    """The models, and the data sets."""
+    manifest = read_manifest(folder)
+    if manifest is None:
+        raise RunError(f"{folder} holds no run; wanted the folder that Study.run wrote")
+    sets = [
+        _DataSet(name, SampleTable(folder, name, described["classes"]), tuple(described["conditions"]))
+        for name, described in manifest["data_sets"].items()
+    ]
+    return sorted(manifest["study"]["models"]), sets
+
+
+def _records(folder: Path, model: str, data: _DataSet) -> ModelRecords:
+    return ModelRecords(folder / RECORDS, model, dict.fromkeys(data.conditions, data.samples), {})
+
+
+def _hits(folder: Path, model: str, sets: Sequence[_DataSet]) -> dict[tuple[str, str], NDArray[np.int64]]:
+    """Correct samples of each condition and slice: (data, kind) -> [F, K].
+
+    Raises:
+        IncompleteError: the model does not have all records.
+    """
+    counts = {}
+    for data in sets:
+        records = _records(folder, model, data)
+        correct = (records.correct([condition])[:, 0] for condition in data.conditions)
+        rows = [[partition.count(marked) for partition in data.partitions] for marked in correct]
+        for partition, of_conditions in zip(data.partitions, zip(*rows, strict=True), strict=True):
+            counts[data.name, partition.kind] = np.stack(of_conditions)
+    return counts
+
+
+def _worst(
+    model: str,
+    data: _DataSet,
+    partition: _Partition,
+    n: NDArray[np.int64],  # [K]
+    accuracy: NDArray[np.float64],  # [F, K]
+    others: NDArray[np.float64],  # [F, K]
+    against: Against,
+    top: int,
+    min_n: int,
+) -> pd.DataFrame:
+    """The rows of one model and partition that may be among its worst."""
+    clean = np.full_like(accuracy, np.nan)
+    if data.clean is not None:
+        clean[:] = accuracy[data.clean]
+    lost = (clean if against == "clean" else others) - accuracy
+    lost[:, n < (1 if partition.kind == "condition" else min_n)] = np.nan
+    if against == "clean" and data.clean is not None:
+        lost[data.clean] = np.nan
+    order = np.argsort(-lost, axis=None, kind="stable")[:top]  # NaN last
+    f, k = np.unravel_index(order[np.isfinite(lost.ravel()[order])], lost.shape)
+    return pd.DataFrame(
+        {
+            "model": model,
+            "data": data.name,
+            "condition": [data.conditions[i] for i in f],
+            "kind": partition.kind,
+            "slice": [partition.slices[i] for i in k],
+            "n": n[k],
+            "accuracy": accuracy[f, k],
+            "clean": clean[f, k],
+            "others": others[f, k],
+            "lost": lost[f, k],
+        },
+        columns=list(COLUMNS),
+    )
+
+
+def _whole(value: object, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least

@@ -1,0 +1,96 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The published table of the study, with what is wrong in it.
+
+Source: Gavrikov & Keuper, "Can Biases in ImageNet Models Explain Generalization?", CVPR 2024, their benchmark.csv.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from visionbias.analysis.groups import STUDY_GROUPS, add_group_means
+from visionbias.analysis.own_columns import read_table
+from visionbias.analysis.tables import MODEL, number_columns, require_table
+from visionbias.errors import DataError
+
+# The biases that the study correlates with the groups; the last three are relative to accuracy without noise.
+STUDY_BIASES = (
+    "shape-bias",
+    "lpp",
+    "hpp",
+    "spectral_bias",
+    "metric/criticalband/bw_norm",
+    "metric/criticalband/cf_norm",
+    "metric/criticalband/pns_norm",
+)
+
+_REAL, _PGD = "top1_acc/imagenet-real", "top1_acc/PGD-40/low"
+_CHANNEL = ("metric/criticalband/bw", "metric/criticalband/cf")
+_CURVES = {
+    name: tuple(f"metric/bandpass/{side}/0.{tenths}" for tenths in range(1, 6))
+    for name, side in (("lpp", "LFC"), ("hpp", "HFC"))
+}
+_LAST_BATCH, _PADDED = 326, 50_048  # images
+_WIDEST = 70.0  # octaves, ten times what the noise spans: beyond it a width is not determined
+
+
+@dataclass(frozen=True)
+class StudyTable:
+    """The table, a row a model, and its known faults: column -> what is wrong, to be said wherever it is shown."""
+
+    table: pd.DataFrame
+    faults: Mapping[str, str]
+
+
+def load_study_table(path: str | Path) -> StudyTable:
+    """Read the study's CSV, as published or with some models left out.
+
+    Published columns keep their names and values: accuracies in percent, filtered accuracies relative to clean ones,
+    bandwidths in octaves, center frequencies in cycles/image. Widths and centers that the data do not determine become
+    NaN. Added are `lpp`, `hpp`, `spectral_bias`, and the groups of `STUDY_GROUPS`.
+
+    Raises:
+        DataError: the file cannot be read, or lacks columns of the study.
+    """
+    table = require_table(str(path), read_table(path))
+    members = [name for names in STUDY_GROUPS.values() for name in names]
+    published = [*members, *_CHANNEL, *(name for names in _CURVES.values() for name in names)]
+    if absent := [name for name in (MODEL, *published) if name not in table]:
+        raise DataError(f"{path} is not the study's table: it lacks {', '.join(absent)}; wanted its benchmark.csv")
+    values = number_columns(str(path), table, published)
+    faults = dict(_faults(values))
+    for name in _CHANNEL:
+        table[name] = np.where(_degenerate(values), np.nan, values[name])
+    table = add_group_means(table, _CURVES)
+    table["spectral_bias"] = table["hpp"] / (table["lpp"] + table["hpp"])
+    return StudyTable(add_group_means(table, STUDY_GROUPS), faults)
+
+
+def _faults(values: Mapping[str, NDArray[np.float64]]) -> Iterator[tuple[str, str]]:
+    if _whole(values[_REAL], _LAST_BATCH):
+        yield _REAL, f"the accuracy of the last batch alone: every value is a multiple of 1/{_LAST_BATCH}"
+        yield "ID", f"averages {_REAL}, which is the accuracy of the last batch alone"
+    if _whole(values[_PGD], _PADDED):
+        for name in (_PGD, "adversarial"):
+            yield name, f"counts {_PADDED:,} images, {_PADDED - 50_000} of them repeats that fill the last batch"
+    if n := int(_degenerate(values).sum()):
+        for name in _CHANNEL:
+            yield (
+                name,
+                f"not determined for {n} of {len(values[name])} models, which fail in every band at any noise: NaN",
+            )
+
+
+def _degenerate(values: Mapping[str, NDArray[np.float64]]) -> NDArray[np.bool_]:  # [M]
+    return np.abs(values[_CHANNEL[0]]) > _WIDEST
+
+
+def _whole(percent: NDArray[np.float64], images: int) -> bool:
+    """Whether all accuracies count among so many images."""
+    hits = percent / 100.0 * images
+    return bool(len(hits) and np.all(np.abs(hits - np.round(hits)) < 1e-6))

@@ -1,0 +1,115 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What the analyses demand of a table with a row a model."""
+
+import math
+from collections.abc import Iterable, Sequence
+from numbers import Real
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from visionbias.errors import DataError
+
+MODEL = "model"  # column of names; a table without it is named by its index
+CATEGORY = "category"  # column of the kinds of models
+
+
+def require_table(function: str, table: object) -> pd.DataFrame:
+    """The table, if it has a row a model and its columns have names of their own.
+
+    Raises:
+        DataError: it is no DataFrame, or a column or a model stands twice.
+    """
+    if not isinstance(table, pd.DataFrame):
+        raise DataError(
+            f"{function}: wanted a DataFrame with a row a model, such as run.summary(), got {type(table).__name__}"
+        )
+    if twice := _twice(table.columns):
+        raise DataError(f"{function}: the table has the columns {', '.join(twice)} twice; rename or drop one of each")
+    if twice := _twice(model_names(table)):
+        raise DataError(f"{function}: the models {', '.join(twice)} have two rows or more; keep one row a model")
+    return table
+
+
+def model_names(table: pd.DataFrame) -> list[str]:
+    """The models [M], from the column `model`, or from the index where there is none."""
+    return [str(name) for name in table.get(MODEL, table.index)]
+
+
+def require_names(function: str, argument: str, names: object) -> list[str]:
+    """A list of column names, each once.
+
+    Raises:
+        DataError: it is none, or empty.
+    """
+    listed = list(names) if isinstance(names, Iterable) and not isinstance(names, str) else None
+    if not listed or not all(isinstance(name, str) for name in listed):
+        raise DataError(f"{function}: {argument} must be a list of column names, got {names!r:.80}")
+    return list(dict.fromkeys(listed))
+
+
+def number_columns(function: str, table: pd.DataFrame, names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
+    """The named columns [M] as numbers; what is missing or infinite is NaN.
+
+    Raises:
+        DataError: a column is absent, or holds something else than numbers.
+    """
+    if absent := [name for name in names if name not in table]:
+        has = ", ".join(map(str, table.columns))
+        raise DataError(f"{function}: the table has no column {', '.join(absent)}; it has {has}")
+    return {name: _numbers(function, table, name) for name in names}
+
+
+def without_models(function: str, table: pd.DataFrame, without: object, category: str) -> pd.DataFrame:
+    """The rows whose `category` is none of `without`.
+
+    Raises:
+        DataError: there is no such column, or no model of a category.
+    """
+    if not without and not isinstance(without, str):
+        return table
+    left_out = require_names(function, "without", without)
+    if category not in table:
+        raise DataError(
+            f"{function}: without={left_out} needs a column {category!r} that says of what kind each model is; "
+            "join one, or name it with category="
+        )
+    known = [str(name) for name in table[category].dropna().unique()]
+    if unknown := [name for name in left_out if name not in known]:
+        raise DataError(f"{function}: no model is of the kind {', '.join(unknown)}; there are {', '.join(known)}")
+    return table[~table[category].isin(left_out)]
+
+
+def is_constant(values: NDArray[np.float64]) -> bool:  # [M]
+    """Whether the values are one value up to rounding."""
+    return len(values) == 0 or bool(np.ptp(values) <= 1e-13 * np.abs(values).max())
+
+
+def _numbers(function: str, table: pd.DataFrame, name: str) -> NDArray[np.float64]:
+    column = table[name]
+    if pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_complex_dtype(column.dtype):
+        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
+    else:
+        values = np.array([_number(function, name, value) for value in column], dtype=np.float64)
+    return np.where(np.isfinite(values), values, np.nan)
+
+
+def _number(function: str, name: str, value: object) -> float:
+    if value is None or value is pd.NA or value is pd.NaT:
+        return math.nan
+    try:
+        if isinstance(value, (str, Real)):
+            return float(value)
+    except ValueError:
+        pass
+    raise DataError(
+        f"{function}: column {name!r} must hold numbers, got {value!r:.80}; leave what is missing empty, and write "
+        "decimals with a point"
+    )
+
+
+def _twice(names: Iterable[object]) -> list[str]:
+    index = pd.Index([str(name) for name in names])
+    return list(index[index.duplicated()].unique())

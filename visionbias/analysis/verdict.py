@@ -1,0 +1,166 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What correlations amount to, in words."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from visionbias.analysis.correlation import COLUMNS
+from visionbias.analysis.tables import require_names
+from visionbias.errors import DataError
+
+RISES, FALLS, DIVIDED, UNSURE, UNDETERMINED = "rises", "falls", "divided", "unsure", "undetermined"
+_COLUMNS = ("feature", "group", "relation", "rho_low", "rho_high", "low", "high", "p_adjusted", "n", "reversed_by")
+_EXTREMES = (("rho", "min"), ("rho", "max"), ("low", "min"), ("high", "max"), ("p_adjusted", "max"))
+_FEW_MODELS = 10  # below which p-values of strong correlations are flattering
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Which groups of benchmarks each feature predicts; `str` gives it in sentences.
+
+    `table` has a row a feature and group: `feature, group, relation, rho_low, rho_high, low, high, p_adjusted, n,
+    reversed_by`.
+        relation: "rises" or "falls" with the feature, surely and in every benchmark of the group; "divided", surely but
+            not all in one direction; "unsure"; "undetermined" where a p-value or an interval is missing.
+        rho_low, rho_high: smallest and largest coefficient among the benchmarks of the group.
+        low, high: ends of the intervals, the outermost among them.
+        p_adjusted: the largest among them.
+        n: the smallest number of models among them.
+        reversed_by: of the `checks`, those in which some coefficient of the group has another sign, as a tuple.
+
+    `sentences` has one a feature; the last says whether a feature predicts all groups.
+    """
+
+    table: pd.DataFrame
+    sentences: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "\n".join(self.sentences)
+
+
+def verdict(
+    correlations: pd.DataFrame,  # rows of `correlate`
+    groups: Mapping[str, Sequence[str]] | None = None,
+    *,
+    method: str = "spearman",
+    alpha: float = 0.05,
+    checks: Mapping[str, pd.DataFrame] | None = None,
+) -> Verdict:
+    """Say which groups of benchmarks each feature predicts, in which direction and how surely.
+
+    The rule: a feature predicts a group if, for every benchmark of the group, p_adjusted < alpha and the interval
+    excludes 0, and all coefficients have one sign. It predicts generalization as a whole if it predicts every group in
+    one direction.
+
+    Args:
+        correlations: from `correlate`.
+        groups: name -> targets of `correlations`; default each target a group of its own.
+        method: whose rows are judged.
+        alpha: the rate of false discoveries that is accepted.
+        checks: what was changed -> the correlations then, such as "without adversarial training" and those from
+            `correlate(..., without=["adversarial_training"])`. A sign that changes there is told.
+
+    Raises:
+        DataError: a frame is none of `correlate`, or lacks the method, or a feature or target of the groups.
+    """
+    if not 0.0 < alpha < 1.0:
+        raise DataError(f"verdict: alpha must be between 0 and 1, got {alpha!r}")
+    rows = _rows("correlations", correlations, method)
+    features = list(dict.fromkeys(rows["feature"]))
+    if groups is None:
+        groups = {target: [target] for target in dict.fromkeys(rows["target"])}
+    members = {group: require_names("verdict", f"group {group!r}", targets) for group, targets in groups.items()}
+    if not members:
+        raise DataError("verdict: wanted one group of targets or more, got none")
+    others = {name: _rows(f"checks[{name!r}]", frame, method) for name, frame in (checks or {}).items()}
+    judged = [
+        (feature, group, *_judge(feature, targets, rows, others, alpha))
+        for feature in features
+        for group, targets in members.items()
+    ]
+    table = pd.DataFrame(judged, columns=_COLUMNS)
+    sentences = [_sentence(feature, table[table["feature"] == feature]) for feature in features]
+    return Verdict(table, (*sentences, _conclusion(table, list(members))))
+
+
+def _rows(name: str, frame: pd.DataFrame, method: str) -> pd.DataFrame:
+    if not isinstance(frame, pd.DataFrame) or not {*COLUMNS} <= {*frame.columns}:
+        raise DataError(f"verdict: {name} must be what correlate returns, got {type(frame).__name__}")
+    rows = frame[frame["method"] == method]
+    if rows.empty:
+        known = ", ".join(dict.fromkeys(frame["method"]))
+        raise DataError(f"verdict: {name} has no rows of the method {method!r}; it has {known or 'none'}")
+    return rows
+
+
+def _judge(
+    feature: str, targets: Sequence[str], rows: pd.DataFrame, checks: Mapping[str, pd.DataFrame], alpha: float
+) -> tuple[Any, ...]:
+    """The columns from `relation` on."""
+    own = _of(feature, targets, rows, "correlations")
+    signs = own["rho"] > 0
+    sure = (own["p_adjusted"] < alpha) & ((own["low"] > 0) | (own["high"] < 0))
+    if own[["rho", "p_adjusted", "low", "high"]].isna().any(axis=None):
+        relation = UNDETERMINED
+    elif not sure.all():
+        relation = UNSURE
+    else:
+        relation = DIVIDED if signs.nunique() > 1 else RISES if signs.all() else FALLS
+    reversing = []
+    for name, frame in checks.items():
+        other = _of(feature, targets, frame, f"checks[{name!r}]")
+        if (own["rho"] * other["rho"] < 0).any():
+            reversing.append(name)
+    ends = (own[end].agg(extreme, skipna=False) for end, extreme in _EXTREMES)
+    return relation, *ends, int(own["n"].min()), tuple(reversing)
+
+
+def _of(feature: str, targets: Sequence[str], rows: pd.DataFrame, name: str) -> pd.DataFrame:
+    """One row a target, in the order of the targets."""
+    own = rows[rows["feature"] == feature].set_index("target")
+    if absent := [target for target in targets if target not in own.index]:
+        raise DataError(f"verdict: {name} has no row of {feature!r} and {', '.join(absent)}; correlate them too")
+    return own.loc[list(targets)]
+
+
+def _sentence(feature: str, groups: pd.DataFrame) -> str:
+    """Such as "shape_bias: models with more of it have lower ID (...), robustness (...); ... 48 models."."""
+    by_relation = {relation: own.to_dict("records") for relation, own in groups.groupby("relation")}
+    have = [
+        f"{word} {', '.join(map(_evidence, by_relation[relation]))}"
+        for relation, word in ((RISES, "higher"), (FALLS, "lower"))
+        if relation in by_relation
+    ]
+    parts = [f"models with more of it have {', and '.join(have)}"] if have else []
+    parts += [
+        f"{words} {', '.join(row['group'] for row in by_relation[relation])}"
+        for relation, words in (
+            (DIVIDED, "sure but opposite relations within"),
+            (UNSURE, "nothing is sure about"),
+            (UNDETERMINED, "too few models, or a constant column, for"),
+        )
+        if relation in by_relation
+    ]
+    n = int(groups["n"].min())
+    few = ", so few that p is flattering" if n < _FEW_MODELS and have else ""
+    return f"{feature}: {'; '.join(parts)}. {n} models{few}."
+
+
+def _evidence(row: Mapping[Hashable, Any]) -> str:
+    rho = f"{row['rho_low']:.2f}" + (f" to {row['rho_high']:.2f}" if row["rho_low"] != row["rho_high"] else "")
+    doubt = "".join(f", but the other way {name}" for name in row["reversed_by"])
+    return f"{row['group']} ({rho} [{row['low']:.2f}, {row['high']:.2f}], adjusted p {row['p_adjusted']:.1g}{doubt})"
+
+
+def _conclusion(table: pd.DataFrame, groups: Sequence[str]) -> str:
+    listed = ", ".join(groups)
+    relations = {str(feature): set(own["relation"]) for feature, own in table.groupby("feature", sort=False)}
+    if one_way := [feature for feature, found in relations.items() if found in ({RISES}, {FALLS})]:
+        return f"{', '.join(one_way)}: related to all of {listed}, in one direction."
+    both_ways = [feature for feature, found in relations.items() if found == {RISES, FALLS}]
+    but = f"; {', '.join(both_ways)}: related to each, but not in one direction" if both_ways else ""
+    return f"No bias predicts all of {listed}{but}."
