@@ -75,6 +75,16 @@ def test_a_name_is_registered_once():
         registry.benchmark("filter_bank")(cases)
 
 
+def test_a_run_is_read_again_as_it_was_written(monkeypatch):
+    for case in registry.load()["rescore"]("cpu", models=2, n=1200):
+        for name in case.contenders:
+            assert case.check(name) < 1e-12
+            monkeypatch.setattr("benchmarks.rescore.MOST_GIB", 0.001)
+            with pytest.raises(AssertionError, match="GiB of memory, wanted less"):
+                case.check(name)
+            monkeypatch.undo()
+
+
 @pytest.mark.parametrize("size", [16, 21])
 def test_every_contender_of_filter_bank_computes_the_same(size):
     for case in cases("cpu", size=size, n=1):

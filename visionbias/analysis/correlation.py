@@ -82,8 +82,13 @@ def correlate(
     _check_options(methods, given, resamples, confidence)
     table = without_models("correlate", table, without, category)
     values = number_columns("correlate", table, [*features, *targets, *([] if given is None else [given])])
+    pairs = [(feature, target) for feature in features for target in targets if feature != target]
+    if not pairs:
+        raise DataError(
+            f"correlate: no pair of different columns among features and targets, got {features[0]!r} twice"
+        )
     rows = []
-    for feature, target in [(feature, target) for feature in features for target in targets if feature != target]:
+    for feature, target in pairs:
         pair = np.column_stack([values[feature], values[target]])
         for method in dict.fromkeys(methods):
             rows.append((feature, target, method, *_row(method, pair, resamples, confidence, seed)))
@@ -106,10 +111,10 @@ def undetermined(correlations: pd.DataFrame) -> pd.Series:
 
 def _reason(method: str, rho: float, n: int) -> str:
     if n < 2:
-        return f"{n} models with both numbers; a correlation needs two"
+        return f"n = {n}; a correlation needs two models"
     if math.isnan(rho):
         return "a column is constant" + (", or follows the given one exactly" if method == PARTIAL else "")
-    return f"{n} models; p and interval need {FEWEST_MODELS}" if n < FEWEST_MODELS else ""
+    return f"n = {n}; p and interval need {FEWEST_MODELS} models" if n < FEWEST_MODELS else ""
 
 
 def _row(

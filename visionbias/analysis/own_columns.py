@@ -54,7 +54,7 @@ def read_table(path: str | Path) -> pd.DataFrame:
         DataError: it cannot be read.
     """
     try:
-        return pd.read_csv(path, dtype={MODEL: str}, encoding="utf-8-sig", float_precision="round_trip")
+        return pd.read_csv(path, dtype={MODEL: str}, encoding="utf-8-sig")
     except (OSError, ValueError) as error:
         raise DataError(f"cannot read the table {path}: {error}; wanted a CSV file in UTF-8") from error
 

@@ -1,0 +1,226 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Failures: every number against pandas on all records at once, the images behind a row, and unfinished runs."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import visionbias as vb
+from visionbias.analysis import failures, slice_samples
+from visionbias.records.manifest import write_manifest
+from visionbias.records.reader import open_records
+from visionbias.records.samples import write_samples
+from visionbias.records.schema import SCHEMA_VERSION
+from visionbias.records.writer import write_records
+
+MODELS = ("a", "b", "c")
+SETS = {  # data set -> (conditions, samples)
+    "photos": (("clean", "blur", "noise"), 300),
+    "sketches": (("sketches/clean",), 60),
+    "mixed": (("mixed/phase",), 60),
+}
+CLASSES = ("bear", "cat", "dog")
+
+
+def write_run(folder: Path) -> None:
+    """Photos of three classes and two cameras, or none; sketches; and a set that is never shown unchanged."""
+    rng = np.random.default_rng(0)
+    for name, (conditions, n) in SETS.items():
+        label = np.arange(n) * 3 // n
+        ids = np.array([f"{CLASSES[k]}/{i:04d}.png" for i, k in enumerate(label)], dtype=object)
+        group = [("old", "new", None)[i % 7 % 3] for i in range(n)]
+        columns = {"sample_id": ids, "category": [CLASSES[k] for k in label]}
+        columns["group"] = group if name == "photos" else [None] * n
+        write_samples(folder, name, columns | {"texture": [None] * n, "category16": [None] * n})
+        for m, model in enumerate(MODELS):
+            for f, condition in enumerate(conditions):
+                chance = np.full(n, 0.9 - 0.2 * f)
+                if model == "a" and condition == "blur":
+                    chance[label == 1] = 0.05
+                if model == "b" and condition == "noise":
+                    chance[[g == "old" for g in group]] = 0.05
+                hit = rng.random(n) < chance
+                write_records(
+                    folder / "records",
+                    model,
+                    condition,
+                    0,
+                    {
+                        "sample_id": ids,
+                        "label": label,
+                        "pred": np.where(hit, label, (label + 1 + m % 2) % 3),
+                        "in_top5": np.ones(n, bool),
+                        "p_label": np.zeros(n),
+                        "margin": np.zeros(n),
+                    },
+                )
+    preprocessing = {model: {"preprocessing": {"crop": 32}} for model in MODELS}
+    manifest = {
+        "schema_version": SCHEMA_VERSION,
+        "study": {
+            "models": {model: {} for model in MODELS},
+            "probes": [{"probe": "accuracy"}],
+            "data": {name: {"models": preprocessing} for name in SETS},
+        },
+        "data_sets": {
+            name: {"n": n, "classes": list(CLASSES), "conditions": list(conditions), "bad_samples": []}
+            for name, (conditions, n) in SETS.items()
+        },
+        "sessions": [],
+    }
+    write_manifest(folder, manifest)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    write_run(folder)
+    return folder
+
+
+@pytest.fixture
+def run(finished: Path, tmp_path: Path) -> Path:
+    """A copy that a test may damage."""
+    return shutil.copytree(finished, tmp_path / "run")
+
+
+def by_pandas(folder: Path) -> pd.DataFrame:
+    """Accuracy of every (model, condition, kind, slice)."""
+    records = open_records(folder / "records").to_table().to_pandas()
+    records["correct"] = (records["pred"] == records["label"]).astype(float)
+    parts = []
+    for name, (conditions, _) in SETS.items():
+        samples = pd.read_parquet(folder / "samples" / f"{name}.parquet")
+        own = records[records["condition"].isin(conditions)].merge(samples, on="sample_id").assign(everything="all")
+        for kind, column in (("condition", "everything"), ("class", "category"), ("group", "group")):
+            found = own.dropna(subset=[column]).groupby(["model", "condition", column])["correct"].agg(["mean", "size"])
+            parts.append(found.rename_axis(["model", "condition", "slice"]).reset_index().assign(kind=kind, data=name))
+    return pd.concat(parts, ignore_index=True)
+
+
+def test_every_number(finished: Path) -> None:
+    wanted = by_pandas(finished)
+    keys = ["model", "data", "condition", "kind", "slice"]
+    accuracy = wanted.set_index(keys)["mean"]
+    for against in ("clean", "others"):
+        found = failures(finished, against=against, top=10_000, min_n=1)
+        assert list(found.columns) == [*keys, "n", "accuracy", "clean", "others", "lost"]
+        shown = {"clean": 2, "others": 3}[against] * len(MODELS) * (1 + 3 + 2)  # conditions of the photos
+        other_sets = {"clean": 0, "others": 2 * len(MODELS) * (1 + 3)}[against]
+        assert len(found) == shown + other_sets
+        assert not found.duplicated(keys).any()
+        assert found["lost"].is_monotonic_decreasing
+        for row in found.to_dict("records"):
+            key = tuple(row[name] for name in keys)
+            assert row["accuracy"] == pytest.approx(accuracy[key], abs=1e-12)
+            assert row["n"] == wanted.set_index(keys)["size"][key]
+            others = np.mean([accuracy[(m, *key[1:])] for m in MODELS if m != key[0]])
+            assert row["others"] == pytest.approx(others, abs=1e-12)
+            if row["data"] != "mixed":
+                clean = "sketches/clean" if row["data"] == "sketches" else "clean"
+                assert row["clean"] == pytest.approx(accuracy[(*key[:2], clean, *key[3:])], abs=1e-12)
+            else:
+                assert np.isnan(row["clean"])
+            assert row["lost"] == pytest.approx(row[against] - row["accuracy"], abs=1e-12)
+
+
+def test_the_worst_comes_first(finished: Path) -> None:
+    for against in ("clean", "others"):
+        found = failures(finished, against=against, top=1)
+        assert found.groupby(["model", "kind"]).size().to_dict() == {(m, k): 1 for m in MODELS for k in found["kind"]}
+        of_class = found[(found["model"] == "a") & (found["kind"] == "class")].iloc[0]
+        assert of_class[["condition", "slice"]].tolist() == ["blur", "cat"]
+        of_group = found[(found["model"] == "b") & (found["kind"] == "group")].iloc[0]
+        assert of_group[["condition", "slice"]].tolist() == ["noise", "old"]
+        pd.testing.assert_frame_equal(
+            failures(finished, against=against, top=1, models=["b"]),
+            found[found["model"] == "b"].reset_index(drop=True),
+        )
+
+
+def test_small_slices_are_not_listed(finished: Path) -> None:
+    sizes = failures(finished, against="others", top=10_000, min_n=1)["n"]
+    assert (sizes == 20).any()
+    assert failures(finished, against="others", top=10_000, min_n=21)["n"].min() > 21
+
+
+def test_the_images_of_a_row_are_a_data_set(finished: Path, tmp_path: Path) -> None:
+    found = failures(finished, top=1)
+    row = found[(found["model"] == "b") & (found["kind"] == "group")].iloc[0]
+    images = slice_samples(finished, row)
+    assert list(images.columns) == ["path", "label", "group", "correct", "clean"]
+    assert len(images) == row["n"]
+    assert images["correct"].mean() == pytest.approx(row["accuracy"])
+    assert images["clean"].mean() == pytest.approx(row["clean"])
+    assert set(images["group"]) == {"old"}
+    for kind, column in (("class", "label"), ("condition", None)):
+        other = found[found["kind"] == kind].iloc[0]
+        images_of = slice_samples(finished, other)
+        assert len(images_of) == other["n"]
+        assert column is None or set(images_of[column]) == {other["slice"]}
+    lost = images[images["clean"] & ~images["correct"]]
+    lost.to_csv(tmp_path / "worst.csv", index=False)
+    again = vb.CsvManifest(tmp_path / "worst.csv")
+    assert [sample.id for sample in again.samples] == sorted(lost["path"])
+    assert set(again.groups) == {"old"}
+
+
+def test_images_without_an_unchanged_version(finished: Path) -> None:
+    found = failures(finished, against="others", top=10_000)
+    images = slice_samples(finished, found[found["data"] == "mixed"].iloc[0])
+    assert images["clean"].isna().all()
+
+
+def test_models_without_all_records_are_left_out(run: Path) -> None:
+    shutil.rmtree(next(run.glob("records/model=c/condition=blur")))
+    found = failures(run, against="others", top=10_000)
+    assert set(found["model"]) == {"a", "b"}
+    accuracy = by_pandas(run).set_index(["model", "condition", "kind", "slice"])["mean"]
+    row = found[(found["model"] == "a") & (found["condition"] == "noise") & (found["kind"] == "class")].iloc[0]
+    assert row["others"] == pytest.approx(accuracy["b", "noise", "class", row["slice"]])
+    shutil.rmtree(next(run.glob("records/model=b")))
+    assert failures(run)["others"].isna().all()
+    with pytest.raises(vb.RunError, match="only a has all of its records"):
+        failures(run, against="others")
+    shutil.rmtree(run / "records")
+    with pytest.raises(vb.RunError, match="no model has all of its records"):
+        failures(run)
+
+
+def test_a_run_without_anything_to_lose_has_no_rows(run: Path) -> None:
+    """Clean images alone: nothing to compare with them."""
+    manifest = vb.open_run(run).manifest
+    manifest["data_sets"] = {"sketches": manifest["data_sets"]["sketches"]}
+    write_manifest(run, manifest)
+    found = failures(run)
+    assert len(found) == 0
+    assert "lost" in found
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"against": "humans"}, "wanted against 'clean' or 'others'"),
+        ({"top": 0}, "whole numbers of 1 or more"),
+        ({"min_n": 2.5}, "whole numbers of 1 or more"),
+        ({"models": ["a", "z"]}, "has no model z; it has a, b, c"),
+    ],
+)
+def test_options_that_cannot_be_used(finished: Path, options: dict[str, object], message: str) -> None:
+    with pytest.raises(vb.RunError, match=message):
+        failures(finished, **options)  # type: ignore[arg-type]
+
+
+def test_folders_and_rows_that_cannot_be_used(finished: Path, tmp_path: Path) -> None:
+    with pytest.raises(vb.RunError, match="holds no run"):
+        failures(tmp_path)
+    row = failures(finished).iloc[0].to_dict()
+    with pytest.raises(vb.RunError, match="holds no run"):
+        slice_samples(tmp_path, row)
+    for changes in ({"model": "z"}, {"data": "z"}, {"condition": "z"}, {"kind": "z"}, {"kind": "class", "slice": "z"}):
+        with pytest.raises(vb.RunError, match=r"wanted a row of failures\(\)"):
+            slice_samples(finished, row | changes)

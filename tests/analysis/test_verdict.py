@@ -1,0 +1,103 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The verdict: its rule case by case, and its words."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import visionbias as vb
+from visionbias.analysis import verdict
+
+
+def rows(*cells: tuple[str, str, float, float, float, float], n: int = 40) -> pd.DataFrame:
+    """Correlations of (feature, target, rho, p_adjusted, low, high)."""
+    frame = pd.DataFrame(cells, columns=["feature", "target", "rho", "p_adjusted", "low", "high"])
+    return frame.assign(method="spearman", p=frame["p_adjusted"] / 2, n=n)
+
+
+UP, DOWN, OPEN = (0.6, 0.001, 0.4, 0.8), (-0.5, 0.01, -0.7, -0.2), (0.1, 0.6, -0.2, 0.4)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "relation"),
+    [
+        (UP, UP, "rises"),
+        (DOWN, DOWN, "falls"),
+        (UP, DOWN, "divided"),
+        (UP, OPEN, "unsure"),
+        (UP, (0.3, 0.04, -0.01, 0.5), "unsure"),  # p alone is not enough
+        (UP, (0.3, 0.06, 0.01, 0.5), "unsure"),  # nor is the interval
+        (UP, (0.9, np.nan, np.nan, np.nan), "undetermined"),
+    ],
+)
+def test_the_rule(first: tuple[float, ...], second: tuple[float, ...], relation: str) -> None:
+    told = verdict(rows(("bias", "x", *first), ("bias", "y", *second)), {"both": ["x", "y"]})
+    assert told.table["relation"].tolist() == [relation]
+    assert told.table["rho_low"][0] == min(first[0], second[0])
+    assert told.table["rho_high"][0] == max(first[0], second[0])
+
+
+def test_words() -> None:
+    frame = rows(
+        *[("shape_bias", *cell) for cell in (("ID", *DOWN), ("robustness", *UP), ("concepts", *OPEN))],
+        *[("lpp", *cell) for cell in (("ID", *OPEN), ("robustness", *OPEN), ("concepts", *OPEN))],
+    )
+    assert str(verdict(frame)).splitlines() == [
+        "shape_bias: models with more of it have higher robustness (0.60 [0.40, 0.80], adjusted p 0.001), and lower ID "
+        "(-0.50 [-0.70, -0.20], adjusted p 0.01); nothing is sure about concepts. 40 models.",
+        "lpp: nothing is sure about ID, robustness, concepts. 40 models.",
+        "No bias predicts all of ID, robustness, concepts.",
+    ]
+
+
+def test_one_that_predicts_all_and_one_that_turns() -> None:
+    frame = rows(("good", "x", *UP), ("good", "y", *UP), ("turns", "x", *UP), ("turns", "y", *DOWN))
+    assert verdict(frame).sentences[-1] == "good: related to all of x, y, in one direction."
+    assert verdict(frame[2:]).sentences[-1] == (
+        "No bias predicts all of x, y; turns: related to each, but not in one direction."
+    )
+
+
+def test_checks_tell_what_reverses() -> None:
+    frame = rows(("bias", "x", *UP), ("bias", "y", *UP))
+    checks = {"without A": rows(("bias", "x", *DOWN), ("bias", "y", *UP)), "without B": frame}
+    told = verdict(frame, checks=checks)
+    assert told.table["reversed_by"].tolist() == [("without A",), ()]
+    assert "x (0.60 [0.40, 0.80], adjusted p 0.001, but the other way without A), y (0.60" in told.sentences[0]
+
+
+def test_few_models_are_told() -> None:
+    assert verdict(rows(("bias", "x", *UP), n=8)).sentences[0].endswith("8 models, so few that p is flattering.")
+    nothing = rows(("bias", "x", 0.5, np.nan, np.nan, np.nan), n=4)
+    assert verdict(nothing).sentences == (
+        "bias: too few models, or a constant column, for x. 4 models.",
+        "No bias predicts all of x.",
+    )
+
+
+def test_from_a_table_to_words() -> None:
+    rng = np.random.default_rng(0)
+    a = rng.normal(size=30)
+    table = pd.DataFrame({"a": a, "b": rng.normal(size=30), "x": a + 0.3 * rng.normal(size=30), "y": 2 * a})
+    told = verdict(vb.correlate(table, ["a", "b"], ["x", "y"], given="b"), {"all": ["x", "y"]}, method="kendall")
+    assert told.table["relation"].tolist() == ["rises", "unsure"]
+    assert told.sentences[-1] == "a: related to all of all, in one direction."
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"correlations": pd.DataFrame({"a": [1]})}, "correlations must be what correlate returns"),
+        ({"correlations": 3}, "must be what correlate returns, got int"),
+        ({"method": "kendall"}, "no rows of the method 'kendall'; it has spearman"),
+        ({"groups": {"all": ["x", "z"]}}, "correlations has no row of 'bias' and z; correlate them too"),
+        ({"groups": {"all": "x"}}, "group 'all' must be a list of column names"),
+        ({"groups": {}}, "wanted one group of targets or more"),
+        ({"alpha": 5}, "alpha must be between 0 and 1, got 5"),
+        ({"checks": {"then": rows(("other", "x", *UP))}}, r"checks\['then'\] has no row of 'bias' and x"),
+    ],
+)
+def test_input_that_cannot_be_used(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(vb.DataError, match=message):
+        verdict(**({"correlations": rows(("bias", "x", *UP))} | changes))  # type: ignore[arg-type]
