@@ -35,7 +35,7 @@ _CURVES = {
     name: tuple(f"metric/bandpass/{side}/0.{tenths}" for tenths in range(1, 6))
     for name, side in (("lpp", "LFC"), ("hpp", "HFC"))
 }
-_LAST_BATCH, _PADDED = 326, 50_048  # images
+_LAST_BATCH, _PADDED = 326, 50_048  # what the published code divides by, instead of all 50,000 images
 _WIDEST = 70.0  # octaves, ten times what the noise spans: beyond it a width is not determined
 
 
@@ -77,7 +77,7 @@ def _faults(values: Mapping[str, NDArray[np.float64]]) -> Iterator[tuple[str, st
         yield "ID", f"averages {_REAL}, which is the accuracy of the last batch alone"
     if _whole(values[_PGD], _PADDED):
         for name in (_PGD, "adversarial"):
-            yield name, f"counts {_PADDED:,} images, {_PADDED - 50_000} of them repeats that fill the last batch"
+            yield name, f"divides by {_PADDED:,}, the size of whole batches, where there are 50,000 images"
     if n := int(_degenerate(values).sum()):
         for name in _CHANNEL:
             yield (

@@ -51,7 +51,7 @@ def require_names(function: str, argument: str, names: object) -> list[str]:
 
 
 def number_columns(function: str, table: pd.DataFrame, names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
-    """The named columns [M] as numbers; what is missing or infinite is NaN.
+    """The named columns [M] as numbers; what is missing is NaN.
 
     Raises:
         DataError: a column is absent, or holds something else than numbers.
@@ -90,10 +90,8 @@ def is_constant(values: NDArray[np.float64]) -> bool:  # [M]
 def _numbers(function: str, table: pd.DataFrame, name: str) -> NDArray[np.float64]:
     column = table[name]
     if pd.api.types.is_numeric_dtype(column.dtype) and not pd.api.types.is_complex_dtype(column.dtype):
-        values = column.to_numpy(dtype=np.float64, na_value=np.nan)
-    else:
-        values = np.array([_number(function, name, value) for value in column], dtype=np.float64)
-    return np.where(np.isfinite(values), values, np.nan)
+        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+    return np.array([_number(function, name, value) for value in column], dtype=np.float64)
 
 
 def _number(function: str, name: str, value: object) -> float:
