@@ -76,7 +76,7 @@ def test_coefficients_and_p_are_those_of_scipy(method: str, feature: str, target
 @given(st.lists(st.tuples(st.integers(-3, 3), st.integers(-3, 3)), min_size=3, max_size=12), st.integers(0, 99))
 def test_resamples_are_those_of_a_loop(points: list[tuple[int, int]], seed: int) -> None:
     """Every coefficient of every resample, with ties and with resamples that are constant."""
-    x, y = 0.1 * np.array(points).T + 0.3  # means of equal values are off by rounding
+    x, y = np.array(points, dtype=float).T
     if np.ptp(x) == 0 or np.ptp(y) == 0:
         return
     weights = resampling.bootstrap_weights(len(x), 20, seed)
@@ -87,6 +87,14 @@ def test_resamples_are_those_of_a_loop(points: list[tuple[int, int]], seed: int)
             of_x, of_y = np.repeat(x, drawn), np.repeat(y, drawn)
             constant = np.ptp(of_x) == 0 or np.ptp(of_y) == 0
             assert np.isnan(value) if constant else value == pytest.approx(test(of_x, of_y).statistic, abs=1e-10)
+
+
+def test_a_constant_resample_is_found_where_its_mean_is_rounded() -> None:
+    x, y = np.array([0.1] * 6 + [0.7]), np.arange(7.0)
+    weights = resampling.bootstrap_weights(7, 500, 0)
+    for method in TESTS:
+        found = resampling.COEFFICIENTS[method](x, y, weights)
+        assert (np.isnan(found) == (weights[:, -1] == 0)).all()
 
 
 def test_intervals_are_percentiles_of_resamples() -> None:
