@@ -229,6 +229,15 @@ def test_constant_columns(constant: list[float]) -> None:
     assert undetermined(frame).tolist() == ["a column is constant"] * 3 + [""] * 3
 
 
+def test_a_column_that_hangs_on_one_model_has_no_interval() -> None:
+    """A third of the resamples of six models lack the only one that differs."""
+    six = table().iloc[:6].assign(a=[1, 0, 0, 0, 0, 0])
+    frame = vb.correlate(six, ["a"], ["x"])
+    assert frame[["rho", "p"]].notna().all(axis=None)
+    assert frame[["low", "high"]].isna().all(axis=None)
+    assert set(undetermined(frame)) == {"too many resamples are constant for an interval"}
+
+
 def test_a_column_is_not_paired_with_itself() -> None:
     frame = vb.correlate(table(), ["a", "x"], ["a", "x"], methods=["kendall"])
     assert frame[["feature", "target"]].to_numpy().tolist() == [["a", "x"], ["x", "a"]]

@@ -65,7 +65,8 @@ def correlate(
         p: two-sided, from SciPy. Those of Spearman and Pearson rest on a t distribution, which flatters strong
             correlations of fewer than about ten models.
         p_adjusted: p after Benjamini and Hochberg over all pairs of the method.
-        low, high: percentile interval from resamples of the models; resamples that are constant are left out.
+        low, high: percentile interval from resamples of the models. Resamples in which a column is constant are left
+            out; where they are more than 1 - `confidence` of all, there is no interval. That of 1 or -1 has no width.
         n: models with a finite value in both columns (and in `given`). Others are left out of the pair.
 
     A pair of fewer than five models has no p and no interval; one of fewer than two, or with a constant column, no rho
@@ -103,18 +104,20 @@ def correlate(
 def undetermined(correlations: pd.DataFrame) -> pd.Series:
     """Why a row of `correlate` lacks numbers, as text; empty where it lacks none."""
     return pd.Series(
-        [_reason(*row) for row in correlations[["method", "rho", "n"]].itertuples(index=False)],
+        [_reason(*row) for row in correlations[["method", "rho", "low", "n"]].itertuples(index=False)],
         index=correlations.index,
         dtype=object,
     )
 
 
-def _reason(method: str, rho: float, n: int) -> str:
+def _reason(method: str, rho: float, low: float, n: int) -> str:
     if n < 2:
         return f"n = {n}; a correlation needs two models"
     if math.isnan(rho):
         return "a column is constant" + (", or follows the given one exactly" if method == PARTIAL else "")
-    return f"n = {n}; p and interval need {FEWEST_MODELS} models" if n < FEWEST_MODELS else ""
+    if n < FEWEST_MODELS:
+        return f"n = {n}; p and interval need {FEWEST_MODELS} models"
+    return "too many resamples are constant for an interval" if math.isnan(low) else ""
 
 
 def _row(
@@ -130,8 +133,11 @@ def _row(
     if n < FEWEST_MODELS or math.isnan(rho):
         return rho, math.nan, math.nan, math.nan, n
     drawn = COEFFICIENTS[method](*columns, bootstrap_weights(n, resamples, seed))
+    known = drawn[np.isfinite(drawn)]
+    if len(known) < confidence * resamples:
+        return rho, p, math.nan, math.nan, n
     tail = (1.0 - confidence) / 2.0
-    low, high = np.quantile(drawn[np.isfinite(drawn)], [tail, 1.0 - tail])
+    low, high = np.quantile(known, [tail, 1.0 - tail])
     return rho, p, float(low), float(high), n
 
 
