@@ -6,7 +6,7 @@ from typing import Any
 
 from visionbias.runtime.dispatch import Op
 
-_GPU = {"cuda", "triton"}  # on a GPU only
+_GPU = {"cuda", "triton", "triton_fast"}  # on a GPU only
 
 
 def on_cpu(op: Op[Any, Any], without: str | None = None) -> list[str]:

@@ -17,7 +17,7 @@ from visionbias.ops.normalize.spec import Spec as Normalize
 from visionbias.ops.output import Output
 from visionbias.ops.patch_shuffle.function import OP as PATCH_SHUFFLE
 from visionbias.ops.philox.normals import OP as UNIT_NORMALS
-from visionbias.ops.philox.normals import Spec as UnitNormals
+from visionbias.ops.philox.spec import Spec as UnitNormals
 from visionbias.ops.silhouette.function import OP as SILHOUETTE
 from visionbias.ops.spectrum_mix.kernels import OP as SPECTRUM_MIX
 from visionbias.ops.spectrum_mix.spec import Spec as SpectrumMix

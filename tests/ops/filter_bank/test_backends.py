@@ -4,6 +4,7 @@
 
 import pytest
 import torch
+from backends import on_cpu
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tolerances import FILTER_BANK, assert_within
@@ -33,7 +34,7 @@ SIZES = [(1, 1), (1, 7), (7, 1), (2, 2), (8, 5), (31, 31), (64, 48), (97, 131), 
 SMOOTH = [side for side in range(1, 41) if 210**6 % side == 0]  # what the CPU engine transforms
 LAYOUTS = ["contiguous", "channels_last", "interleaved", "transposed", "sliced", "stepped"]
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-BACKENDS = [name for name in OP.impls if not name.startswith(("reference", "triton"))]  # test_triton.py has the others
+BACKENDS = on_cpu(OP, without="reference")
 FLOATS = [torch.float64, torch.float32, torch.float16, torch.bfloat16]
 
 

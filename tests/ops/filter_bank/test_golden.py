@@ -7,13 +7,14 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
+from backends import on_cpu
 from tolerances import GOLDEN_CLIPPED_SHARE, GOLDEN_MOMENT, GOLDEN_PIXEL
 
 import visionbias as vb
 from visionbias.ops.filter_bank.plan import OP
 from visionbias.probes.spectral_bias import STUDY_CUTOFFS
 
-BACKENDS = [name for name in OP.impls if not name.startswith("triton")]  # test_triton.py has the others
+BACKENDS = on_cpu(OP)  # test_triton.py has the others
 
 
 @pytest.fixture(scope="module")

@@ -30,7 +30,7 @@ from visionbias.ops.tensors import (
     new_output,
     number_between,
 )
-from visionbias.runtime.dispatch import Impl, Op
+from visionbias.runtime.dispatch import NOT_MEASURED, Impl, Op
 
 CONTRAST, LUMINANCE = 0.2, 0.449  # of the published images
 LARGEST_SD = 10.0
@@ -76,7 +76,7 @@ OP: Op[Spec, Kernel] = Op(
     {
         "native": Impl(NativeKernel, refuse),
         "torch": Impl(TorchKernel),
-        "cuda": Impl(cuda.CudaKernel, cuda.refuse, on_request=True),
+        "cuda": Impl(cuda.CudaKernel, cuda.refuse, on_request=True, why=NOT_MEASURED),
         "reference": Impl(ReferenceKernel, on_request=True),
     },
 )

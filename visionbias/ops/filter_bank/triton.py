@@ -26,7 +26,7 @@ from visionbias.ops.filter_bank.bands import Band
 from visionbias.ops.filter_bank.fourier import Weights, basis, weights
 from visionbias.ops.filter_bank.masks import distinct_masks
 from visionbias.ops.filter_bank.spec import Spec
-from visionbias.ops.native import OUTPUT_DTYPES, scale_and_shift
+from visionbias.ops.native import NATIVE_DTYPES, scale_and_shift
 
 LONGEST_SIDE = 512  # matrix products grow with the cube of a side, transforms hardly faster than its square
 OLDEST = (8, 0)  # compute capability with bfloat16 and asynchronous copies
@@ -71,7 +71,7 @@ def choose_tile(height: int) -> Tile:
 def refuse(spec: Spec) -> str | None:
     """Why the kernels cannot serve a call, in one sentence."""
     side = max(spec.height, spec.width)
-    if spec.dtype not in OUTPUT_DTYPES:
+    if spec.dtype not in NATIVE_DTYPES:
         return f"it does not write {spec.dtype}"
     if side > LONGEST_SIDE:
         return f"side {side} is longer than {LONGEST_SIDE}"

@@ -15,7 +15,7 @@ from visionbias.ops.philox import torch as philox_torch
 from visionbias.ops.philox.cuda import CudaKernel
 from visionbias.ops.philox.cuda import refuse as refuse_cuda
 from visionbias.ops.philox.spec import Kernel, Spec
-from visionbias.runtime.dispatch import Impl, Op
+from visionbias.runtime.dispatch import NOT_MEASURED, Impl, Op
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ OP: Op[Spec, Kernel] = Op(
     {
         "native": Impl(NativeKernel, _refuse_native),
         "torch": Impl(TorchKernel),
-        "cuda": Impl(CudaKernel, refuse_cuda, on_request=True),
+        "cuda": Impl(CudaKernel, refuse_cuda, on_request=True, why=NOT_MEASURED),
         "reference": Impl(ReferenceKernel, on_request=True),
     },
 )

@@ -12,7 +12,7 @@ from visionbias.ops.spectrum_mix.native import NativeKernel, refuse
 from visionbias.ops.spectrum_mix.spec import Kernel, Spec
 from visionbias.ops.spectrum_mix.torch import TorchKernel
 from visionbias.ops.tensors import float64_pixels
-from visionbias.runtime.dispatch import Impl, Op
+from visionbias.runtime.dispatch import NOT_MEASURED, Impl, Op
 
 
 class ReferenceKernel:
@@ -51,7 +51,7 @@ OP: Op[Spec, Kernel] = Op(
     {
         "native": Impl(NativeKernel, refuse),
         "torch": Impl(TorchKernel),
-        "cuda": Impl(cuda.CudaKernel, cuda.refuse, on_request=True),
+        "cuda": Impl(cuda.CudaKernel, cuda.refuse, on_request=True, why=NOT_MEASURED),
         "reference": Impl(ReferenceKernel, on_request=True),
     },
 )
