@@ -83,6 +83,7 @@ def test_the_code_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.Mo
     raw.mkdir(parents=True)
     rows = [f"subject-01,cat,{cue.split('/')[0]},0001_cr_s01_{Path(cue).name}" for cue in cues]
     (raw / "subject-01.csv").write_text("\n".join(["subj,object_response,category,imagename", *rows]) + "\n")
+    (tmp_path / "kpi.csv").write_text("model,clicks\nmine,3\n")
     monkeypatch.chdir(tmp_path)
 
     x = torch.rand(2, 3, 224, 224)
@@ -95,6 +96,8 @@ def test_the_code_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.Mo
     assert len(names["both"]) == 2
     assert -1 <= names["kappa"] <= 1
     assert names["y"].shape == x.shape
+    assert set(names["found"]["target"]) == {"top1", "clicks"}
+    assert (tmp_path / "worst.csv").is_file()
 
 
 def test_columns_of_the_table_are_those_of_a_summary(tmp_path: Path) -> None:
