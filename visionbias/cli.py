@@ -131,8 +131,8 @@ def models(
     """List the model names that a study takes, and whether their weights are on this machine."""
     from visionbias.models.catalog import list_models
 
-    for name, state in list_models(pattern):
-        typer.echo(f"{name:<60} {state}")
+    for name, category, state in list_models(pattern):
+        typer.echo(f"{name:<60} {category:<20} {state}")
 
 
 @app.command()

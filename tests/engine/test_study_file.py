@@ -49,6 +49,14 @@ def test_every_key_arrives(write: Callable[[str], Path], tmp_path: Path) -> None
     assert "highpass-0.5-offset0.5" in study.conditions
 
 
+def test_heads_and_models_of_the_study(write: Callable[[str], Path], tmp_path: Path) -> None:
+    text = WHOLE.replace('"timm:test_resnet"', '"study:robust_resnet50_linf*"')
+    study = read_study(write(text.replace('arch = "resnet18"', 'arch = "resnet18", head = "head.pth"')))
+    assert study.models[-1].head == tmp_path / "head.pth"
+    assert study.model_ids[0] == "study:robust_resnet50_linf_eps0.5"
+    assert len(study.model_ids) == 6
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

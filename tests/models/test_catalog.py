@@ -8,11 +8,14 @@ from visionbias.errors import CheckpointError
 from visionbias.models.catalog import list_models
 
 
-def test_both_sources_are_listed_with_a_state() -> None:
-    names = dict(list_models("*:resnet18*"))
-    assert "torchvision:resnet18" in names
-    assert "timm:resnet18.a1_in1k" in names
-    assert set(names.values()) <= {"cached", "needs download"}
+def test_all_sources_are_listed_with_a_state() -> None:
+    listed = list_models("*:*resnet[15][80]*")
+    names = {name: category for name, category, _ in listed}
+    assert names["torchvision:resnet18"] == names["timm:resnet18.a1_in1k"] == ""
+    assert names["study:resnet50_dino"] == "contrastive"
+    assert [name for name, _, _ in listed] == sorted(names)
+    states = {state for name, _, state in listed if not name.startswith("study:")}
+    assert states <= {"cached", "needs download"}
 
 
 def test_nothing_found_says_what_names_look_like() -> None:

@@ -11,7 +11,7 @@ from visionbias.decode.cache import Decode
 from visionbias.engine.arguments import data_set, one_of, path_of, whole_number
 from visionbias.engine.arms import arms_of
 from visionbias.errors import RunError
-from visionbias.models.resolve import model_ids
+from visionbias.models.resolve import expanded, model_ids
 from visionbias.probes.registry import Probe, require_probe
 from visionbias.records.schema import check_names
 from visionbias.types import Preprocessing
@@ -25,7 +25,8 @@ class Study:
     """Models, images and probes, and how they meet. Nothing is loaded before `run`.
 
     Args:
-        models: each `"timm:<name>"`, `"torchvision:<name>"`, a `Checkpoint`, or `(id, nn.Module or callable)`.
+        models: each `"timm:<name>"`, `"torchvision:<name>"`, `"study:<name>"` (a checkpoint of the CVPR 2024 study, or
+            several by a pattern: `"study:*"`), a `Checkpoint`, or `(id, nn.Module or callable)`.
         data: a data set (`ImageFolder`, `CsvManifest`, `CueConflictFolder` ...); a path means `ImageFolder(path)`.
         probes: the measurements, at most one of each kind. Some bring images of their own.
         preprocessing: `"study"` (short side to 256, central 224, each model's own mean and std), `"model"` (each
@@ -70,7 +71,7 @@ class Study:
             raise RunError(
                 f"Study: models must be a non-empty list, got {models!r}; try models=['timm:resnet50.a1_in1k']"
             )
-        self.models = tuple(models)
+        self.models = expanded(models)
         self.model_ids = model_ids(self.models)
         check_names(self.model_ids, "model")
         self.data = data_set(data)

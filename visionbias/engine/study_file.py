@@ -34,6 +34,7 @@ class _CheckpointTable(_Table):
     mean: list[float] | None = None
     std: list[float] | None = None
     unsafe_sha256: str | None = None
+    head: str | None = None
 
     @model_validator(mode="after")
     def _both_or_neither(self) -> "_CheckpointTable":
@@ -52,6 +53,7 @@ class _CheckpointTable(_Table):
             num_classes=self.num_classes,
             normalization=normalization,
             unsafe_sha256=self.unsafe_sha256,
+            head=None if self.head is None else folder / self.head,
         )
 
 

@@ -4,23 +4,29 @@
 
 from collections.abc import Iterator
 from fnmatch import fnmatch
-from pathlib import Path
-from typing import Literal
+from typing import NamedTuple
 
 from visionbias.errors import CheckpointError
-from visionbias.models.hub import torch_hub_file
+from visionbias.models import study, torchvision
+from visionbias.models.hub import State, torch_hub_file
 from visionbias.models.timm import cached_weights
 
-State = Literal["cached", "needs download"]
+
+class ListedModel(NamedTuple):
+    """A name that a study takes."""
+
+    name: str
+    category: str  # of a model of the CVPR 2024 study: the kind of its training; else empty
+    state: State
 
 
-def list_models(pattern: str) -> list[tuple[str, State]]:
+def list_models(pattern: str) -> list[ListedModel]:
     """Names with published weights that match a shell pattern, sorted, with the state of their weights.
 
     Raises:
         CheckpointError: no name matches.
     """
-    found = sorted((name, state) for name, state in _all_models(pattern))
+    found = sorted(_all_models(pattern))
     if not found:
         raise CheckpointError(
             f"no model name matches {pattern!r}; names look like timm:resnet50.a1_in1k; try '*resnet*'"
@@ -28,18 +34,28 @@ def list_models(pattern: str) -> list[tuple[str, State]]:
     return found
 
 
-def _all_models(pattern: str) -> Iterator[tuple[str, State]]:
+def _all_models(pattern: str) -> Iterator[ListedModel]:
     import timm
     from torchvision import models as torchvision_models
 
     for name in timm.list_models(pretrained=True):
-        config = timm.get_pretrained_cfg(name)
-        if config is not None and fnmatch(f"timm:{name}", pattern):
-            yield f"timm:{name}", _state(cached_weights(config))
+        if fnmatch(f"timm:{name}", pattern) and timm.get_pretrained_cfg(name) is not None:
+            yield ListedModel(f"timm:{name}", "", _zoo_state(f"timm:{name}"))
     for name in torchvision_models.list_models(module=torchvision_models):
         if fnmatch(f"torchvision:{name}", pattern):
-            yield f"torchvision:{name}", _state(torch_hub_file(torchvision_models.get_model_weights(name).DEFAULT.url))
+            yield ListedModel(f"torchvision:{name}", "", _zoo_state(f"torchvision:{name}"))
+    for name, model in study.MODELS.items():
+        if fnmatch(f"study:{name}", pattern):
+            state = _zoo_state(model.source) if model.layout == "zoo" and model.source else study.state_of(model)
+            yield ListedModel(f"study:{name}", model.category, state)
 
 
-def _state(weights: Path | None) -> State:
+def _zoo_state(name: str) -> State:
+    family, _, arch = name.partition(":")
+    if family == "timm":
+        import timm
+
+        weights = cached_weights(timm.get_pretrained_cfg(arch))
+    else:
+        weights = torch_hub_file(torchvision.weights(arch).url)
     return "needs download" if weights is None else "cached"

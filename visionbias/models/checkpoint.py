@@ -19,11 +19,25 @@ from visionbias.types import Normalization
 
 _PICKLES = (".pt", ".pth", ".tar", ".bin", ".ckpt")
 WEIGHT_SUFFIXES = (".safetensors", *_PICKLES)
-_NESTS = ("state_dict", "model")
+_NESTS = ("state_dict", "model", "model_state_dict", "online_backbone", "resnet")
 # Wrappers that put their name before every key: DataParallel, LightningModule and others, torch.compile.
 _PREFIXES = ("module.", "model.", "_orig_mod.")
 # Beside the classifier under "model." the robustness library saves its normalization and a second copy for its attacks.
 _COMPANIONS = ("normalizer.", "attacker.")
+# Training with two batch norms saves the second, which evaluation does not use, inside the first.
+_AUXILIARY = ".aux_bn."
+# SimCLRv2's weights, copied from TensorFlow, have numbers for names: net.0 is the stem, net.1 to net.4 are the stages.
+_SIMCLRV2_STEM = {"net.0.0.": "conv1.", "net.0.1.0.": "bn1."}
+_SIMCLRV2_BLOCK = {
+    "net.0.": "conv1.",
+    "net.1.0.": "bn1.",
+    "net.2.": "conv2.",
+    "net.3.0.": "bn2.",
+    "net.4.": "conv3.",
+    "net.5.0.": "bn3.",
+    "projection.shortcut.": "downsample.0.",
+    "projection.bn.0.": "downsample.1.",
+}
 
 
 @dataclass(frozen=True)
@@ -40,6 +54,8 @@ class Checkpoint:
         normalization: mean and standard deviation of its training; by default those of the architecture's own weights.
         unsafe_sha256: if the sha256 of a PyTorch file is this, read it with `weights_only=False`, which runs the code
             it holds.
+        head: a second weight file with the classifier, one weight and one bias, of a backbone that was trained without
+            one. What else the backbone's file holds beside the architecture, as projection heads, is left out.
 
     Raises:
         CheckpointError: an argument is not as above.
@@ -51,9 +67,12 @@ class Checkpoint:
     num_classes: int | None = None
     normalization: Normalization | None = None
     unsafe_sha256: str | None = None
+    head: Path | str | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "path", Path(self.path))
+        if self.head is not None:
+            object.__setattr__(self, "head", Path(self.head))
         if not isinstance(self.arch, str) or not self.arch:
             raise CheckpointError(
                 f"Checkpoint {self.path}: arch must be a name, got {self.arch!r}; try arch='resnet50' (timm) "
@@ -81,7 +100,8 @@ class Checkpoint:
 
 
 def load_state_dict(path: Path | str, *, unsafe_sha256: str | None = None) -> dict[str, Tensor]:
-    """Read a weight file as one flat dict of CPU tensors, nested dicts and the prefixes of wrappers taken off.
+    """Read a weight file as one flat dict of CPU tensors: without nested dicts, prefixes of wrappers and auxiliary
+    batch norms, and with torchvision's names for the layers of a ResNet.
 
     Raises:
         CheckpointError: the file is absent, damaged, of no known kind, would run code, or holds no state dict.
@@ -107,7 +127,31 @@ def load_state_dict(path: Path | str, *, unsafe_sha256: str | None = None) -> di
             loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=unsafe_sha256 is None, mmap=False)
     except Exception as error:  # a damaged pickle may raise anything
         raise CheckpointError(_why_unreadable(path, content, error)) from error
-    return _without_prefixes(_flat(path, loaded))
+    state = _without_prefixes(_flat(path, loaded))
+    return _from_simclrv2({key: value for key, value in state.items() if _AUXILIARY not in key})
+
+
+def with_head(
+    backbone: Mapping[str, Tensor],
+    head: Mapping[str, Tensor],
+    module: nn.Module,
+    classifier: str,  # name of the layer of the module that the head is
+    source: str,  # names the head's file in errors
+) -> dict[str, Tensor]:
+    """One state dict from a backbone and a linear classifier of any name.
+
+    Raises:
+        CheckpointError: the head is not one weight and one bias.
+    """
+    found = {key.rpartition(".")[2]: value for key, value in head.items()}
+    if set(found) != {"weight", "bias"} or len(head) != len(found):
+        raise CheckpointError(
+            f"{source}: wanted a classifier of one weight and one bias, got {some_of(list(head))}; "
+            "save the linear layer alone"
+        )
+    parts = {key.partition(".")[0] for key in module.state_dict()}
+    kept = {key: value for key, value in backbone.items() if key.partition(".")[0] in parts}
+    return kept | {f"{classifier}.{key}": value for key, value in found.items()}
 
 
 def _require_sha256(path: Path, content: bytes, wanted: str) -> None:
@@ -162,6 +206,24 @@ def _without_prefixes(state: dict[str, Tensor]) -> dict[str, Tensor]:
         if prefix is None:
             return state
         state = {key.removeprefix(prefix): value for key, value in state.items()}
+
+
+def _from_simclrv2(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    if "net.0.0.weight" not in state or "net.1.blocks.0.net.0.weight" not in state:
+        return state
+    return {_torchvision_key(key): value for key, value in state.items()}
+
+
+def _torchvision_key(key: str) -> str:
+    block = re.fullmatch(r"net\.(\d)\.blocks\.(\d+)\.(.+)", key)
+    if block is None:
+        return _renamed(key, _SIMCLRV2_STEM)
+    return f"layer{block[1]}.{block[2]}.{_renamed(block[3], _SIMCLRV2_BLOCK)}"
+
+
+def _renamed(key: str, prefixes: Mapping[str, str]) -> str:
+    old = next((prefix for prefix in prefixes if key.startswith(prefix)), None)
+    return key if old is None else prefixes[old] + key.removeprefix(old)
 
 
 def some_of(names: list[str], shown: int = 8) -> str:

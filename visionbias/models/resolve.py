@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from visionbias.errors import CheckpointError, RunError
-from visionbias.models import timm, torchvision
-from visionbias.models.checkpoint import WEIGHT_SUFFIXES, Checkpoint, load_state_dict
+from visionbias.models import study, timm, torchvision
+from visionbias.models.checkpoint import WEIGHT_SUFFIXES, Checkpoint, load_state_dict, with_head
 from visionbias.models.forward import checked_logits, copied
 from visionbias.models.model import DataConfig, Model
 from visionbias.models.weights import fill, require_finite, weights_sha256
@@ -21,7 +21,8 @@ from visionbias.types import Preprocessing
 ModelEntry = str | Checkpoint | tuple[str, Callable[[Tensor], Tensor]]
 
 _FAMILIES = {"timm": timm, "torchvision": torchvision}
-_WANTED = "'timm:<name>', 'torchvision:<name>', Checkpoint(path, arch=...), or (id, module or callable)"
+_STUDY = "study"
+_WANTED = "'timm:<name>', 'torchvision:<name>', 'study:<name>', Checkpoint(path, arch=...), or (id, module or callable)"
 
 
 def model_id(entry: ModelEntry | Any) -> str:
@@ -32,7 +33,7 @@ def model_id(entry: ModelEntry | Any) -> str:
     """
     if isinstance(entry, str):
         family, colon, name = entry.partition(":")
-        if colon and family in _FAMILIES and name:
+        if colon and family in (*_FAMILIES, _STUDY) and name:
             return entry
         is_file = entry.endswith(WEIGHT_SUFFIXES)
         fix = f"Checkpoint({entry!r}, arch=...)" if is_file else f"'timm:{entry.rpartition(':')[2]}'"
@@ -61,6 +62,24 @@ def source_of(entry: ModelEntry | Any) -> str:
     call = entry[1]
     kind = "module" if isinstance(call, nn.Module) else "callable"
     return f"{kind} {type(call).__module__}.{type(call).__qualname__}"
+
+
+def expanded(entries: Sequence[ModelEntry | Any]) -> tuple[ModelEntry | Any, ...]:
+    """The entries, with all models of the study that match in place of a pattern such as `"study:robust_*"`.
+
+    Raises:
+        CheckpointError: no model of the study matches.
+    """
+    wanted: list[ModelEntry | Any] = []
+    for entry in entries:
+        if not isinstance(entry, str) or not entry.startswith(f"{_STUDY}:") or not any(c in entry for c in "*?["):
+            wanted.append(entry)
+            continue
+        found = study.matching(entry.partition(":")[2])
+        if not found:
+            raise CheckpointError(f"models: no model of the study matches {entry!r}; try 'study:*' or 'study:robust_*'")
+        wanted += [f"{_STUDY}:{name}" for name in found]
+    return tuple(wanted)
 
 
 def model_ids(entries: Sequence[ModelEntry | Any]) -> tuple[str, ...]:
@@ -94,9 +113,10 @@ def resolve_model(
     A module that is yours is never changed: if it is in training mode, elsewhere, or not float32, a copy is used.
 
     Args:
-        entry: `"timm:<name>"`, `"torchvision:<name>"`, a `Checkpoint`, or `(id, nn.Module or callable)`. A callable
-            takes float32 [N, 3, H, W] normalized with ImageNet's statistics and returns logits [N, K]. So does a
-            module, but if it carries timm's data configuration, the statistics are those.
+        entry: `"timm:<name>"`, `"torchvision:<name>"`, `"study:<name>"` (of the CVPR 2024 study), a `Checkpoint`, or
+            `(id, nn.Module or callable)`. A callable takes float32 [N, 3, H, W] normalized with ImageNet's statistics
+            and returns logits [N, K]. So does a module, but if it carries timm's data configuration, the statistics are
+            those.
         device: where it shall run.
         offline: open no socket.
         crop: side in pixels of the zeros that show how many classes a module or callable has; by default its own crop.
@@ -116,6 +136,9 @@ def resolve_model(
 
 def _published(name: str, device: torch.device, offline: bool) -> Model:
     family, _, arch = name.partition(":")
+    if family == _STUDY:
+        model = resolve_model(study.fetch(arch, offline=offline), device=device, offline=offline)
+        return replace(model, id=name, source=source_of(name))
     zoo = _FAMILIES[family]
     module = zoo.build_pretrained(arch, offline=offline)
     return _zoo_model(name, module, family, arch, device, source=name)
@@ -130,6 +153,9 @@ def _from_checkpoint(checkpoint: Checkpoint, device: torch.device) -> Model:
         )
     state = load_state_dict(checkpoint.path, unsafe_sha256=checkpoint.unsafe_sha256)
     module = zoo.build(arch, checkpoint.num_classes)
+    if checkpoint.head is not None:
+        classifier = load_state_dict(checkpoint.head)
+        state = with_head(state, classifier, module, zoo.classifier(module), str(checkpoint.head))
     head = state.get(f"{zoo.classifier(module)}.weight")
     if head is not None and head.dim() > 0 and len(head) != zoo.num_classes(module):
         if checkpoint.num_classes is not None:
