@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Confidence intervals: Wilson for one proportion, bootstrap over samples for what is computed from several."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from itertools import product
 
 import numpy as np
@@ -11,6 +12,9 @@ from numpy.typing import NDArray
 from visionbias.errors import ShapeError
 
 Interval = tuple[float, float]
+
+_AT_ONCE = 50  # resamples
+_MOST_KEPT = 2**27  # bytes of one set of resamples
 
 
 def wilson(successes: int, n: int, confidence: float = 0.95) -> Interval:
@@ -52,17 +56,15 @@ def bootstrap_accuracies(
             f"bootstrap: wanted resamples of 1 or more, confidence in (0, 1), got {resamples}, {confidence}"
         )
     n = len(correct)
-    rng = np.random.default_rng(seed)
     outcomes = correct.astype(np.float64)
-    accuracies = np.empty((resamples, correct.shape[1]))
-    for b in range(resamples):
-        weights = np.bincount(rng.integers(0, n, n), minlength=n).astype(np.float64)
-        accuracies[b] = weights @ outcomes / n
+    kept = n * resamples <= _MOST_KEPT
+    counts = _kept_counts(n, resamples, seed) if kept else _counts(n, resamples, seed)
+    accuracies = np.concatenate([drawn.astype(np.float64) @ outcomes for drawn in counts]) / n
     values = statistic(accuracies)
     tail = (1 - confidence) / 2
     unseen = np.array(list(product((0.0, 1.0), repeat=max(blocks) + 1)))[:, list(blocks)]  # [2^G, F]
     share = 1 - tail ** (1 / n)
-    moved = statistic((1 - share) * outcomes.mean(axis=0) + share * unseen)
+    moved = statistic((1 - share) * correct.mean(axis=0) + share * unseen)
     ends = np.full((2, values.shape[1]), np.nan)
     for t, (drawn, other) in enumerate(zip(values.T, moved.T, strict=True)):
         finite = drawn[np.isfinite(drawn)]
@@ -70,3 +72,20 @@ def bootstrap_accuracies(
             low, high = np.quantile(finite, [tail, 1 - tail])
             ends[:, t] = np.fmin.reduce([low, *other]), np.fmax.reduce([high, *other])
     return ends
+
+
+def _counts(n: int, resamples: int, seed: int) -> Iterator[NDArray[np.uint8]]:
+    """How often each of n samples is drawn in each resample, [up to _AT_ONCE, N] at a time.
+
+    A sample is drawn once on average, and more than 255 times with a probability below 1e-500.
+    """
+    rng = np.random.default_rng(seed)
+    for start in range(0, resamples, _AT_ONCE):
+        rows = range(start, min(start + _AT_ONCE, resamples))
+        yield np.stack([np.bincount(rng.integers(0, n, n), minlength=n).astype(np.uint8) for _ in rows])
+
+
+@lru_cache(maxsize=2)
+def _kept_counts(n: int, resamples: int, seed: int) -> tuple[NDArray[np.uint8], ...]:
+    """The same for all models and probes of a study, which it would take longer to draw than to use."""
+    return tuple(_counts(n, resamples, seed))
