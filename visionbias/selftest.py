@@ -64,7 +64,7 @@ def run_selftest() -> Iterator[Check]:
         "random_phase": (SPECTRUM_MIX, _OF_OTHERS, lambda x, b: random_phase(x, sample_ids=ids, backend=b)),
         "phase_noise": (SPECTRUM_MIX, _OF_PIXELS, lambda x, b: phase_noise(x, width=90.0, sample_ids=ids, backend=b)),
         "power_equalize": (SPECTRUM_MIX, _OF_PIXELS, lambda x, b: power_equalize(x, mean_amplitude(x), backend=b)),
-        "patch_shuffle": (PATCH_SHUFFLE, 0.0, lambda x, b: patch_shuffle(x, grid=4, sample_ids=ids, backend=b)),
+        "patch_shuffle": (PATCH_SHUFFLE, _OF_PIXELS, lambda x, b: patch_shuffle(x, grid=4, sample_ids=ids, backend=b)),
         "silhouette": (SILHOUETTE, _OF_PIXELS, lambda x, b: silhouette(x[:, :1], x, backend=b)),
         "desaturate": (DESATURATE, _OF_PIXELS, lambda x, b: desaturate(x, strength=0.5, backend=b)),
     }

@@ -3,7 +3,6 @@
 """Correlations: coefficients by hand and by SciPy, intervals against a plain loop, and input that cannot be used."""
 
 import itertools
-import time
 
 import numpy as np
 import pandas as pd
@@ -289,12 +288,3 @@ def test_tables_that_cannot_be_used() -> None:
     for column in (pd.to_datetime(["2020-01-01"] * 30), np.full(30, 1j), [[1]] * 30):
         with pytest.raises(vb.DataError, match="column 'a' must hold numbers"):
             vb.correlate(models.assign(a=column), ["a"], ["x"])
-
-
-def test_a_study_takes_seconds() -> None:
-    rng = np.random.default_rng(0)
-    study = pd.DataFrame(rng.normal(size=(48, 11)), columns=list("abcdefgwxyz"))
-    start = time.perf_counter()
-    frame = vb.correlate(study, list("abcdefg"), list("wxyz"))
-    assert len(frame) == 84
-    assert time.perf_counter() - start < 10

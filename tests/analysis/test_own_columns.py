@@ -83,3 +83,10 @@ def test_groups_that_cannot_be_made() -> None:
         add_group_means(SUMMARY, {"mine": ["top1", "nothing"]})
     with pytest.raises(vb.DataError, match="group 'mine' must be a list of column names, got 'top1'"):
         add_group_means(SUMMARY, {"mine": "top1"})
+
+
+def test_a_model_may_be_named_as_missing_numbers_are(tmp_path: Path) -> None:
+    table = pd.DataFrame({"model": ["NA", "null"], "top1": [0.5, 0.6]})
+    joined = join_columns(table, kpi(tmp_path, "model,clicks\nNA,3\nnull,\n"))
+    assert joined["clicks"].tolist()[0] == 3
+    assert np.isnan(joined["clicks"].tolist()[1])

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -78,9 +79,9 @@ def test_crops_of_the_wrong_size_are_refused_before_decoding(
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("value", ["x", None, math.nan, math.inf, -1.0, True])
+@pytest.mark.parametrize("value", ["x", None, math.nan, math.inf, -1.0, True, 10**400, np.zeros(2)])
 def test_save_interval_is_checked(make_study: Make, tmp_path: Path, value: object) -> None:
-    with pytest.raises(vb.RunError, match="save_interval_s must be a finite number of at least 0, got"):
+    with pytest.raises(vb.RunError, match=r"save_interval_s must be a (finite )?number"):
         make_study().run(tmp_path / "run", progress=False, save_interval_s=value)  # type: ignore[arg-type]
     assert not (tmp_path / "run").exists()
 

@@ -34,9 +34,9 @@ class _Partition:
     slices: tuple[str, ...]  # [K]
     codes: NDArray[np.intp]  # [N] index into slices, K for none
 
-    def count(self, weights: NDArray[Any] | None = None) -> NDArray[np.int64]:  # [N] bool -> [K]
+    def count(self, marked: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:  # [N] -> [K]
         """Samples of each slice, or those marked."""
-        counts = np.bincount(self.codes if weights is None else self.codes[weights], minlength=len(self.slices) + 1)
+        counts = np.bincount(self.codes if marked is None else self.codes[marked], minlength=len(self.slices) + 1)
         return counts[:-1]
 
 

@@ -48,13 +48,17 @@ def join_columns(table: pd.DataFrame, columns: str | Path | pd.DataFrame) -> pd.
 
 
 def read_table(path: str | Path) -> pd.DataFrame:
-    """A CSV file with a row a model; names of models are text, also where they look like numbers.
+    """A CSV file with a row a model; names of models are text, also where they look like numbers or NA.
 
     Raises:
         DataError: it cannot be read.
     """
     try:
-        return pd.read_csv(path, dtype={MODEL: str}, encoding="utf-8-sig")
+        table = pd.read_csv(path, encoding="utf-8-sig")
+        if MODEL in table:
+            as_text = pd.read_csv(path, usecols=[MODEL], dtype=str, keep_default_na=False, encoding="utf-8-sig")
+            table[MODEL] = as_text[MODEL]
+        return table
     except (OSError, ValueError) as error:
         raise DataError(f"cannot read the table {path}: {error}; wanted a CSV file in UTF-8") from error
 

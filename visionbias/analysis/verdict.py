@@ -141,7 +141,7 @@ def _sentence(feature: str, groups: pd.DataFrame) -> str:
         for relation, words in (
             (DIVIDED, "sure but opposite relations within"),
             (UNSURE, "nothing is sure about"),
-            (UNDETERMINED, "too few models, or a constant column, for"),
+            (UNDETERMINED, "too few models, or too little difference between them, for"),
         )
         if relation in by_relation
     ]

@@ -6,11 +6,12 @@ import math
 from operator import index
 from os import PathLike
 from pathlib import Path
-from typing import Any, SupportsFloat, TypeVar
+from typing import Any, TypeVar
 
 from visionbias.datasets.base import Dataset
 from visionbias.datasets.folder import ImageFolder
 from visionbias.errors import RunError
+from visionbias.probes.options import number
 
 T = TypeVar("T")
 
@@ -36,10 +37,10 @@ def number_from_zero(name: str, value: Any) -> float:
     Raises:
         RunError: it is not.
     """
-    number = float(value) if isinstance(value, SupportsFloat) and not isinstance(value, bool) else math.nan
-    if not 0.0 <= number < math.inf:
+    found = number(name, value)
+    if not 0.0 <= found < math.inf:
         raise RunError(f"{name} must be a finite number of at least 0, got {value!r}")
-    return number
+    return found
 
 
 def one_of(name: str, value: Any, allowed: tuple[str, ...]) -> Any:

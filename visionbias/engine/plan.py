@@ -42,9 +42,8 @@ class Plan:
     record_bytes: int  # record files on disk, about
     stimulus_bytes: int  # memory that one batch of stimuli takes on the device
     predicted_s: float | None  # time for what is left at the rate of the folder's last session; None: no session ended
-    compared: (
-        bool  # the folder holds a run; it is of this study as far as that shows before weights and images are read
-    )
+    # The folder holds a run; it is of this study as far as that shows before weights and images are read.
+    compared: bool
 
     @property
     def conditions(self) -> int:
@@ -84,7 +83,7 @@ class Plan:
         if self.predicted_s is not None:
             return f"about {self.predicted_s:,.0f} s at the rate of the last session"
         if self.units_done:
-            return "not known: each session so far was killed before it noted its rate"
+            return "not known: no session has come to its end and noted its rate"
         return "not known before the first session has ended"
 
 

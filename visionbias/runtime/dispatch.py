@@ -30,7 +30,7 @@ class Impl(Generic[S, K]):
     make: Callable[[S], K]  # prepares what does not depend on the values: masks, scales, tables
     refuse: Callable[[S], str | None] = accept  # why it cannot serve the call, in one sentence, or None
     on_request: bool = False  # never picked by "auto"
-    why: str = BY_NAME  # for that
+    why: str = BY_NAME  # the reason for that in support tables
 
 
 class Op(Generic[S, K]):
@@ -70,7 +70,7 @@ class Op(Generic[S, K]):
         found: dict[str, tuple[Use, str]] = {}
         first = None
         for name, impl in self.impls.items():
-            if reason := impl.refuse(spec):
+            if reason := _reason(impl, spec):
                 found[name] = "refuses", reason
             elif impl.on_request:
                 found[name] = "by name", impl.why
@@ -79,6 +79,14 @@ class Op(Generic[S, K]):
             else:
                 first, found[name] = name, ("auto", "")
         return found
+
+
+def _reason(impl: Impl[S, K], spec: S) -> str | None:
+    """Why a backend cannot serve a call, broken installations included."""
+    try:
+        return impl.refuse(spec)
+    except BackendError as error:
+        return str(error)
 
 
 def chosen_backends() -> dict[str, list[str]]:

@@ -29,7 +29,7 @@ struct Stimuli {  // [S, F, N, C, H, W] of f32, f16 or bf16
   int32_t type, padding;
 };
 
-// To nearest, ties to even. Numbers here are finite, and far below what float16 ends at.
+// To nearest, ties to even; what float16 cannot hold becomes infinite. Numbers here are finite.
 #ifdef __CUDA_ARCH__
 VISIONBIAS_HD uint32_t half_bits(float value) {
   unsigned short bits;
@@ -45,6 +45,9 @@ VISIONBIAS_HD uint32_t bfloat16_bits(float value) {
 VISIONBIAS_HD uint32_t half_bits(float value) {
   const auto bits = static_cast<uint32_t>(bits_of(value));
   const uint32_t sign = (bits >> 16) & 0x8000u, magnitude = bits & 0x7fffffffu;
+  if (magnitude >= 0x477ff000u) {  // 65520, halfway between the largest number and the next one
+    return sign | 0x7c00u;
+  }
   if (magnitude < 0x38800000u) {  // subnormal: adding 1/2 aligns the last bits, so the adder does the rounding
     return sign | static_cast<uint32_t>(bits_of(float_of(static_cast<int32_t>(magnitude)) + 0.5f) - 0x3f000000);
   }

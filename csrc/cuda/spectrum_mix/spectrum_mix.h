@@ -149,7 +149,7 @@ struct SpectrumMix {
   static VISIONBIAS_HD void body(Block& block, const Arguments& a) {
     Complex* memory = a.workspace + static_cast<long long>(block.index()) * kWorkspaces * kHalfPlane;
     const auto plane = block.workspace(memory, kHalfPlane);  // of more than one panel
-    const auto others = block.workspace(memory + (kWorkspaces - 1) * kHalfPlane, kHalfPlane);
+    const auto others = block.workspace(memory + (Method::kReads > 1 && kPanels > 1) * kHalfPlane, kHalfPlane);
     for (int i = block.index(); i < a.planes; i += block.count()) {
       const int n = i / a.channels, c = i % a.channels;
       if constexpr (Method::kReads > 1) {

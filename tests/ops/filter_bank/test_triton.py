@@ -51,6 +51,23 @@ def poisoned(f, n, c, h, w, dtype=torch.float32, channels_last=False):
     return out.movedim(-1, -3) if channels_last else out
 
 
+def test_negative_views_are_their_numbers(make_images):
+    x = make_images(1, 2, 64, 64, torch.float32).to(DEVICE)
+    out = torch._neg_view(poisoned(len(BANDS), *x.shape))
+    version = out._version
+    assert vb.filter_bank(torch._neg_view(-x), BANDS, out=out, **OPTIONS) is out
+    assert out._version > version
+    assert_within(out.resolve_neg(), definition(x, **OPTIONS), FILTER_BANK[torch.float32], 1 / min(STD))
+
+
+def test_autograd_learns_that_out_is_overwritten(make_images):
+    x = make_images(1, 2, 64, 64, torch.float32).to(DEVICE)
+    out = poisoned(len(BANDS), *x.shape)
+    version = out._version
+    vb.filter_bank(x, BANDS, out=out, **OPTIONS)
+    assert out._version > version
+
+
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.float32], ids=str)
 def test_sizes(size, dtype, make_images):

@@ -22,6 +22,7 @@ from torch import Tensor
 
 from visionbias.errors import BackendError
 from visionbias.ops.chunks import chunks
+from visionbias.ops.cuda import kernel_output
 from visionbias.ops.filter_bank.bands import Band
 from visionbias.ops.filter_bank.fourier import Weights, basis, weights
 from visionbias.ops.filter_bank.masks import distinct_masks
@@ -133,6 +134,7 @@ class TritonKernel:
         Raises:
             BackendError: there is no memory for the coefficients, or Triton does not compile or launch the kernels.
         """
+        x = x.resolve_neg()
         if _reach(x) > _REACH:
             x = x.contiguous()
         if _reach(out) > _REACH or (out.dtype == torch.bfloat16 and interpreted()):  # the interpreter truncates
@@ -143,9 +145,9 @@ class TritonKernel:
         coefficients = x.shape[1] * self.kept[0] * self.kept[1]
         images = max(1, _WORKSPACE // max(1, 4 * coefficients))
         z = _workspace((min(images, len(x)), x.shape[1], *self.kept), x.device)
-        with torch.cuda.device(x.device) if x.is_cuda else nullcontext():
+        with kernel_output(out) as y, torch.cuda.device(x.device) if x.is_cuda else nullcontext():
             for rows in chunks(0, len(x), images):
-                for kernel, programs, arguments in self.launches(z, x[rows], out[:, rows]):
+                for kernel, programs, arguments in self.launches(z, x[rows], y[:, rows]):
                     _launch(kernel, programs, arguments)
 
     def launches(
