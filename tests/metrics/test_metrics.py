@@ -133,3 +133,8 @@ def test_intervals_cover_the_truth(lost: float) -> None:
         result = feature_reliance(clean, (clean & (rng.random(60) >= lost))[:, None], resamples=200)
         covered += result.interval[0] <= lost <= result.interval[1]
     assert covered >= 0.92 * 300
+
+
+def test_masked_arrays_are_refused() -> None:
+    with pytest.raises(ShapeError, match="correct is a masked array; leave out what is masked"):
+        accuracy(np.ma.array([True, False], mask=[False, True]))

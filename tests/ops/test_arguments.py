@@ -92,3 +92,22 @@ def test_more_images_than_memory_can_hold(op: str) -> None:
     x = torch.zeros(1, 3, 1, 1).expand(10**9, 3, 64, 64)
     with pytest.raises(vb.BackendError, match=rf"{op}: no memory on cpu .* 49,152.0 GB; pass fewer images at a time"):
         OPS[op](x)
+
+
+@pytest.mark.parametrize("dtype", [torch.float8_e5m2, torch.complex64], ids=str)
+def test_fields_of_kinds_that_no_kernel_reads(dtype):
+    x = torch.rand(1, 3, 32, 32)
+    for call, name in (
+        (lambda: vb.band_noise(torch.zeros(1, 32, 32, dtype=dtype), bands=[6]), "noise"),
+        (lambda: vb.critical_band(x, bands=[6], noise=torch.zeros(1, 32, 32, dtype=dtype)), "noise"),
+        (lambda: vb.power_equalize(x, torch.zeros(32, 17, dtype=dtype)), "amplitude"),
+    ):
+        with pytest.raises(vb.ShapeError, match=name):
+            call()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_the_definition_reads_negative_views(dtype):
+    x = torch.rand(1, 3, 8, 8, dtype=dtype)
+    wanted = vb.filter_bank(x, vb.lowpass(0.4), backend="reference")
+    assert torch.equal(vb.filter_bank(torch._neg_view(-x), vb.lowpass(0.4), backend="reference"), wanted)

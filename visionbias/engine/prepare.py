@@ -154,7 +154,14 @@ def _all(items: Iterable[E], names: Iterable[str], make: Callable[[E], R], kind:
 def _label_maps(study: "Study", data: Dataset, models: Sequence[Model]) -> dict[str, LabelMap]:
     """The map of each model to the classes of a data set."""
     ids = [model.id for model in models]
-    found = _all(models, ids, lambda m: resolve_label_map(data.classes, data.label_map, m.num_classes), DataError)
+
+    def resolve(model: Model) -> LabelMap:
+        try:
+            return resolve_label_map(data.classes, data.label_map, model.num_classes)
+        except DataError as error:
+            raise DataError(f"{data.name}: {error}") from error
+
+    found = _all(models, ids, resolve, DataError)
     maps = dict(zip(ids, found, strict=True))
     wanting = [probe for probe in study.probes if probe.reads_decision16 and (probe.own_data or study.data) is data]
     if wanting:

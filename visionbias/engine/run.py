@@ -73,10 +73,10 @@ class Run:
 
         `status` is `complete`, `incomplete` (some records are still missing) or `failed`. Numbers of complete rows are
         the same to the bit whenever they are computed from the same records. Those of incomplete rows are of the
-        images that the model has seen under every condition of their set: the first ones in order of id, which need
-        not be like the others. Failed rows have none. `n` counts the samples of the study's data behind every number of
-        a row (probes with images of their own have a count of their own), `bad` the images of all sets that were left
-        out.
+        images that the model has seen under every condition of their set, which follow each other in order of id and
+        need not be like the others. Failed rows have none. `n` counts the samples of the study's data behind every
+        number of a row (probes with images of their own have a count of their own), `bad` the images of all sets that
+        were left out.
 
         Raises:
             RunError: a record file cannot be read.

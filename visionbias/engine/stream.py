@@ -16,7 +16,7 @@ from visionbias.engine.arms import arms_of
 from visionbias.engine.decoded import decode_set
 from visionbias.engine.inputs import crop_rule, pick_device, stimulus_buffer, usable
 from visionbias.errors import RunError
-from visionbias.ops.tensors import OUTPUT_DTYPES
+from visionbias.ops.tensors import FLOAT_DTYPES
 from visionbias.probes.registry import Probe, require_probe
 from visionbias.types import Normalization, Preprocessing
 
@@ -60,8 +60,8 @@ def stimuli(
     max_bad = whole_number("max_bad", max_bad, at_least=0)
     rule = instance_of("preprocessing", preprocessing or Preprocessing(), Preprocessing)
     scale = instance_of("normalization", normalization or Normalization(), Normalization)
-    if dtype not in OUTPUT_DTYPES:
-        raise RunError(f"dtype must be one of {', '.join(map(str, OUTPUT_DTYPES))}; got {dtype!r}")
+    if dtype not in FLOAT_DTYPES:
+        raise RunError(f"dtype must be one of {', '.join(map(str, FLOAT_DTYPES))}; got {dtype!r}")
     dataset = data_set(data)
     place = pick_device(device)
     for arm in arms_of(dataset, map(require_probe, probes)):

@@ -50,6 +50,8 @@ def booleans(function: str, name: str, values: Any) -> NDArray[np.bool_]:
 
 
 def _array(function: str, name: str, values: Any, kind: str) -> NDArray[Any]:
+    if isinstance(values, np.ma.MaskedArray):
+        raise ShapeError(f"{function}: {name} is a masked array; leave out what is masked, as with values.compressed()")
     try:
         return np.asarray(values)
     except (TypeError, ValueError, RuntimeError) as error:  # ragged lists; tensors that want gradients or are elsewhere

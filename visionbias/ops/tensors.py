@@ -17,8 +17,8 @@ from visionbias.errors import BackendError, ShapeError
 Channels = tuple[float, ...]
 
 LUMA = (19595, 38470, 7471)  # of 65536, for R, G, B
-IMAGE_DTYPES = (torch.uint8, torch.float16, torch.bfloat16, torch.float32, torch.float64)
-OUTPUT_DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+FLOAT_DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+IMAGE_DTYPES = (torch.uint8, *FLOAT_DTYPES)
 MEMORY_FORMATS = (torch.contiguous_format, torch.channels_last)
 # Beyond these a float32 of (x - mean) / std could overflow on the way.
 SMALLEST_STD, LARGEST_NUMBER = 1e-12, 1e12
@@ -129,8 +129,8 @@ def check_output_kind(op: str, dtype: torch.dtype, memory_format: torch.memory_f
     Raises:
         ShapeError: either is something else.
     """
-    if dtype not in OUTPUT_DTYPES:
-        names = ", ".join(map(_short, OUTPUT_DTYPES))
+    if dtype not in FLOAT_DTYPES:
+        names = ", ".join(map(_short, FLOAT_DTYPES))
         raise ShapeError(f"{op}: dtype must be one of {names}, got {_short(dtype)}")
     if memory_format not in MEMORY_FORMATS:
         raise ShapeError(f"{op}: memory_format must be contiguous_format or channels_last, got {memory_format}")
@@ -276,7 +276,7 @@ def empty_images(
 
 def float64_pixels(x: Tensor) -> NDArray[np.float64]:
     """Images as the definitions take them: on the host, u8 divided by 255."""
-    pixels: NDArray[np.float64] = x.detach().to("cpu", torch.float64).numpy()
+    pixels: NDArray[np.float64] = x.detach().resolve_neg().to("cpu", torch.float64).numpy()
     return pixels / 255.0 if x.dtype == torch.uint8 else pixels
 
 

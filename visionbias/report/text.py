@@ -44,7 +44,7 @@ def unfinished(done: int, total: int) -> str:  # forward passes
     return (
         f"unfinished: {done:,} of {total:,} forward passes are done ({share} %); "
         "numbers of incomplete models are of the n images that each has seen under every condition, "
-        "the first ones in order of id"
+        "which follow each other in order of id and need not be like the others"
     )
 
 

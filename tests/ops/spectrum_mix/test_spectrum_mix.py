@@ -193,6 +193,27 @@ def test_flat_images_have_no_phase(backend):
     assert (vb.random_phase(flat, sample_ids=["a"], backend=backend) - 0.4).abs().max() < 1e-5
 
 
+@pytest.mark.parametrize("size", [(112, 112), (223, 224), (224, 224), (224, 299), (448, 384)], ids=str)
+@pytest.mark.parametrize("backend", [name for name in BACKENDS if name != "reference"])
+def test_what_a_transform_leaves_of_plain_images_has_no_phase(backend, size, device):
+    h, w = size
+    rows, columns = torch.arange(h)[:, None].expand(h, w), torch.arange(w)[None].expand(h, w)
+    plain = [torch.full(size, 255), rows // 16 % 2 * 255, columns // 16 % 2 * 255, rows * 255 // h, columns * 255 // w]
+    shapes = torch.stack([image.to(torch.uint8) for image in plain])[:, None].to(device)
+    texture = torch.randint(0, 256, (1, 1, h, w), dtype=torch.uint8).to(device)
+    amplitude = vb.mean_amplitude(texture)
+    for call in (
+        lambda **o: vb.cue_conflict(shapes, texture.expand_as(shapes), **o),
+        lambda **o: vb.power_equalize(shapes, amplitude, **o),
+    ):
+        wanted = call(dtype=torch.float64, backend="reference").cpu()
+        try:
+            got = call(backend=backend)
+        except vb.BackendError as refusal:
+            pytest.skip(str(refusal))
+        assert (got.cpu() - wanted).abs().max() < 1e-4
+
+
 @pytest.mark.parametrize("scale", [1e-9, 1e-15, 1e-19, 1e-22, 1e-30, 1e-44])
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_images_that_are_nearly_black(backend, scale, device):

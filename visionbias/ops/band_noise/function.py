@@ -22,6 +22,7 @@ from visionbias.ops.band_noise.torch import TorchKernel
 from visionbias.ops.output import Output, finish_reference, prepare_output, writing
 from visionbias.ops.philox import checked_seed, sample_keys
 from visionbias.ops.tensors import (
+    FLOAT_DTYPES,
     check_dense,
     check_images,
     check_output_kind,
@@ -220,7 +221,7 @@ def _noise_sds(noise_sds: Iterable[float]) -> tuple[float, ...]:
 
 
 def _check_noise(op: str, noise: Tensor, b: int, field: tuple[int, int, int], device: torch.device) -> None:
-    if not isinstance(noise, Tensor) or not noise.is_floating_point():
+    if not isinstance(noise, Tensor) or noise.dtype not in FLOAT_DTYPES:
         raise ShapeError(f"{op}: noise must be a floating tensor of unit normals, got {_kind(noise)}")
     check_dense(op, "noise", noise)
     if tuple(noise.shape) not in (field, (b, *field)):

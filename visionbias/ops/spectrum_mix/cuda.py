@@ -18,7 +18,7 @@ from torch import Tensor
 from visionbias.ops import cuda
 from visionbias.ops.native import refuse_transform, scale_and_shift
 from visionbias.ops.spectrum_mix.native import symmetric
-from visionbias.ops.spectrum_mix.reference import FLOOR
+from visionbias.ops.spectrum_mix.reference import rounding
 from visionbias.ops.spectrum_mix.spec import Spec
 from visionbias.ops.spectrum_mix.torch import antisymmetric
 from visionbias.runtime import nvrtc
@@ -183,7 +183,7 @@ class CudaKernel:
             shift=self.shift.data_ptr(),
             planes=planes,
             channels=channels,
-            floor=FLOOR**2,
+            floor=rounding(h, w) ** 2,
             factor=1.0 / (h * w * white),
         )
         if other is not None:

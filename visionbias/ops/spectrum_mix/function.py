@@ -16,6 +16,7 @@ from visionbias.ops.silhouette import silhouette
 from visionbias.ops.spectrum_mix.kernels import kernel
 from visionbias.ops.spectrum_mix.spec import Spec
 from visionbias.ops.tensors import (
+    FLOAT_DTYPES,
     check_dense,
     check_images,
     check_pixels,
@@ -197,7 +198,7 @@ def power_equalize(
         raise ShapeError(f"power_equalize: amplitude must be {shapes[0]} or {shapes[1]} on {x.device}, got {got}")
     beside = {"amplitude": amplitude}
     output, out = prepare_output("power_equalize", x, (), mean, std, dtype, memory_format, out, beside=beside)
-    fits = amplitude.is_floating_point() and ((amplitude >= 0) & (amplitude <= LARGEST_AMPLITUDE)).all()
+    fits = amplitude.dtype in FLOAT_DTYPES and ((amplitude >= 0) & (amplitude <= LARGEST_AMPLITUDE)).all()
     if not fits:
         raise ShapeError(
             f"power_equalize: amplitude must hold floating numbers of at least 0 and at most {LARGEST_AMPLITUDE:g}"

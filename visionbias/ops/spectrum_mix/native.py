@@ -20,7 +20,7 @@ from visionbias.ops.native import (
     refuse_transform,
     scale_and_shift,
 )
-from visionbias.ops.spectrum_mix.reference import FLOOR
+from visionbias.ops.spectrum_mix.reference import rounding
 from visionbias.ops.spectrum_mix.spec import Spec
 from visionbias.ops.spectrum_mix.torch import antisymmetric
 
@@ -35,7 +35,7 @@ class NativeKernel:
 
     def __init__(self, spec: Spec) -> None:
         numbers = scale_and_shift(spec.output.mean, spec.output.std)
-        self.mix = engine().SpectrumMix(size=spec.image, **numbers, floor=FLOOR)
+        self.mix = engine().SpectrumMix(size=spec.image, **numbers, floor=rounding(spec.height, spec.width))
 
     def phase_swap(self, shape: Tensor, texture: Tensor, out: Tensor) -> None:
         """See `Kernel.phase_swap`."""

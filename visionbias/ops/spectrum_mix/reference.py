@@ -5,16 +5,22 @@
 Every function returns images [..., H, W] before the clip.
 """
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 Spectrum = NDArray[np.complex128]
 
-# A bin below this part of the image's norm is rounding of a float32 transform, and its phase is of nothing.
-FLOOR = 1e-6
-# Nor has a bin below this a phase: float32 could not hold the square, nor divide by it.
+# No bin below this has a phase: float32 could not hold the square, nor divide by it.
 FAINTEST = 1e-10
+_EPSILON = 2.0**-23  # of float32
+
+
+def rounding(height: int, width: int) -> float:
+    """The part of an image's norm below which a bin is rounding of a float32 transform, and its phase is of nothing."""
+    return _EPSILON * math.sqrt(height * width)
 
 
 def phase_swap(shape: Array, texture: Array) -> Array:
@@ -65,7 +71,7 @@ def _phasor(spectrum: Spectrum) -> Spectrum:
 
 def _has_phase(spectrum: Spectrum, x: Array) -> NDArray[np.bool_]:
     norm: Array = np.sqrt(np.square(x).sum((-2, -1), keepdims=True))
-    return np.abs(spectrum) > np.maximum(FLOOR * norm, FAINTEST)
+    return np.abs(spectrum) > np.maximum(rounding(*x.shape[-2:]) * norm, FAINTEST)
 
 
 def _image(spectrum: Spectrum, like: Array) -> Array:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from visionbias.ops.chunks import fill, images_at_once, padded, pixels
 from visionbias.ops.output import Finish
-from visionbias.ops.spectrum_mix.reference import FAINTEST, FLOOR
+from visionbias.ops.spectrum_mix.reference import FAINTEST, rounding
 from visionbias.ops.spectrum_mix.spec import Spec
 
 
@@ -90,7 +90,7 @@ def _power(spectrum: Tensor) -> Tensor:
 
 
 def _has_phase(power: Tensor, x: Tensor) -> Tensor:
-    floor = FLOOR**2 * x.square().sum(dim=(-2, -1), keepdim=True)
+    floor = rounding(*x.shape[-2:]) ** 2 * x.square().sum(dim=(-2, -1), keepdim=True)
     return power > floor.clamp(min=FAINTEST**2)
 
 
