@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every op says of tensors and numbers that none can serve."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -111,3 +113,25 @@ def test_the_definition_reads_negative_views(dtype):
     x = torch.rand(1, 3, 8, 8, dtype=dtype)
     wanted = vb.filter_bank(x, vb.lowpass(0.4), backend="reference")
     assert torch.equal(vb.filter_bank(torch._neg_view(-x), vb.lowpass(0.4), backend="reference"), wanted)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits of memory are Linux's")
+@pytest.mark.parametrize(
+    "call",
+    [
+        "vb.filter_bank(torch.zeros(1, 3, 1, 1).expand(1, 3, 200000, 200000), vb.lowpass(0.1))",
+        "vb.mean_amplitude(torch.zeros(1, 1, 1, 1).expand(1, 1, 40000, 40000))",
+    ],
+)
+def test_memory_that_is_needed_before_the_output(call):
+    """In a process of its own, that may have 8 GiB."""
+    script = f"""
+import resource, torch, visionbias as vb
+resource.setrlimit(resource.RLIMIT_AS, (8 << 30, 8 << 30))
+try:
+    {call}
+except vb.BackendError as error:
+    print(error)
+"""
+    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120)
+    assert "no memory on cpu" in answer.stdout, answer.stderr

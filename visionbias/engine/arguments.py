@@ -16,8 +16,8 @@ from visionbias.probes.options import number
 T = TypeVar("T")
 
 
-def whole_number(name: str, value: Any, at_least: int) -> int:
-    """The value, if it is a whole number that is large enough.
+def whole_number(name: str, value: Any, at_least: int, below: int = 2**63) -> int:
+    """The value, if it is a whole number from `at_least` on and less than `below`.
 
     Raises:
         RunError: it is not.
@@ -26,8 +26,9 @@ def whole_number(name: str, value: Any, at_least: int) -> int:
         number = -1 if isinstance(value, bool) else index(value)  # NumPy's whole numbers too
     except TypeError:
         number = -1
-    if number < at_least:
-        raise RunError(f"{name} must be a whole number of at least {at_least}, got {value!r}")
+    if not at_least <= number < below:
+        limit = f" and less than 2^{below.bit_length() - 1}" if number >= below else ""
+        raise RunError(f"{name} must be a whole number of at least {at_least}{limit}, got {value!r}")
     return number
 
 

@@ -30,7 +30,7 @@ def claimed(folder: Path, shard: Shard) -> Iterator[None]:
         for path in (folder / _FOLDER).iterdir():
             match = _NAME.fullmatch(path.name)
             other = (int(match[1]), int(match[2])) if match else None
-            if other is not None and other != shard and _overlap(other, shard):
+            if other is not None and other[0] < other[1] and other != shard and _overlap(other, shard):
                 _acquire(path, folder, other).release()
         own = _acquire(folder / _FOLDER / f"{shard[0]}-{shard[1]}.lock", folder, shard)
     try:

@@ -56,7 +56,10 @@ def stimuli(
         BackendError: the device or decoder is not available.
         RunError: an argument is of another kind or out of range, or a batch does not fit in memory.
     """
-    batch_size, seed = whole_number("batch_size", batch_size, at_least=1), whole_number("seed", seed, at_least=0)
+    batch_size, seed = (
+        whole_number("batch_size", batch_size, at_least=1),
+        whole_number("seed", seed, at_least=0, below=2**64),
+    )
     max_bad = whole_number("max_bad", max_bad, at_least=0)
     rule = instance_of("preprocessing", preprocessing or Preprocessing(), Preprocessing)
     scale = instance_of("normalization", normalization or Normalization(), Normalization)

@@ -84,7 +84,7 @@ class Study:
         self.preprocessing = preprocessing
         self.device = device
         self.precision = one_of("precision", precision, ("auto", "fp32"))
-        self.seed = whole_number("seed", seed, at_least=0)
+        self.seed = whole_number("seed", seed, at_least=0, below=2**64)
         self.batch_size = batch_size if batch_size == "auto" else whole_number("batch_size", batch_size, at_least=1)
         self.forward_batch = (
             forward_batch if forward_batch == "auto" else whole_number("forward_batch", forward_batch, at_least=1)

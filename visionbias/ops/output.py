@@ -18,8 +18,8 @@ from visionbias.ops.tensors import (
     check_output_kind,
     check_pixels,
     check_plain,
+    memory_for,
     new_output,
-    no_memory,
     per_channel,
 )
 
@@ -81,14 +81,8 @@ def writing(op: str, out: Tensor) -> Iterator[None]:
     Raises:
         BackendError: there is not enough memory for the work.
     """
-    try:
-        with torch.no_grad():
-            yield
-    except (MemoryError, RuntimeError) as error:
-        on_device = isinstance(error, torch.OutOfMemoryError)
-        if isinstance(error, RuntimeError) and not on_device and "DefaultCPUAllocator" not in str(error):
-            raise
-        raise no_memory(op, tuple(out.shape), out.dtype, out.device) from error
+    with torch.no_grad(), memory_for(op, tuple(out.shape), out.dtype, out.device):
+        yield
 
 
 class Finish:

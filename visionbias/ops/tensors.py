@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the ops demand of the tensors and per-channel numbers that they are given."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from math import isfinite, nan, prod
 from typing import Any
 
@@ -112,10 +113,12 @@ def check_pixels(op: str, name: str, x: Tensor) -> None:
 
     Raises:
         ShapeError: a value is outside, or NaN.
+        BackendError: there is not enough memory to look.
     """
     if not x.is_floating_point() or not x.numel():
         return
-    low, high = (end.item() for end in x.detach().aminmax())
+    with memory_for(op, tuple(x.shape), x.dtype, x.device):
+        low, high = (end.item() for end in x.detach().aminmax())
     if not (low >= 0.0 and high <= 1.0):  # NaN is neither
         raise ShapeError(
             f"{op}: {name} must be in [0, 1] where it is floating, got values from {low:.4g} to {high:.4g}; "
@@ -258,6 +261,22 @@ def no_memory(op: str, shape: tuple[int, ...], dtype: torch.dtype, device: torch
     return BackendError(
         f"{op}: no memory on {device} for an output of {shape}, {size:,.1f} GB; pass fewer images at a time"
     )
+
+
+@contextmanager
+def memory_for(op: str, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Iterator[None]:
+    """Around work for images of this kind.
+
+    Raises:
+        BackendError: there is not enough memory for it.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        on_device = isinstance(error, torch.OutOfMemoryError)
+        if isinstance(error, RuntimeError) and not on_device and "DefaultCPUAllocator" not in str(error):
+            raise
+        raise no_memory(op, shape, dtype, device) from error
 
 
 def empty_images(

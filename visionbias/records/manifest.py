@@ -108,7 +108,8 @@ def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
         sync_folder(folder)
     except OSError as error:
         raise RunError(
-            f"cannot write {folder / MANIFEST}: {error.strerror or error}; free space or name another folder"
+            f"cannot write {folder / MANIFEST}: {error.strerror or error}; free space or mend its permissions, "
+            "and start the same run again"
         ) from error
 
 

@@ -2,9 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The progress bar: rate and time left on a terminal, silence elsewhere."""
 
+from shutil import get_terminal_size
 from typing import Any
 
 from tqdm import tqdm
+
+_COLUMNS = 80  # of a terminal that does not tell its size
 
 
 def progress_bar(total: int, progress: bool | None, description: str, unit: str = "img") -> "tqdm[Any]":
@@ -14,7 +17,8 @@ def progress_bar(total: int, progress: bool | None, description: str, unit: str 
         desc=description,
         unit=unit,
         unit_scale=total >= 100_000,
-        dynamic_ncols=True,
+        ncols=None if get_terminal_size((0, 0)).columns else _COLUMNS,
+        dynamic_ncols=bool(get_terminal_size((0, 0)).columns),
         smoothing=0.05,
         disable=None if progress is None else not progress,
     )

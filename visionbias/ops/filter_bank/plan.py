@@ -16,7 +16,7 @@ from visionbias.ops.filter_bank.torch import TorchKernel
 from visionbias.ops.filter_bank.triton import TritonKernel
 from visionbias.ops.filter_bank.triton import refuse as refuse_triton
 from visionbias.ops.output import writing
-from visionbias.ops.tensors import check_images, check_out, check_plain, float64_pixels, new_output
+from visionbias.ops.tensors import check_images, check_out, check_plain, float64_pixels, memory_for, new_output
 from visionbias.runtime.dispatch import NOT_MEASURED, Impl, Op
 
 
@@ -50,7 +50,8 @@ class Plan:
     def __init__(self, spec: Spec, backend: str) -> None:
         self.spec = spec
         self.backend, impl = OP.pick(spec, backend)
-        self.kernel = impl.make(spec)
+        with memory_for("filter_bank", spec.image, spec.dtype, spec.device):
+            self.kernel = impl.make(spec)
 
     def run(
         self,

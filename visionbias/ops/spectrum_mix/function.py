@@ -22,6 +22,7 @@ from visionbias.ops.tensors import (
     check_pixels,
     check_plain,
     luma,
+    memory_for,
     number_between,
     same_images,
 )
@@ -61,7 +62,8 @@ def cue_conflict(
         check_plain("cue_conflict", {"shape": shape, "texture": texture})
         check_pixels("cue_conflict", "shape", shape)
         # Dark is the shape, as published silhouettes are drawn.
-        mask = 1.0 - luma(pixels(shape, torch.float32))
+        with memory_for("cue_conflict", tuple(shape.shape), torch.float32, shape.device):
+            mask = 1.0 - luma(pixels(shape, torch.float32))
         return silhouette(
             mask, texture, mean=mean, std=std, dtype=dtype, memory_format=memory_format, out=out, backend=backend
         )
@@ -221,10 +223,11 @@ def mean_amplitude(
     check_pixels("mean_amplitude", "x", x)
     if not len(x):
         raise ShapeError("mean_amplitude: wanted at least one image, got none")
-    total = torch.zeros(x.shape[1], x.shape[2], x.shape[3] // 2 + 1, dtype=torch.float64, device=x.device)
-    for image in x:
-        total += torch.fft.rfft2(pixels(image, torch.float64)).abs()
-    return total / len(x)
+    with memory_for("mean_amplitude", tuple(x.shape[1:]), torch.float64, x.device):
+        total = torch.zeros(x.shape[1], x.shape[2], x.shape[3] // 2 + 1, dtype=torch.float64, device=x.device)
+        for image in x:
+            total += torch.fft.rfft2(pixels(image, torch.float64)).abs()
+        return total / len(x)
 
 
 def _spec(x: Tensor, output: Output) -> Spec:
