@@ -39,7 +39,9 @@ def test_all_models_with_other_classes_are_named(make_study: Make, tmp_path: Pat
     def of(classes: int) -> Callable[[torch.Tensor], torch.Tensor]:
         return lambda x: x.mean(dim=(2, 3)).repeat(1, 3)[:, :classes]
 
-    with pytest.raises(vb.DataError, match=r"2 of 3 models(?s:.*)five: the model has 5(?s:.*)seven: the model has 7"):
+    with pytest.raises(
+        vb.DataError, match=r"2 of 3 models(?s:.*)five: images0:.* 5 classes(?s:.*)seven: images0:.* 7 classes"
+    ):
         make_study(models=[("five", of(5)), ("three", of(3)), ("seven", of(7))]).run(tmp_path / "run", progress=False)
 
 

@@ -108,7 +108,7 @@ def test_plan_says_why_it_knows_no_time(make_study: Make, tmp_path: Path) -> Non
     next((tmp_path / "run").rglob("*.parquet")).unlink()
     assert re.search(r"time      about 0 s at the rate of the last session", str(study.plan(tmp_path / "run")))
     change_manifest(tmp_path / "run", lambda manifest: manifest["sessions"].clear())
-    assert "not known: each session so far was killed" in str(study.plan(tmp_path / "run"))
+    assert "not known: no session has come to its end" in str(study.plan(tmp_path / "run"))
 
 
 def test_a_run_keeps_the_decoder_that_it_was_begun_with(
