@@ -76,7 +76,7 @@ class Normalization:
             values = getattr(self, name)
             try:
                 object.__setattr__(self, name, tuple(map(float, values)))  # lists and arrays would not be hashable
-            except (TypeError, ValueError):
+            except (TypeError, ValueError, OverflowError):
                 raise DataError(f"Normalization: {name} must be one number a channel, got {values!r}") from None
         finite = all(map(isfinite, (*self.mean, *self.std)))
         if len(self.mean) != len(self.std) or not self.mean or not min(self.std) > 0 or not finite:

@@ -67,6 +67,10 @@ def test_checks_tell_what_reverses() -> None:
     assert "x (0.60 [0.40, 0.80], adjusted p 0.001, but the other way without A), y (0.60" in told.sentences[0]
 
 
+def test_tiny_p_values_have_a_bound() -> None:
+    assert "adjusted p below 1e-06)" in verdict(rows(("bias", "x", 0.9, 0.0, 0.8, 1.0))).sentences[0]
+
+
 def test_few_models_are_told() -> None:
     assert verdict(rows(("bias", "x", *UP), n=8)).sentences[0].endswith("8 models, so few that p is flattering.")
     nothing = rows(("bias", "x", 0.5, np.nan, np.nan, np.nan), n=4)

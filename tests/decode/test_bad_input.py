@@ -130,7 +130,8 @@ def look():
 look()
 look()
 os.seteuid(os.getuid())
-(folder / "b.png").chmod(0o644)
+if os.geteuid():  # root reads it as it is
+    (folder / "b.png").chmod(0o644)
 look()
 """
 
@@ -148,4 +149,5 @@ def test_unreadable_file_is_listed_until_it_can_be_read(draw, encode, run_child)
     assert lines[0].startswith(listed)
     assert lines[1] == lines[0]
     assert lines[2].startswith("() True ")
-    assert lines[2].split()[-1] == lines[0].split()[-1]
+    if os.geteuid() == 0:  # the file has not changed, and neither has the name of its entry
+        assert lines[2].split()[-1] == lines[0].split()[-1]

@@ -80,10 +80,16 @@ def test_reused_until_something_that_counts_changes(samples, tmp_path) -> None:
     seen.add(open_again(preprocessing=Preprocessing(36, 32, "bicubic")).path)
     seen.add(open_again(samples=samples[::-1]).path)
     seen.add(open_again(samples=[replace(samples[0], id="renamed"), *samples[1:]]).path)
+    time = samples[4].path.stat().st_mtime_ns
+    os.utime(samples[4].path, ns=(time, time))
     time = samples[3].path.stat().st_mtime_ns
     os.utime(samples[3].path, ns=(time, time + 1))
     seen.add(open_again().path)
-    assert len(seen) == 5
+    content = samples[4].path.read_bytes()
+    samples[4].path.write_bytes(content[::-1])
+    os.utime(samples[4].path, ns=(time, time))  # as an archive does that is unpacked over the images
+    seen.add(open_again().path)
+    assert len(seen) == 6
 
 
 @pytest.mark.parametrize(

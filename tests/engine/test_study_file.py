@@ -88,6 +88,12 @@ def test_a_wrong_table_is_not_called_wrong_text(write: Callable[[str], Path]) ->
     assert "  _note: unknown key" in str(caught.value)
 
 
+def test_a_byte_order_mark_is_no_part_of_it(write: Callable[[str], Path]) -> None:
+    path = write(WHOLE)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert read_study(path).seed == 9
+
+
 def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(vb.RunError, match="cannot read the study file"):
         read_study(tmp_path / "absent.toml")

@@ -48,6 +48,12 @@ def test_numbers_that_are_not_finite(op: str, name: str) -> None:
             OPS[op](torch.rand(2, 3, 8, 8), **{name: [0.5, value, 0.5]})
 
 
+@pytest.mark.parametrize("name", ["mean", "std"])
+def test_numbers_that_no_float_holds(op: str, name: str) -> None:
+    with pytest.raises(vb.ShapeError, match=f"{op}: {name} must be one number a channel"):
+        OPS[op](torch.rand(2, 3, 8, 8), **{name: [10**400] * 3})
+
+
 def test_images_that_are_not_strided(op: str) -> None:
     name = NAMES.get(op, "x")
     with pytest.raises(

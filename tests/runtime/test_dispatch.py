@@ -49,6 +49,8 @@ def test_a_named_backend_says_why_it_refuses():
 def test_an_unknown_backend_is_told_the_known_ones():
     with pytest.raises(BackendError, match="must be one of 'auto', 'fast', 'plain', 'reference', got 'cuda'"):
         OP.pick(4, "cuda")
+    with pytest.raises(BackendError, match=r"must be one of .*, got \['fast'\]"):
+        OP.pick(4, ["fast"])
 
 
 def test_support_tells_the_use_of_every_backend_or_the_reason_against_it():

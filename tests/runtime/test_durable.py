@@ -36,3 +36,10 @@ def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, monke
         write_file(tmp_path / "records", b"new")
     assert (tmp_path / "records").read_bytes() == b"old"
     assert [path.name for path in tmp_path.iterdir()] == ["records"]
+
+
+def test_a_folder_is_no_leftover(tmp_path: Path) -> None:
+    (tmp_path / ".mine.tmp").mkdir()
+    (tmp_path / ".records.0.tmp").touch()
+    remove_leftovers(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [".mine.tmp"]

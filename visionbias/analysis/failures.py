@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from visionbias.conditions.clean import CLEAN
 from visionbias.errors import RunError
+from visionbias.records.files import RECORDS
 from visionbias.records.manifest import read_manifest
 from visionbias.records.reader import IncompleteError, ModelRecords
 from visionbias.records.samples import SampleTable
 
 Against = Literal["clean", "others"]
 
-RECORDS = "records"
 COLUMNS = ("model", "data", "condition", "kind", "slice", "n", "accuracy", "clean", "others", "lost")
 _KINDS = {"condition": None, "class": "category", "group": "group"}  # kind of slice -> column of the samples
 

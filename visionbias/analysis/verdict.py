@@ -15,6 +15,7 @@ from visionbias.errors import DataError
 RISES, FALLS, DIVIDED, UNSURE, UNDETERMINED = "rises", "falls", "divided", "unsure", "undetermined"
 _COLUMNS = ("feature", "group", "relation", "rho_low", "rho_high", "low", "high", "p_adjusted", "n", "reversed_by")
 _EXTREMES = (("rho", "min"), ("rho", "max"), ("low", "min"), ("high", "max"), ("p_adjusted", "max"))
+_SMALLEST_P = 1e-6  # that is told
 _FEW_MODELS = 10  # below which p-values of strong correlations are flattering
 
 
@@ -153,7 +154,8 @@ def _sentence(feature: str, groups: pd.DataFrame) -> str:
 def _evidence(row: Mapping[Hashable, Any]) -> str:
     rho = f"{row['rho_low']:.2f}" + (f" to {row['rho_high']:.2f}" if row["rho_low"] != row["rho_high"] else "")
     doubt = "".join(f", but the other way {name}" for name in row["reversed_by"])
-    return f"{row['group']} ({rho} [{row['low']:.2f}, {row['high']:.2f}], adjusted p {row['p_adjusted']:.1g}{doubt})"
+    p = f"{row['p_adjusted']:.1g}" if row["p_adjusted"] >= _SMALLEST_P else f"below {_SMALLEST_P:g}"
+    return f"{row['group']} ({rho} [{row['low']:.2f}, {row['high']:.2f}], adjusted p {p}{doubt})"
 
 
 def _conclusion(table: pd.DataFrame, groups: Sequence[str]) -> str:

@@ -3,8 +3,8 @@
 """Decoded crops on disk: made once, memory-mapped ever after.
 
 An entry is a folder with `crops.u8` (u8 [N, crop, crop, 3]) and `manifest.json`, named by the hash of what its pixels
-depend on: decoder, preprocessing, and id, place, size and modification time of each file. It is built in a scratch
-folder beside it, flushed to disk and renamed, so it is either whole or not there.
+depend on: decoder, preprocessing, and id, place, size and times of each file. It is built in a scratch folder beside
+it, flushed to disk and renamed, so it is either whole or not there.
 """
 
 import errno
@@ -35,7 +35,7 @@ from visionbias.types import BadSample, Preprocessing, Sample
 
 Decode = Literal["auto", "dali", "pillow"]
 
-_FORMAT = 1  # of an entry; part of its name
+_FORMAT = 2  # of an entry; part of its name
 _PIXELS, _MANIFEST = "crops.u8", "manifest.json"
 _ENTRY_TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
 
@@ -135,7 +135,7 @@ class _Entry:
         digest = hashlib.sha256(json.dumps([settings, self.preprocessing.as_dict()], sort_keys=True).encode())
         for sample in self.samples:
             # The place counts too: two data sets can agree in names, sizes and (reproducible archives) times.
-            row = [sample.id, os.path.abspath(sample.path), *_size_and_time(sample.path)]  # noqa: PTH100
+            row = [sample.id, os.path.abspath(sample.path), *_size_and_times(sample.path)]  # noqa: PTH100
             digest.update(json.dumps(row).encode())
         return digest.hexdigest()
 
@@ -151,7 +151,7 @@ class _Entry:
             return None
         if not whole:
             return None
-        # A mended permission or network changes no modification time.
+        # A mended folder or network changes no time of the file.
         if recheck and any(unread and read_file(sample.path).unread is None for sample, _, unread in bad):
             return None
         try:
@@ -235,9 +235,10 @@ class _Entry:
         )
 
 
-def _size_and_time(path: Path) -> tuple[int, int]:
+def _size_and_times(path: Path) -> tuple[int, int, int]:
+    """Times of modification and of change; programs can set the first, and not the second."""
     try:
         status = path.stat()
     except (OSError, ValueError):
-        return -1, -1
-    return status.st_size, status.st_mtime_ns
+        return -1, -1, -1
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns

@@ -16,9 +16,10 @@ from visionbias.engine.identity import identity_before_reading
 from visionbias.engine.inputs import pick_device
 from visionbias.engine.loop import Loop, Part
 from visionbias.engine.prepare import prepare
-from visionbias.engine.run import RECORDS, Run, join_run, locked, note_session, require_same
+from visionbias.engine.run import Run, join_run, locked, note_session, require_same
 from visionbias.engine.sink import RecordSink
 from visionbias.errors import RunError
+from visionbias.records.files import RECORDS
 from visionbias.records.manifest import read_manifest
 from visionbias.records.samples import write_samples
 from visionbias.records.writer import set_aside_damaged

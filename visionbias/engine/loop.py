@@ -14,10 +14,10 @@ from visionbias.conditions.stimulus import ImageBatch, Renderer, Stimulus
 from visionbias.engine.inputs import stimulus_buffer
 from visionbias.engine.ledger import Ledger
 from visionbias.engine.prepare import ModelGroup, Prepared, PreparedArm
-from visionbias.engine.run import RECORDS
 from visionbias.engine.scoring import Scorer
 from visionbias.engine.sink import RecordSink
 from visionbias.models.forward import Forward
+from visionbias.records.files import RECORDS
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from visionbias.engine.identity import identity_before_reading
 from visionbias.engine.inputs import batch_sizes, pick_device, shared_preprocessing
-from visionbias.engine.run import RECORDS, require_same
+from visionbias.engine.run import require_same
+from visionbias.records.files import RECORDS
 from visionbias.records.manifest import read_manifest
 from visionbias.records.writer import count_rows
 from visionbias.types import Preprocessing

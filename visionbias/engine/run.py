@@ -13,6 +13,7 @@ from filelock import FileLock
 from visionbias.engine.arguments import path_of
 from visionbias.errors import RunError
 from visionbias.probes.registry import Probe, make_probe
+from visionbias.records.files import RECORDS
 from visionbias.records.manifest import differences, read_manifest, write_manifest
 from visionbias.records.reader import IncompleteError, ModelRecords, measured_samples, open_records
 from visionbias.records.samples import SampleTable
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.dataset as ds
 
-RECORDS = "records"
 _LOCK = ".run.lock"
 _LISTED = 20  # differences that are named
 

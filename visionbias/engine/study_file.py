@@ -140,7 +140,7 @@ def read_study(path: str | Path) -> Study:
     """
     path = path_of("the study file", path)
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        content = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise RunError(f"cannot read the study file {path}: {error.strerror or error}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -22,7 +22,7 @@ def floats(function: str, name: str, values: Any) -> NDArray[np.float64]:
         raise ShapeError(f"{function}: {name} must be an array of real numbers, got {array.dtype}")
     try:
         return array.astype(np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ShapeError(f"{function}: {name} must be an array of numbers, got {values!r:.80}") from None
 
 

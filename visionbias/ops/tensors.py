@@ -207,7 +207,7 @@ def per_channel(op: str, name: str, values: Sequence[float] | Tensor | None, cha
         raise ShapeError(f"{op}: there is no gradient in {name}, and it requires one; pass {name}.detach()")
     try:
         numbers = tuple(float(value) for value in (values.tolist() if isinstance(values, Tensor) else values))
-    except (TypeError, ValueError, RuntimeError):  # the last: a tensor without values
+    except (TypeError, ValueError, OverflowError, RuntimeError):  # the last: a tensor without values
         raise ShapeError(f"{op}: {name} must be one number a channel of x, got {values!r}; try [0.5] * C") from None
     if len(numbers) != channels:
         raise ShapeError(f"{op}: {name} must have one value a channel of x, C={channels}, got {len(numbers)}")
@@ -229,7 +229,7 @@ def number_between(op: str, name: str, value: Any, low: float, high: float) -> f
     """
     try:
         number = nan if isinstance(value, (str, bool)) else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = nan
     if not low <= number <= high:
         raise ShapeError(f"{op}: {name} must be a number in [{low:g}, {high:g}], got {value!r}")

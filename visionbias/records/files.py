@@ -17,6 +17,8 @@ import pyarrow.parquet as pq
 from visionbias.errors import RunError
 from visionbias.records.schema import SCHEMA_VERSION
 
+RECORDS = "records"  # folder of a run that holds them
+
 _RANGE = re.compile(r"(\d+)-(\d+)\.parquet")
 _TRIES = 20
 T = TypeVar("T")

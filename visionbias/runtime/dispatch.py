@@ -47,7 +47,7 @@ class Op(Generic[S, K]):
             BackendError: there is no backend of that name, or it (for "auto": each) refuses; says why, per backend.
         """
         if backend != AUTO:
-            if backend not in self.impls:
+            if not isinstance(backend, str) or backend not in self.impls:
                 names = ", ".join(repr(name) for name in (AUTO, *self.impls))
                 raise BackendError(f"{self.name}: backend must be one of {names}, got {backend!r}")
             impl = self.impls[backend]

@@ -51,4 +51,5 @@ def sync_folder(folder: Path) -> None:
 def remove_leftovers(folder: Path) -> None:
     """Delete temporary files of killed writers below `folder`. A writer that lives makes its file again."""
     for path in folder.rglob(".*.tmp"):
-        path.unlink(missing_ok=True)
+        if not path.is_dir():  # no writer makes folders
+            path.unlink(missing_ok=True)

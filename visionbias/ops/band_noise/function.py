@@ -213,8 +213,8 @@ def _bands(op: str, bands: Iterable[int]) -> tuple[int, ...]:
 def _noise_sds(noise_sds: Iterable[float]) -> tuple[float, ...]:
     try:
         sds = tuple(float(sd) for sd in noise_sds)
-    except (TypeError, ValueError):
-        raise ShapeError(f"critical_band: noise_sds must be a sequence of numbers, got {noise_sds!r}") from None
+    except (TypeError, ValueError, OverflowError):
+        raise ShapeError(f"critical_band: noise_sds must be a sequence of numbers, got {noise_sds!r:.80}") from None
     if not sds or not all(isfinite(sd) and 0.0 <= sd <= LARGEST_SD for sd in sds):
         raise ShapeError(f"critical_band: noise_sds must be one or more numbers in [0, {LARGEST_SD:g}], got {sds}")
     return sds

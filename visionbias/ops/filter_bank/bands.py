@@ -146,7 +146,7 @@ def _float(value: Any) -> float:
     """The value as a float, NaN if it is no number."""
     try:
         return nan if isinstance(value, str) else float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return nan
 
 

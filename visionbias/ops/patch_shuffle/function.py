@@ -4,9 +4,8 @@
 
 from collections.abc import Sequence
 from math import gcd
-from operator import index
-from typing import SupportsIndex
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -56,9 +55,9 @@ def patch_shuffle(
         BackendError: no backend, or not the one asked for, can serve the call.
     """
     output, out = prepare_output("patch_shuffle", x, (), mean, std, dtype, memory_format, out)
-    if isinstance(grid, bool) or not isinstance(grid, SupportsIndex) or index(grid) < 1:
+    if isinstance(grid, bool) or not isinstance(grid, (int, np.integer)) or grid < 1:
         raise ShapeError(f"patch_shuffle: grid must be a whole number of at least 1, got {grid!r}")
-    grid = index(grid)
+    grid = int(grid)
     common = gcd(*x.shape[2:])
     if common % grid:
         possible = [g for g in range(1, common + 1) if common % g == 0]
