@@ -51,18 +51,27 @@ def per_image(x: Tensor, out: Tensor, noise: Tensor | None) -> None:
     rng = np.random.default_rng(0)
     mean, std = constants(x.device)
     for i, crop in enumerate(x.permute(0, 2, 3, 1).numpy()):
-        red, green, blue = (crop[..., c].astype(np.int64) for c in range(3))
-        grey = ((19595 * red + 38470 * green + 7471 * blue + 32768) >> 16) / 255.0
-        image = (grey - grey.mean()) * 0.2 + 0.449
+        image = low_contrast(crop)
         for s, sd in enumerate(NOISE_SDS):
             for b, band in enumerate(BANDS):
                 field = rng.standard_normal(image.shape) if noise is None else noise[i].double().numpy()
-                levels = _pyramid(sd * field)
-                finest, own = (_reconstruction(levels, level) for level in (0, 6 - band))
-                added = own * np.sqrt((finest**2).mean() / (own**2).mean())
-                y = image + added
-                y = np.where(y < 0, 0.1, np.where(y > 1, 0.9, y))
-                out[s, b, i] = (torch.from_numpy(y).float().expand(3, -1, -1) - mean) / std
+                y = torch.from_numpy(noisy(image, sd * field, band)).float()
+                out[s, b, i] = (y.expand(3, -1, -1) - mean) / std
+
+
+def low_contrast(crop: NDArray[np.uint8]) -> NDArray[np.float64]:  # [H, W, 3] -> [H, W]
+    """The published grey of one image, before noise."""
+    red, green, blue = (crop[..., c].astype(np.int64) for c in range(3))
+    grey = ((19595 * red + 38470 * green + 7471 * blue + 32768) >> 16) / 255.0
+    return (grey - grey.mean()) * 0.2 + 0.449
+
+
+def noisy(image: NDArray[np.float64], field: NDArray[np.float64], band: int) -> NDArray[np.float64]:  # [H, W] each
+    """One image in one band of a field of normals, by the field's pyramid, and the rules for what leaves [0, 1]."""
+    levels = _pyramid(field)
+    finest, own = (_reconstruction(levels, level) for level in (0, 6 - band))
+    y = image + own * np.sqrt((finest**2).mean() / (own**2).mean())
+    return np.where(y < 0, 0.1, np.where(y > 1, 0.9, y))
 
 
 def per_condition(x: Tensor, out: Tensor, noise: Tensor | None) -> None:

@@ -31,7 +31,7 @@ def cases(device: str, n: int = 32, size: int = 224) -> Iterator[Case]:
     """One case an architecture, float32; the engine loads the weights, and finds the crops in the cache."""
     folder = Path(tempfile.mkdtemp(prefix="visionbias-engine-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    _write_images(folder / "images", n)
+    write_images(folder / "images", n)
     for arch in ARCHITECTURES:
         yield _case(arch, device, n, size, folder)
 
@@ -80,7 +80,8 @@ def _case(arch: str, device: str, n: int, size: int, folder: Path) -> Case:
     )
 
 
-def _write_images(folder: Path, n: int) -> None:
+def write_images(folder: Path, n: int) -> None:
+    """Smooth random pictures of four classes."""
     rng = np.random.default_rng(0)
     for i in range(n):
         path = folder / f"class_{i % 4}" / f"{i:03d}.png"

@@ -36,10 +36,11 @@ def published(x: Tensor, out: Tensor) -> None:
     mean, std = constants(x.device)
     for f, band in enumerate(BANDS):
         for i, crop in enumerate(x):
-            out[f, i] = (_published(crop.float() / 255.0, band).clamp(0.0, 1.0) - mean) / std
+            out[f, i] = (passed(crop.float() / 255.0, band) - mean) / std
 
 
-def _published(image: Tensor, band: Band) -> Tensor:
+def passed(image: Tensor, band: Band) -> Tensor:  # [C, H, W] float32 each
+    """One image through the published filter."""
     h, w = image.shape[-2:]
     cutoff = band.cutoffs[0] if band.kind == "lowpass" else 1.0 - band.cutoffs[0]
     ry, rx = int(cutoff * (h // 2)), int(cutoff * (w // 2))
@@ -49,7 +50,7 @@ def _published(image: Tensor, band: Band) -> Tensor:
         mask = 1.0 - mask
     spectrum = torch.fft.fftshift(torch.fft.fft2(image), dim=(-2, -1)) * mask
     filtered: Tensor = torch.fft.ifft2(torch.fft.ifftshift(spectrum, dim=(-2, -1))).real
-    return filtered
+    return filtered.clamp(0.0, 1.0)
 
 
 def batched(x: Tensor, out: Tensor, masks: list[Tensor]) -> None:

@@ -10,7 +10,10 @@ MODULES = (
     "benchmarks.filter_bank",
     "benchmarks.band_noise",
     "benchmarks.spectrum_mix",
+    "benchmarks.decode",
     "benchmarks.engine",
+    "benchmarks.whole_job",
+    "benchmarks.scaling",
     "benchmarks.rescore",
 )
 

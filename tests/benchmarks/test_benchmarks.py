@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from benchmarks import engine, registry, run, timing
+from benchmarks import engine, registry, run, scaling, timing
 from benchmarks.filter_bank import cases
 from benchmarks.registry import Case
 
@@ -105,3 +105,24 @@ def test_a_contender_that_writes_nothing_is_found(monkeypatch):
     monkeypatch.setattr("benchmarks.filter_bank.ours", lambda x, out, backend: None)
     with pytest.raises(AssertionError, match="values are off"):
         next(cases("cpu", size=16, n=1)).check("torch")
+
+
+def test_a_cache_holds_what_the_decoder_makes():
+    for case in registry.load()["decode"]("cpu", n=8):
+        for name, call in case.contenders.items():
+            assert case.check(name) <= 1.0
+            call()
+
+
+def test_a_job_run_in_the_published_way_computes_the_same():
+    (case,) = registry.load()["whole_job"]("cpu", arch="test_resnet", models=1, n=4, workers=0)
+    assert case.check("visionbias") < 1e-4
+    assert case.work == 52 * 4
+
+
+def test_runs_of_more_images_take_no_more_memory(monkeypatch):
+    monkeypatch.setattr(scaling, "MODELS", (1,))
+    monkeypatch.setattr(scaling, "TIMES", (1, 2))
+    few, many = scaling.cases("cpu", n=4, size=32)
+    assert many.check("visionbias") == 0.0
+    assert many.work == 2 * few.work

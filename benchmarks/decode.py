@@ -1,0 +1,79 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What the cache of crops adds to the decoder that fills it."""
+
+import atexit
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.registry import Case, benchmark
+from benchmarks.whole_job import write_jpegs
+from visionbias.decode.cache import Decode, open_crops
+from visionbias.decode.dali import DaliDecoder, check_dali_serves
+from visionbias.decode.pillow import PillowDecoder, available_threads
+from visionbias.errors import BackendError
+from visionbias.types import Preprocessing, Sample
+
+PREPROCESSING = Preprocessing()
+DECODER = "peer: the decoder alone"
+FLOOR = 0.90  # share of the decoder's own rate at which a cache is built
+LEVELS = {"dali": 1, "pillow": 0}  # largest difference from Pillow
+
+
+@benchmark("decode")
+def cases(device: str, n: int = 512) -> Iterator[Case]:  # noqa: ARG001
+    """One case a decoder that this machine has, from files that the system holds in memory."""
+    folder = Path(tempfile.mkdtemp(prefix="visionbias-decode-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    paths = write_jpegs(folder / "images", n)
+    samples = [Sample(path.name, path, 0) for path in paths]
+    for kind in LEVELS:
+        try:
+            if kind == "dali":
+                check_dali_serves(PREPROCESSING)
+        except BackendError:
+            continue
+        yield Case(
+            op="decode",
+            shape=f"{kind}, {n} JPEG files of 500 x 375",
+            dtype="uint8",
+            unit="images",
+            work=n,
+            bytes_moved=n * 3 * PREPROCESSING.crop**2,
+            contenders={"cache": partial(build, samples, kind, folder), DECODER: partial(decode, paths, kind)},
+            check=partial(_check, samples, kind, folder),
+            floors={DECODER: FLOOR},
+        )
+
+
+def build(samples: list[Sample], kind: Decode, folder: Path) -> None:
+    """Fill a cache of its own."""
+    open_crops(samples, PREPROCESSING, decode=kind, folder=folder / uuid.uuid4().hex, progress=False)
+
+
+def decode(paths: list[Path], kind: Decode) -> None:
+    """Read and decode, and keep nothing."""
+    threads = available_threads()
+    batch = max(64, 4 * threads)
+    decoder = DaliDecoder(PREPROCESSING, batch, threads) if kind == "dali" else PillowDecoder(PREPROCESSING, threads)
+    for start in range(0, len(paths), batch):
+        decoder.decode([path.read_bytes() for path in paths[start : start + batch]])
+    decoder.close()
+
+
+def _check(samples: list[Sample], kind: Decode, folder: Path, _: str) -> float:
+    """The crops are Pillow's, or within a level of them."""
+    few = samples[:8]
+    own, wanted = (
+        open_crops(few, PREPROCESSING, decode=name, folder=folder / "check", progress=False).images.astype(np.int16)
+        for name in (kind, "pillow")
+    )
+    error = int(np.abs(own - wanted).max())
+    assert error <= LEVELS[kind], f"{kind} is {error} levels off"
+    return float(error)

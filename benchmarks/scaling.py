@@ -1,0 +1,87 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""How the cost of a run grows: with the number of checkpoints, and with the number of images."""
+
+import atexit
+import shutil
+import subprocess
+import sys
+import tempfile
+import uuid
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+import timm
+import torch
+from safetensors.torch import save_file
+
+import visionbias as vb
+from benchmarks.engine import CONDITIONS, PROBES, write_images
+from benchmarks.registry import Case, benchmark
+
+ARCHITECTURE = "resnet10t"
+MODELS = (1, 2, 4, 8)
+TIMES = (1, 2, 4)  # as many images
+MOST_GROWTH = 1.1  # of memory, with as many images as there are
+
+_ALONE = """
+import resource, sys
+from pathlib import Path
+from benchmarks.scaling import run
+run(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4], int(sys.argv[5]))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@benchmark("scaling")
+def cases(device: str, n: int = 64, size: int = 224) -> Iterator[Case]:
+    """A case a number of checkpoints, then a case a number of images: the rate tells what each costs."""
+    folder = Path(tempfile.mkdtemp(prefix="visionbias-scaling-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for seed in range(max(MODELS)):
+        torch.manual_seed(seed)
+        save_file(timm.create_model(ARCHITECTURE, num_classes=4).state_dict(), folder / f"{seed}.safetensors")
+    for times in TIMES:
+        write_images(folder / f"images-{times * n}", times * n)
+    for models, images in (*((models, n) for models in MODELS), *((1, times * n) for times in TIMES[1:])):
+        yield Case(
+            op="scaling",
+            shape=f"{models} x {ARCHITECTURE}, {CONDITIONS} conditions x [{images}, 3, {size}, {size}]",
+            dtype="records",
+            unit="forwards",
+            work=models * CONDITIONS * images,
+            bytes_moved=images * 3 * size * size,
+            contenders={"visionbias": partial(run, folder, models, images, device, size)},
+            check=partial(_check, folder, models, n, images, device, size),
+        )
+
+
+def run(folder: Path, models: int, images: int, device: str, size: int) -> vb.Run:
+    """A whole run, loading included; the crops are in the cache from the second on."""
+    study = vb.Study(
+        [vb.Checkpoint(folder / f"{seed}.safetensors", arch=ARCHITECTURE) for seed in range(models)],
+        folder / f"images-{images}",
+        PROBES,
+        preprocessing=vb.Preprocessing(resize=size * 8 // 7, crop=size),
+        device=device,
+        forward_batch=32,
+        cache=folder / "cache",
+    )
+    return study.run(folder / uuid.uuid4().hex, progress=False)
+
+
+def _check(folder: Path, models: int, least: int, images: int, device: str, size: int, _: str) -> float:
+    """The run has all records, and takes no more memory than with the fewest images."""
+    done = run(folder, models, images, device, size)
+    assert len(done.records().to_table()) == models * CONDITIONS * images
+    few, many = (_memory(folder, models, count, device, size) for count in (least, images))
+    print(f"{models} models, {images} images: {many:.2f} GiB of memory at most")
+    assert many < MOST_GROWTH * few, f"{images} images take {many:.2f} GiB, {least} take {few:.2f}"
+    return 0.0
+
+
+def _memory(folder: Path, models: int, images: int, device: str, size: int) -> float:
+    arguments = [str(folder), str(models), str(images), device, str(size)]
+    done = subprocess.run([sys.executable, "-c", _ALONE, *arguments], capture_output=True, text=True, check=True)
+    return int(done.stdout) / 2**20
