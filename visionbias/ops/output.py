@@ -11,17 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from visionbias.ops.tensors import (
-    Channels,
-    check_images,
-    check_out,
-    check_output_kind,
-    check_pixels,
-    check_plain,
-    memory_for,
-    new_output,
-    per_channel,
-)
+from visionbias.ops.memory import check_plain, memory_for, new_output
+from visionbias.ops.tensors import Channels, check_images, check_out, check_output_kind, check_pixels, per_channel
 
 
 @dataclass(frozen=True, slots=True)

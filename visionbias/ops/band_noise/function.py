@@ -19,18 +19,10 @@ from visionbias.ops.band_noise.native import NativeKernel, refuse
 from visionbias.ops.band_noise.pyramid import FINEST, level_of
 from visionbias.ops.band_noise.spec import Kernel, Spec
 from visionbias.ops.band_noise.torch import TorchKernel
+from visionbias.ops.memory import check_dense, check_plain, new_output
 from visionbias.ops.output import Output, finish_reference, prepare_output, writing
 from visionbias.ops.philox import checked_seed, sample_keys
-from visionbias.ops.tensors import (
-    FLOAT_DTYPES,
-    check_dense,
-    check_images,
-    check_output_kind,
-    check_plain,
-    float64_pixels,
-    new_output,
-    number_between,
-)
+from visionbias.ops.tensors import FLOAT_DTYPES, check_images, check_output_kind, float64_pixels, number_between
 from visionbias.runtime.dispatch import NOT_MEASURED, Impl, Op
 
 CONTRAST, LUMINANCE = 0.2, 0.449  # of the published images

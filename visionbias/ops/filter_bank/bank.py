@@ -12,7 +12,8 @@ from visionbias.ops.filter_bank.bands import Band
 from visionbias.ops.filter_bank.custom_op import check_derivative, encode, filter_bank_op
 from visionbias.ops.filter_bank.plan import Plan, plan
 from visionbias.ops.filter_bank.spec import Spec
-from visionbias.ops.tensors import check_images, check_out, check_output_kind, per_channel, recorder
+from visionbias.ops.memory import recorder
+from visionbias.ops.tensors import check_images, check_out, check_output_kind, per_channel
 
 
 def filter_bank(

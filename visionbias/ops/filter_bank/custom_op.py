@@ -20,7 +20,7 @@ from visionbias.ops.filter_bank.bands import Band, Kind, Window
 from visionbias.ops.filter_bank.plan import plan
 from visionbias.ops.filter_bank.spec import Spec
 from visionbias.ops.filter_bank.torch import TorchKernel
-from visionbias.ops.tensors import empty_images, is_dual
+from visionbias.ops.memory import empty_images, is_dual
 
 
 def encode(bands: Sequence[Band]) -> str:

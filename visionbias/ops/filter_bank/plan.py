@@ -15,8 +15,9 @@ from visionbias.ops.filter_bank.spec import Kernel, Spec
 from visionbias.ops.filter_bank.torch import TorchKernel
 from visionbias.ops.filter_bank.triton import TritonKernel
 from visionbias.ops.filter_bank.triton import refuse as refuse_triton
+from visionbias.ops.memory import check_plain, memory_for, new_output
 from visionbias.ops.output import writing
-from visionbias.ops.tensors import check_images, check_out, check_plain, float64_pixels, memory_for, new_output
+from visionbias.ops.tensors import check_images, check_out, float64_pixels
 from visionbias.runtime.dispatch import NOT_MEASURED, Impl, Op
 
 

@@ -10,23 +10,14 @@ import torch
 from torch import Tensor
 
 from visionbias.errors import ShapeError
+from visionbias.ops.memory import check_plain, is_dual, new_output, recorder
 from visionbias.ops.native import stored_as_rows
 from visionbias.ops.normalize import reference
 from visionbias.ops.normalize.native import NativeKernel, refuse
 from visionbias.ops.normalize.spec import Kernel, Spec
 from visionbias.ops.normalize.torch import TorchKernel
 from visionbias.ops.output import writing
-from visionbias.ops.tensors import (
-    check_images,
-    check_out,
-    check_output_kind,
-    check_plain,
-    float64_pixels,
-    is_dual,
-    new_output,
-    per_channel,
-    recorder,
-)
+from visionbias.ops.tensors import check_images, check_out, check_output_kind, float64_pixels, per_channel
 from visionbias.runtime.dispatch import Impl, Op
 
 

@@ -10,22 +10,13 @@ from torch import Tensor
 
 from visionbias.errors import DataError, ShapeError
 from visionbias.ops.chunks import pixels
+from visionbias.ops.memory import check_dense, check_plain, memory_for
 from visionbias.ops.output import Output, prepare_output, writing
 from visionbias.ops.philox import checked_seed, sample_keys, stream, unit_normals, unit_uniforms
 from visionbias.ops.silhouette import silhouette
 from visionbias.ops.spectrum_mix.kernels import kernel
 from visionbias.ops.spectrum_mix.spec import Spec
-from visionbias.ops.tensors import (
-    FLOAT_DTYPES,
-    check_dense,
-    check_images,
-    check_pixels,
-    check_plain,
-    luma,
-    memory_for,
-    number_between,
-    same_images,
-)
+from visionbias.ops.tensors import FLOAT_DTYPES, check_images, check_pixels, luma, number_between, same_images
 
 METHODS = ("phase", "silhouette")
 LARGEST_AMPLITUDE = 1e12  # far beyond that of images in [0, 1], and float32 can compute with it
