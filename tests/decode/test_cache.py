@@ -201,3 +201,26 @@ def test_cache_folder_that_is_a_file(samples, tmp_path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(DataError, match="wanted to write"):
         open_crops(samples[:1], SMALL, decode="pillow", folder=tmp_path / "file")
+
+
+@pytest.mark.parametrize("kind", ["pillow", "dali"])
+def test_crops_that_are_not_kept_are_decoded_again(kind, samples, tmp_path) -> None:
+    if kind == "dali":
+        pytest.importorskip("nvidia.dali")
+    good = samples[:-1]
+    options = {"decode": kind, "folder": tmp_path / "cache"}
+    kept, other = (open_crops(good, SMALL, keep=keep, **options) for keep in (True, False))
+    assert (other.sha256, other.decoder, other.bad) == (kept.sha256, kept.decoder, kept.bad)
+    assert _listing(other.path) == ["digests.u8", "manifest.json"]
+    for rows in ([3], [69, 0, 0, 7], np.arange(70)):
+        assert np.array_equal(other.images[rows], kept.images[rows])
+    assert open_crops(good, SMALL, keep=False, **options).path == other.path
+    good[5].path.write_bytes(good[6].path.read_bytes())
+    other.images[[4, 6]]
+    with pytest.raises(DataError, match=r"015\.jpg: wanted the image that it was when the run began, got other bytes"):
+        other.images[[4, 5]]
+
+
+def test_bad_images_are_found_although_no_crops_are_kept(samples, tmp_path) -> None:
+    crops = open_crops(samples, SMALL, decode="pillow", folder=tmp_path, keep=False)
+    assert [sample.id for sample in crops.bad] == ["2/broken.jpg"]

@@ -3,6 +3,7 @@
 """A whole study: its records, its numbers, and what does not change them."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
-from torch import nn
+from torch import Tensor, nn
 
 import visionbias as vb
 
@@ -85,6 +86,32 @@ def test_three_shards_are_the_whole(reference: vb.Run, make_study: Make, tmp_pat
 def test_pillow_twice_is_the_same(reference: vb.Run, make_study: Make, tmp_path: Path) -> None:
     run = make_study(cache=tmp_path / "cache").run(tmp_path / "run", progress=False)
     pd.testing.assert_frame_equal(records_of(run), records_of(reference), check_exact=True)
+
+
+def test_crops_that_are_not_kept_change_nothing(reference: vb.Run, make_study: Make, tmp_path: Path) -> None:
+    run = make_study(cache=tmp_path / "cache", keep_crops=False).run(tmp_path / "run", progress=False)
+    pd.testing.assert_frame_equal(records_of(run), records_of(reference), check_exact=True)
+    assert {path.name for path in (tmp_path / "cache").rglob("*.*")} == {"digests.u8", "manifest.json"}
+
+
+def test_an_image_that_changes_while_crops_are_not_kept(
+    make_study: Make, image_folder: Path, tmp_path: Path, tiny_net: type[nn.Module]
+) -> None:
+    """What was measured before is kept."""
+    images = tmp_path / "images"
+    shutil.copytree(image_folder, images)
+    victim = sorted(images.rglob("*.png"))[-1]
+    net = tiny_net(1)
+
+    def model(x: Tensor) -> Tensor:
+        if list(tmp_path.glob("cache/*/digests.u8")):  # all images are known to be usable
+            victim.write_bytes(b"another image")
+        return net(x)
+
+    study = make_study(models=[("first", model)], data=images, cache=tmp_path / "cache", keep_crops=False)
+    with pytest.raises(vb.DataError, match=rf"{victim.name}: wanted the image that it was when the run began, got"):
+        study.run(tmp_path / "run", progress=False)
+    assert len(vb.open_run(tmp_path / "run").records().to_table()) == 4 * 8 * 23
 
 
 def test_models_do_not_influence_one_another(

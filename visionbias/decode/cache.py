@@ -4,7 +4,8 @@
 
 An entry is a folder with `crops.u8` (u8 [N, crop, crop, 3]) and `manifest.json`, named by the hash of what its pixels
 depend on: decoder, preprocessing, and id, place, size and times of each file. It is built in a scratch folder beside
-it, flushed to disk and renamed, so it is either whole or not there.
+it, flushed to disk and renamed, so it is either whole or not there. Where crops are not kept, it holds `digests.u8`
+(u8 [N, 32], sha256 of each file) in their place.
 """
 
 import errno
@@ -25,6 +26,7 @@ from numpy.typing import NDArray
 
 from visionbias.decode.dali import DaliDecoder, check_dali_serves
 from visionbias.decode.pillow import BadReason, PillowDecoder, available_threads
+from visionbias.decode.redecode import Redecoded
 from visionbias.decode.scratch import discard, scratch_folder, sweep
 from visionbias.decode.source import Content, read_batches, read_file
 from visionbias.errors import BackendError, DataError
@@ -36,7 +38,7 @@ from visionbias.types import BadSample, Preprocessing, Sample
 Decode = Literal["auto", "dali", "pillow"]
 
 _FORMAT = 2  # of an entry; part of its name
-_PIXELS, _MANIFEST = "crops.u8", "manifest.json"
+_PIXELS, _DIGESTS, _MANIFEST = "crops.u8", "digests.u8", "manifest.json"
 _ENTRY_TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
 
 
@@ -44,7 +46,7 @@ _ENTRY_TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
 class Crops:
     """The decoded images of a list of samples."""
 
-    images: NDArray[np.uint8]  # [N, crop, crop, 3], read-only memory map; row i is samples[i]
+    images: NDArray[np.uint8] | Redecoded  # [N, crop, crop, 3], read-only memory map; row i is samples[i]
     bad: tuple[BadSample, ...]  # samples that could not be decoded; their pixels are 0
     decoder: str  # such as "dali-2.4.0-cpu" or "pillow-13.0.0"
     # Over, for each sample in order, the id's length (8 bytes, big-endian), the id, and the sha256 of the file's
@@ -59,6 +61,7 @@ def open_crops(
     *,
     decode: Decode = "auto",
     folder: Path | None = None,
+    keep: bool = True,
     progress: bool | None = None,
 ) -> Crops:
     """Decode images once and map the crops [N, crop, crop, 3]; a later call with the same files maps what is there.
@@ -69,6 +72,8 @@ def open_crops(
         decode: `"pillow"` (exact), `"dali"` (within one level of Pillow, bilinear only), or `"auto"`: DALI where it is
             installed and within one level, else Pillow. `Crops.decoder` says which it was.
         folder: where entries are kept. Default `$VISIONBIAS_CACHE/crops`, or `~/.cache/visionbias/crops`.
+        keep: write the crops. Without, all files are decoded now, to know that they can be, and again at each reading
+            of `Crops.images`, which has rows and nothing else of an array.
         progress: show a bar; None shows it on a terminal only.
 
     Raises:
@@ -83,11 +88,11 @@ def open_crops(
     if decode != "pillow":
         try:
             check_dali_serves(preprocessing)
-            return _Entry(samples, preprocessing, "dali", folder).open(progress)
+            return _Entry(samples, preprocessing, "dali", folder, keep).open(progress)
         except BackendError:
             if decode == "dali":
                 raise
-    return _Entry(samples, preprocessing, "pillow", folder).open(progress)
+    return _Entry(samples, preprocessing, "pillow", folder, keep).open(progress)
 
 
 def decoder_name(kind: str) -> str:
@@ -103,13 +108,20 @@ class _Entry:
     """One entry of the cache: what it must hold, and how it is looked up and built."""
 
     def __init__(
-        self, samples: Sequence[Sample], preprocessing: Preprocessing, kind: Literal["dali", "pillow"], folder: Path
+        self,
+        samples: Sequence[Sample],
+        preprocessing: Preprocessing,
+        kind: Literal["dali", "pillow"],
+        folder: Path,
+        keep: bool,
     ) -> None:
         self.samples = samples
         self.preprocessing = preprocessing
         self.kind = kind
         self.decoder = decoder_name(kind)
-        self.shape = (len(samples), preprocessing.crop, preprocessing.crop, 3)
+        self.keep = keep
+        self.payload = _PIXELS if keep else _DIGESTS
+        self.shape = (len(samples), *((preprocessing.crop, preprocessing.crop, 3) if keep else (32,)))
         self.bytes = math.prod(self.shape)
         self.key = self._key()
         self.path = folder / self.key[:32]
@@ -120,18 +132,18 @@ class _Entry:
             return found
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            sweep(self.path.parent, _PIXELS)
+            sweep(self.path.parent, self.payload)
             free = shutil.disk_usage(self.path.parent).free
             if free < self.bytes:
                 raise self._no_room(f"{free} bytes free")
-            with scratch_folder(self.path.parent, _PIXELS) as (scratch, file):
+            with scratch_folder(self.path.parent, self.payload) as (scratch, file):
                 self._build(scratch, file, progress)
                 return self._publish(scratch)
         except OSError as error:
             raise self._no_room(error.strerror or type(error).__name__) from error
 
     def _key(self) -> str:
-        settings = {"format": _FORMAT, "decoder": self.decoder, "pillow": PIL.__version__}
+        settings = {"format": _FORMAT, "holds": self.payload, "decoder": self.decoder, "pillow": PIL.__version__}
         digest = hashlib.sha256(json.dumps([settings, self.preprocessing.as_dict()], sort_keys=True).encode())
         for sample in self.samples:
             # The place counts too: two data sets can agree in names, sizes and (reproducible archives) times.
@@ -141,11 +153,11 @@ class _Entry:
 
     def _load(self, *, recheck: bool) -> Crops | None:
         """The entry on disk, or None if absent or damaged, or (`recheck`) it holds a failure to read that is over."""
-        pixels = self.path / _PIXELS
+        payload = self.path / self.payload
         try:
             manifest = json.loads((self.path / _MANIFEST).read_bytes())
             bad = [(self.samples[row], str(reason), bool(unread)) for row, reason, unread in manifest["bad"]]
-            whole = manifest["key"] == self.key and pixels.stat().st_size == self.bytes
+            whole = manifest["key"] == self.key and payload.stat().st_size == self.bytes
             sha256 = str(manifest["sha256"])
         except (OSError, ValueError, KeyError, TypeError, IndexError):
             return None
@@ -155,10 +167,11 @@ class _Entry:
         if recheck and any(unread and read_file(sample.path).unread is None for sample, _, unread in bad):
             return None
         try:
-            images = np.memmap(pixels, np.uint8, "r", shape=self.shape)
+            images = np.memmap(payload, np.uint8, "r", shape=self.shape)
         except (OSError, ValueError):
             return None
-        return Crops(images, tuple(BadSample(s.id, reason) for s, reason, _ in bad), self.decoder, sha256, self.path)
+        crops = images if self.keep else Redecoded(self.samples, images, self._new_decoder)
+        return Crops(crops, tuple(BadSample(s.id, reason) for s, reason, _ in bad), self.decoder, sha256, self.path)
 
     def _build(self, scratch: Path, file: IO[bytes], progress: bool | None) -> None:
         digest = hashlib.sha256()
@@ -170,7 +183,10 @@ class _Entry:
                 digest.update(len(name).to_bytes(8, "big") + name + content.digest)
                 if isinstance(crop, BadReason):
                     bad.append((row, crop.text, content.unread is not None))
-                file.write(blank if isinstance(crop, BadReason) else crop.data)
+                if not self.keep:
+                    file.write(content.digest)
+                else:
+                    file.write(blank if isinstance(crop, BadReason) else crop.data)
         file.flush()
         os.fsync(file.fileno())
         manifest: dict[str, Any] = {
@@ -186,17 +202,11 @@ class _Entry:
 
     def _decoded(self, progress: bool | None) -> Generator[tuple[Content, NDArray[np.uint8] | BadReason], None, None]:
         """Content and crop u8 [crop, crop, 3] of each sample in order; memory does not grow with N."""
-        threads = available_threads()
-        batch_size = max(64, 4 * threads)
-        decoder = (
-            DaliDecoder(self.preprocessing, batch_size, threads)
-            if self.kind == "dali"
-            else PillowDecoder(self.preprocessing, threads)
-        )
+        decoder = self._new_decoder()
         try:
             with (
                 progress_bar(len(self.samples), progress, "decode") as bar,
-                closing(read_batches(self.samples, batch_size, threads)) as batches,
+                closing(read_batches(self.samples, _batch_size(), available_threads())) as batches,
             ):
                 for batch in batches:
                     crops = iter(decoder.decode([content.data for content in batch if content.unread is None]))
@@ -205,6 +215,12 @@ class _Entry:
                     bar.update(len(batch))
         finally:
             decoder.close()
+
+    def _new_decoder(self) -> DaliDecoder | PillowDecoder:
+        threads = available_threads()
+        if self.kind == "dali":
+            return DaliDecoder(self.preprocessing, _batch_size(), threads)
+        return PillowDecoder(self.preprocessing, threads)
 
     def _publish(self, scratch: Path) -> Crops:
         for _ in range(5):
@@ -231,8 +247,12 @@ class _Entry:
     def _no_room(self, got: str) -> DataError:
         return DataError(
             f"crop cache: wanted to write {self.bytes} bytes to {self.path.parent}, got: {got}; "
-            "make room there, or set VISIONBIAS_CACHE to a folder on another disk"
+            "make room there, set VISIONBIAS_CACHE to a folder on another disk, or give the study keep_crops=False"
         )
+
+
+def _batch_size() -> int:
+    return max(64, 4 * available_threads())
 
 
 def _size_and_times(path: Path) -> tuple[int, int, int]:

@@ -14,6 +14,7 @@ from torch import Tensor
 from visionbias.conditions.stimulus import ImageBatch
 from visionbias.datasets.base import Dataset
 from visionbias.decode.cache import Decode, open_crops
+from visionbias.decode.redecode import Redecoded
 from visionbias.types import BadSample, Preprocessing
 
 
@@ -21,8 +22,8 @@ from visionbias.types import BadSample, Preprocessing
 class Decoded:
     """The crops of a data set for one preprocessing: row i is sample i, and its partner in a set of pairs."""
 
-    images: NDArray[np.uint8]  # [N, S, S, 3]
-    partners: NDArray[np.uint8] | None  # [P, S, S, 3]
+    images: NDArray[np.uint8] | Redecoded  # [N, S, S, 3]
+    partners: NDArray[np.uint8] | Redecoded | None  # [P, S, S, 3]
     partner_rows: NDArray[np.int64] | None  # [N] row in `partners` of each sample's partner
     bad: tuple[BadSample, ...]
     decoder: str
@@ -37,20 +38,27 @@ class Decoded:
 
 
 def decode_set(
-    data: Dataset, preprocessing: Preprocessing, *, decode: Decode, folder: Path | None, progress: bool | None
+    data: Dataset,
+    preprocessing: Preprocessing,
+    *,
+    decode: Decode,
+    folder: Path | None,
+    progress: bool | None,
+    keep: bool = True,
 ) -> Decoded:
-    """Decode every image of a data set, and of its partners, or find them in the cache.
+    """Decode every image of a data set, and of its partners, or find them in the cache. `keep` is that of `open_crops`.
 
     Raises:
         BackendError: the decoder asked for is not available.
         DataError: the cache cannot be written.
     """
-    crops = open_crops(data.samples, preprocessing, decode=decode, folder=folder, progress=progress)
+    crops = open_crops(data.samples, preprocessing, decode=decode, folder=folder, keep=keep, progress=progress)
     if not data.partners:
         return Decoded(crops.images, None, None, crops.bad, crops.decoder, (crops.sha256,))
     distinct = {sample.id: sample for sample in data.partners}
     row_of = {id_: row for row, id_ in enumerate(distinct)}
-    partners = open_crops(tuple(distinct.values()), preprocessing, decode=decode, folder=folder, progress=progress)
+    textures = tuple(distinct.values())
+    partners = open_crops(textures, preprocessing, decode=decode, folder=folder, keep=keep, progress=progress)
     unusable = {sample.id: sample.reason for sample in partners.bad}
     bad = [
         BadSample(sample.id, f"texture {partner.id}: {unusable[partner.id]}")

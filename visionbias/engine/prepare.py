@@ -192,7 +192,9 @@ def _prepare_arm(
     decoded = {}
     for wanted in dict.fromkeys(_preprocessing(study, arm.data, model) for model in models):
         decode = settled(study.decode, begun_with(found, arm.data.name, wanted), folder)
-        decoded[wanted] = decode_set(arm.data, wanted, decode=decode, folder=study.cache, progress=progress)
+        decoded[wanted] = decode_set(
+            arm.data, wanted, decode=decode, folder=study.cache, keep=study.keep_crops, progress=progress
+        )
     if len({crops.sha256 for crops in decoded.values()}) > 1:
         raise DataError(
             f"{arm.data.name}: wanted the same images for every preprocessing, but some changed while they were read; "

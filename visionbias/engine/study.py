@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from visionbias.datasets.base import Dataset
 from visionbias.decode.cache import Decode
-from visionbias.engine.arguments import data_set, one_of, path_of, whole_number
+from visionbias.engine.arguments import data_set, instance_of, one_of, path_of, whole_number
 from visionbias.engine.arms import arms_of
 from visionbias.errors import RunError
 from visionbias.models.resolve import expanded, model_ids
@@ -42,6 +42,8 @@ class Study:
         max_bad: how many images of each set may be unusable; they are listed and left out. Default 0: any
             bad image fails the run.
         cache: folder of decoded crops. Default `$VISIONBIAS_CACHE/crops` or `~/.cache/visionbias/crops`.
+        keep_crops: write decoded crops to the cache, 7.5 GB for 50,000 images of 224 x 224. False is for sets that no
+            disk has room for: every start of the run decodes an image once more, and the first one twice.
         offline: never open a socket to fetch weights.
 
     Raises:
@@ -65,6 +67,7 @@ class Study:
         decode: Decode = "auto",
         max_bad: int = 0,
         cache: str | Path | None = None,
+        keep_crops: bool = True,
         offline: bool = False,
     ) -> None:
         if isinstance(models, str) or not isinstance(models, Sequence) or not models:
@@ -92,6 +95,7 @@ class Study:
         self.decode: Decode = one_of("decode", decode, ("auto", "dali", "pillow"))
         self.max_bad = whole_number("max_bad", max_bad, at_least=0)
         self.cache = None if cache is None else path_of("cache", cache)
+        self.keep_crops = instance_of("keep_crops", keep_crops, bool)
         self.offline = offline
 
     @property

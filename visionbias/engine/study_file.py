@@ -128,6 +128,7 @@ class _StudyTable(_Table):
     decode: Decode = "auto"
     max_bad: int = 0
     cache: str | None = None
+    keep_crops: bool = True
     offline: bool = False
 
 
