@@ -71,13 +71,20 @@ def launch(program: Program, kernel: str, blocks: int, arguments: ctypes.Structu
     """
     cupy, index = _cupy(kernel), _index(device)
     value = np.frombuffer(bytes(arguments), np.dtype((np.void, ctypes.sizeof(arguments))))  # passed by value
-    stream = torch.cuda.current_stream(device).cuda_stream
-    with cupy.cuda.Device(index), cupy.cuda.ExternalStream(stream, index):
+    with cupy.cuda.Device(index), torchs_stream(cupy, device):
         function = _function(program, kernel, index)
         try:
             function((blocks,), (program.threads,), (value,), shared_mem=program.shared)
         except RuntimeError as error:  # CuPy's errors of driver and runtime are ones
             raise BackendError(f"{kernel}: {device} did not take the launch: {error}; try backend='torch'") from error
+
+
+def torchs_stream(cupy: Any, device: torch.device) -> Any:
+    """torch's current stream as one of CuPy's, which makes it current in a `with`."""
+    stream = torch.cuda.current_stream(device)
+    if hasattr(cupy.cuda.Stream, "from_external"):  # CuPy 14, where ExternalStream warns
+        return cupy.cuda.Stream.from_external(stream)
+    return cupy.cuda.ExternalStream(stream.cuda_stream, stream.device_index)
 
 
 def _cupy(kernel: str) -> Any:

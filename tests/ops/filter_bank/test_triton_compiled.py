@@ -83,3 +83,15 @@ def test_resources(case, tmp_path):
         allowed = LIMITS[case][name]
         assert taken["spilled"] == 0, f"{name} spills: {taken}"
         assert all(taken[what] <= allowed[what] for what in allowed), f"{name} takes {taken}, allowed {allowed}"
+
+
+def test_the_exact_mode_adds_up_outside_of_the_tensor_cores():
+    """Which Triton could undo: it makes a product of a sum of a product and something else, where that starts at 0."""
+    for name, _, arguments in launches(224, True, torch.uint8, torch.bfloat16, True):
+        text = compiled(name, arguments, 90).asm["ttir"]
+        products = dict(re.findall(r"(%\S+) = tt\.dot [^,]+, [^,]+, (%\w+)", text))
+        added = {operand for pair in re.findall(r"arith\.addf (%\w+), (%\w+)", text) for operand in pair}
+        assert len(products) == 6
+        for result, start in products.items():
+            assert (result in added) != (result in products.values())
+            assert start in products or "%cst" in start

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
+from subprocess import SubprocessError
 from typing import Any
 
 import numpy as np
@@ -65,7 +66,7 @@ class Tile:
 def choose_tile(height: int) -> Tile:
     """Of one height with the image where there is such, so that strips serve whole columns of it."""
     if height <= 64:
-        return Tile(64, 64, 4, 4)
+        return Tile(64, 64, 2, 8)
     return Tile(128, 64, 2, 8) if height <= 128 else Tile(256, 64, 4, 8)
 
 
@@ -84,6 +85,8 @@ def refuse(spec: Spec) -> str | None:
         return None if interpreted() else f"x is on {spec.device}, where Triton works under TRITON_INTERPRET=1 only"
     if torch.version.hip is not None:
         return "this torch is built for ROCm, it works on NVIDIA GPUs"
+    if interpreted():
+        return f"x is on {spec.device}, and TRITON_INTERPRET=1 runs the kernels on the CPU; start without it"
     capability = torch.cuda.get_device_capability(spec.device)
     if capability < OLDEST:
         wanted, got = (".".join(map(str, version)) for version in (OLDEST, capability))
@@ -183,7 +186,9 @@ def _launch(kernel: str, programs: int, arguments: dict[str, Any]) -> None:
 
     try:
         getattr(kernels(), kernel)[(programs,)](**arguments)
-    except TritonError as error:
+    except torch.OutOfMemoryError:
+        raise  # the caller knows what for
+    except (TritonError, RuntimeError, OSError, SubprocessError) as error:  # the launcher is built by a C compiler
         raise BackendError(f"filter_bank: Triton does not launch {kernel!r}: {error}; try backend='torch'") from error
 
 
