@@ -4,18 +4,16 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from importlib.util import find_spec
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import correlate1d
 from torch import Tensor
 from torch.nn import functional
 
 import visionbias as vb
 from benchmarks.backends import backends
-from benchmarks.images import MEAN, STD, constants, crops, poisoned
+from benchmarks.images import MEAN, STD, constants, crops, images_at_once, poisoned
 from benchmarks.registry import Case, benchmark
 from tests.tolerances import CRITICAL_BAND, assert_within
 from visionbias.ops.band_noise.function import CONTRAST, LUMINANCE, OP
@@ -134,21 +132,21 @@ def _upsampled(image: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np
 
 
 def _blur(image: NDArray[np.float64]) -> NDArray[np.float64]:
+    from scipy.ndimage import correlate1d  # of the CPU's contenders alone
+
     rows = correlate1d(image, TAPS, axis=0, mode="mirror")
     return np.asarray(correlate1d(rows, TAPS, axis=1, mode="mirror"))
 
 
-def cases(device: str, size: int = 224, n: int = 32) -> Iterator[Case]:
+def cases(device: str, size: int = 224, n: int | None = None) -> Iterator[Case]:
     """One case: 16-bit output as models take it."""
-    dtype = torch.bfloat16
+    n, dtype = n or images_at_once(device), torch.bfloat16
     output = Output(MEAN, STD, dtype, torch.device(device))
     spec = Spec(tuple(BANDS), NOISE_SDS, size, size, CONTRAST, LUMINANCE, torch.uint8, output)
     fills: dict[str, Fill] = {name: partial(ours, backend=name) for name in backends(OP, spec)}
     if device == "cpu":
         fills["peer: pyramid per image and condition"] = per_image
     else:
-        if find_spec("cupy"):
-            fills = {"cuda": partial(ours, backend="cuda")} | fills
         fills["peer: torch convolutions per condition"] = per_condition
     x, out = crops(n, size).to(device), poisoned((len(NOISE_SDS), len(BANDS), n), size, dtype, device)
 
@@ -173,6 +171,7 @@ def cases(device: str, size: int = 224, n: int = 32) -> Iterator[Case]:
         bytes_moved=x.nbytes + out.nbytes,
         contenders={name: partial(fill, x, out, None) for name, fill in fills.items()},
         check=check,
+        side=size,
     )
 
 

@@ -10,16 +10,16 @@ from torch import Tensor
 
 import visionbias as vb
 from benchmarks.backends import backends
-from benchmarks.images import MEAN, STD, constants, crops, poisoned
+from benchmarks.images import MEAN, STD, constants, crops, images_at_once, poisoned
 from benchmarks.registry import Case, benchmark
 from benchmarks.transforms import Transforms, transforms
 from tests.tolerances import FILTER_BANK, FILTER_BANK_FAST, assert_within
+from visionbias.conditions.spectral import STUDY_CUTOFFS
 from visionbias.ops.filter_bank.bands import Band
 from visionbias.ops.filter_bank.fourier import Corner, basis, weights
 from visionbias.ops.filter_bank.masks import distinct_masks
 from visionbias.ops.filter_bank.plan import OP
 from visionbias.ops.filter_bank.spec import Spec
-from visionbias.probes.spectral_bias import STUDY_CUTOFFS
 
 BANDS = (*map(vb.lowpass, STUDY_CUTOFFS), *map(vb.highpass, STUDY_CUTOFFS))
 
@@ -134,9 +134,9 @@ def contenders(device: str, size: int, dtype: torch.dtype) -> dict[str, Fill]:
 
 
 def cases(device: str, size: int = 224, n: int | None = None) -> Iterator[Case]:
-    """One case an output dtype. The output of 32 images is larger than most last-level caches; 256 fill a GPU."""
+    """One case an output dtype."""
     for dtype in (torch.float32, torch.bfloat16):
-        yield _case(device, size, n or (32 if device == "cpu" else 256), dtype)
+        yield _case(device, size, n or images_at_once(device), dtype)
 
 
 def _case(device: str, size: int, n: int, dtype: torch.dtype) -> Case:
@@ -162,6 +162,7 @@ def _case(device: str, size: int, n: int, dtype: torch.dtype) -> Case:
         bytes_moved=x.nbytes + out.nbytes,
         contenders={name: partial(fill, x, out) for name, fill in fills.items()},
         check=check,
+        side=size,
     )
 
 

@@ -4,32 +4,42 @@
 
 import platform
 import subprocess
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy
 import torch
 
 import visionbias
-from visionbias.engine import environment
+from visionbias.runtime import devices
 
 ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
 
 
 def device_name(device: str) -> str:
     """The GPU, or the CPU with its number of threads and widest instruction set."""
-    name = environment.device_name(torch.device(device))
+    name = devices.device_name(torch.device(device))
     if device.startswith("cuda"):
         return name
     return f"{name}, {torch.get_num_threads()} threads, {torch.backends.cpu.get_cpu_capability()}"
 
 
-def versions() -> dict[str, str]:
+def generation(device: str) -> int | None:
+    """The major compute capability of a GPU."""
+    return torch.cuda.get_device_capability(device)[0] if device.startswith("cuda") else None
+
+
+def versions(device: str) -> dict[str, str]:
     """Of everything that bears on speed."""
+    on_gpu = [name for name in ("triton", "cupy") if device.startswith("cuda") and find_spec(name)]
     return {
         "visionbias": visionbias.__version__,
         "torch": torch.__version__,
         "numpy": numpy.__version__,
         "python": platform.python_version(),
+        **{name: import_module(name).__version__ for name in on_gpu},
     }
 
 

@@ -1,9 +1,14 @@
 # SPDX-FileCopyrightText: visionbias contributors
 # SPDX-License-Identifier: Apache-2.0
-"""Check, then time, then append one JSON line a contender to results/<op>.jsonl. No number without a green check."""
+"""Check, then time, then append one JSON line a contender to results/<op>.jsonl. No number without a green check.
+
+On a GPU the ops are timed unless others are named, and the tests of the GPU run before: all that is needed is a
+checkout, torch, NumPy and pytest, and Triton and CuPy for their backends.
+"""
 
 import argparse
 import json
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,26 +16,30 @@ from typing import Any
 
 import torch
 
-from benchmarks.machine import ROOT, commit, device_name, versions
-from benchmarks.registry import Case, load
+from benchmarks.machine import RESULTS, ROOT, commit, device_name, generation, versions
+from benchmarks.registry import MODULES, OPS, Case, load
 from benchmarks.timing import copy_bandwidth, interleaved
 
-RESULTS = ROOT / "benchmarks" / "results"
+TESTS_S = 300  # seconds at most for the tests of a GPU
 
 
-def measure(case: Case, device: str, repeats: int, bandwidth: float) -> list[dict[str, Any]]:
-    """A row a contender.
-
-    Raises:
-        AssertionError: a contender computes something else; nothing is timed.
-    """
-    errors = {name: case.check(name) for name in case.contenders}
-    timings = interleaved(case.contenders, repeats, device)
-    return [
+def measure(case: Case, device: str, repeats: int, bandwidth: float) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """A row a contender; and of those that are not timed, because their check fails, why."""
+    errors, failures = {}, {}
+    for name in case.contenders:
+        try:
+            errors[name] = case.check(name)
+        except Exception as error:  # whatever ails one, the others are timed
+            failures[name] = f"{type(error).__name__}: {error}"
+    if not errors:
+        return [], failures
+    timings = interleaved({name: case.contenders[name] for name in errors}, repeats, device)
+    rows = [
         {
             "op": case.op,
             "backend": name,
             "shape": case.shape,
+            "side": case.side,
             "dtype": case.dtype,
             "unit": f"{case.unit}/s",
             "rate": round(case.work / timing.median, 1),
@@ -41,11 +50,32 @@ def measure(case: Case, device: str, repeats: int, bandwidth: float) -> list[dic
             "copy_fraction": round(case.bytes_moved / timing.median / bandwidth, 4),
             "error": errors[name],
             "device": device_name(device),
-            "versions": versions(),
+            "generation": generation(device),
+            "versions": versions(device),
             "commit": commit(),
         }
         for name, timing in timings.items()
     ]
+    return rows, failures
+
+
+def gpu_tests_pass() -> bool:
+    """Whether the tests that need a GPU pass, memory and races by compute-sanitizer among them."""
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-m",
+        "gpu",
+        "-q",
+        "tests/ops/cuda",
+        "tests/ops/filter_bank/test_triton.py",
+    ]
+    try:
+        return subprocess.run(command, cwd=ROOT, timeout=TESTS_S).returncode == 0
+    except subprocess.TimeoutExpired:
+        print(f"the tests took more than {TESTS_S} s", file=sys.stderr)
+        return False
 
 
 def write(rows: list[dict[str, Any]], folder: Path) -> None:
@@ -72,10 +102,9 @@ def table(rows: list[dict[str, Any]], floors: Mapping[str, float]) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the named benchmarks, or all; 1 if a check fails."""
-    known = load()
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run", description=__doc__)
     parser.add_argument(
-        "names", nargs="*", choices=[*known, []], metavar="name", help=f"of {', '.join(known)}; default all"
+        "names", nargs="*", choices=[*MODULES, []], metavar="name", help=f"of {', '.join(MODULES)}; default all"
     )
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, help="of torch on the CPU")
@@ -84,18 +113,19 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     if chosen.threads:
         torch.set_num_threads(chosen.threads)
+    on_gpu = chosen.device.startswith("cuda")
+    failed = on_gpu and not chosen.names and not gpu_tests_pass()
+    names = chosen.names or (OPS if on_gpu else MODULES)
     bandwidth = copy_bandwidth(chosen.device)
-    failed = False
-    for name in chosen.names or known:
-        for case in known[name](chosen.device):
-            try:
-                rows = measure(case, chosen.device, chosen.repeats, bandwidth)
-            except AssertionError as error:
-                print(f"{case.op} -> {case.dtype}: not timed, a check failed: {error}", file=sys.stderr)
-                failed = True
-                continue
+    for name, cases in load(names).items():
+        for case in cases(chosen.device):
+            rows, failures = measure(case, chosen.device, chosen.repeats, bandwidth)
+            for contender, why in failures.items():
+                print(f"{name} -> {case.dtype}: {contender} is not timed, its check failed: {why}", file=sys.stderr)
+            failed = failed or bool(failures)
             write(rows, chosen.results)
-            print(table(rows, case.floors), flush=True)
+            if rows:
+                print(table(rows, case.floors), flush=True)
     return int(failed)
 
 

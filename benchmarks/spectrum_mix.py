@@ -10,7 +10,7 @@ from torch import Tensor
 
 import visionbias as vb
 from benchmarks.backends import backends
-from benchmarks.images import MEAN, STD, constants, crops, poisoned
+from benchmarks.images import MEAN, STD, constants, crops, images_at_once, poisoned
 from benchmarks.registry import Case, benchmark
 from benchmarks.transforms import Transforms, transforms
 from tests.tolerances import SPECTRUM_MIX, assert_within
@@ -43,9 +43,9 @@ def phasors(shape: Tensor, texture: Tensor, out: Tensor, library: Transforms) ->
     out.copy_(mixed.clamp_(0.0, 1.0).sub_(mean).div_(std))
 
 
-def cases(device: str, size: int = 224, n: int = 32) -> Iterator[Case]:
+def cases(device: str, size: int = 224, n: int | None = None) -> Iterator[Case]:
     """One case: 16-bit output as models take it."""
-    dtype = torch.bfloat16
+    n, dtype = n or images_at_once(device), torch.bfloat16
     spec = Spec(size, size, torch.uint8, Output(MEAN, STD, dtype, torch.device(device)))
     fills: dict[str, Fill] = {name: partial(ours, backend=name) for name in backends(OP, spec)}
     fills["peer: torch.fft"] = plain
@@ -71,6 +71,7 @@ def cases(device: str, size: int = 224, n: int = 32) -> Iterator[Case]:
         bytes_moved=shape.nbytes + texture.nbytes + out.nbytes,
         contenders={name: partial(fill, shape, texture, out) for name, fill in fills.items()},
         check=check,
+        side=size,
     )
 
 

@@ -52,8 +52,9 @@ def interleaved(contenders: Mapping[str, Callable[[], object]], repeats: int, de
     return {name: Timing(tuple(values)) for name, values in seconds.items()}
 
 
-def copy_bandwidth(device: str, size: int = 2**27) -> float:
-    """Bytes/s read and written by the best of some copies of `size` bytes, larger than any cache."""
+def copy_bandwidth(device: str) -> float:
+    """Bytes/s read and written by the best of some copies that are larger than any cache, and take 0.1 ms and more."""
+    size = 2**27 if device == "cpu" else 2**30
     source = torch.ones(size, dtype=torch.uint8, device=device)
     target = torch.empty_like(source)
     return 2 * size / interleaved({"copy": lambda: target.copy_(source)}, 7, device)["copy"].best

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from visionbias.runtime.nvrtc import torchs_stream
+
 
 class Transforms(NamedTuple):
     """Of the last two axes."""
@@ -52,7 +54,7 @@ def _cufft(cupy: Any) -> Transforms:
     """CuPy's plans on torch's memory and stream."""
 
     def on_torchs_stream(transform: Callable[[Any], Any], x: Tensor) -> Tensor:
-        with cupy.cuda.ExternalStream(torch.cuda.current_stream(x.device).cuda_stream):
+        with torchs_stream(cupy, x.device):
             return torch.from_dlpack(transform(cupy.from_dlpack(x)))
 
     def rfft2(x: Tensor) -> Tensor:

@@ -3,11 +3,26 @@
 """Fixtures that several rooms share."""
 
 import os
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
 REPOSITORY = Path(__file__).parents[1]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """With `-m gpu`, skip a file or folder that imports what is not installed, and say what."""
+    report = yield
+    if collector.config.option.markexpr != "gpu" or not report.failed or report.call.excinfo is None:
+        return report
+    cause = report.call.excinfo.value.__cause__
+    if isinstance(cause, ModuleNotFoundError):
+        report.outcome, report.longrepr = "skipped", (str(collector.path), 1, f"Skipped: {cause}")
+    return report
 
 
 @pytest.fixture(scope="session")

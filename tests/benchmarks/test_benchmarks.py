@@ -3,6 +3,8 @@
 """The benchmark runner: checks come before numbers, contenders alternate, rows are complete."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -10,9 +12,10 @@ from benchmarks import engine, registry, run, scaling, timing
 from benchmarks.filter_bank import cases
 from benchmarks.registry import Case
 
+MAY_BE_MISSING = ("PIL", "pandas", "pyarrow", "pydantic", "safetensors", "timm", "tqdm", "typer", "hypothesis")
 KEYS = {
-    *("op", "backend", "shape", "dtype", "unit", "rate", "median_s", "best_s", "spread", "repeats"),
-    *("copy_fraction", "error", "device", "versions", "commit"),
+    *("op", "backend", "shape", "side", "dtype", "unit", "rate", "median_s", "best_s", "spread", "repeats"),
+    *("copy_fraction", "error", "device", "generation", "versions", "commit"),
 }
 
 
@@ -32,7 +35,7 @@ def test_contenders_alternate():
 
 def test_rows_are_complete_and_appended(tmp_path):
     for _ in range(2):
-        run.write(run.measure(toy([]), "cpu", 5, 1e9), tmp_path)
+        run.write(run.measure(toy([]), "cpu", 5, 1e9)[0], tmp_path)
     rows = [json.loads(line) for line in (tmp_path / "toy.jsonl").read_text().splitlines()]
     assert [row["backend"] for row in rows] == ["ours", "peer"] * 2
     assert all(set(row) == KEYS for row in rows)
@@ -40,7 +43,7 @@ def test_rows_are_complete_and_appended(tmp_path):
 
 
 def test_a_floor_is_reached_or_missed():
-    rows = run.measure(toy([]), "cpu", 5, 1e9)
+    rows, _ = run.measure(toy([]), "cpu", 5, 1e9)
     for seconds, verdict in ((1.8, "reaches 0.90"), (1.79, "MISSES 0.90")):
         rows[0]["best_s"], rows[1]["best_s"] = 2.0, seconds
         ours, peer = run.table(rows, {"peer": 0.90}).splitlines()[1:]
@@ -55,18 +58,52 @@ def test_a_whole_run_computes_what_a_bare_loop_does(monkeypatch):
     assert case.floors == {name: 0.90 for name in case.contenders if name.startswith("peer")}
 
 
-def test_no_number_without_a_green_check(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("raised", [AssertionError("off by one"), RuntimeError("no such kernel")])
+def test_no_number_without_a_green_check_and_the_others_have_theirs(raised, tmp_path, monkeypatch, capsys):
     def wrong(name):
-        assert name != "peer", "off by one"
+        if name == "peer":
+            raise raised
         return 0.0
 
     calls = []
-    monkeypatch.setattr(run, "load", lambda: {"toy": lambda device: iter([toy(calls, wrong)])})
+    monkeypatch.setattr(run, "load", lambda names: {"toy": lambda device: iter([toy(calls, wrong)])})
     monkeypatch.setattr(run, "copy_bandwidth", lambda device: 1e9)
-    assert run.main(["toy", "--results", str(tmp_path)]) == 1
-    assert "not timed, a check failed: off by one" in capsys.readouterr().err
-    assert not calls
-    assert not list(tmp_path.iterdir())
+    assert run.main(["filter_bank", "--results", str(tmp_path)]) == 1
+    said = f"toy -> float32: peer is not timed, its check failed: {type(raised).__name__}: {raised}"
+    assert said in capsys.readouterr().err
+    assert set(calls) == {"ours"}
+    (row,) = (tmp_path / "toy.jsonl").read_text().splitlines()
+    assert json.loads(row)["backend"] == "ours"
+
+
+def test_on_a_gpu_its_tests_come_first_and_the_ops_are_timed(tmp_path, monkeypatch):
+    steps = []
+    monkeypatch.setattr(run, "gpu_tests_pass", lambda: steps.append("tests") or True)
+    monkeypatch.setattr(run, "copy_bandwidth", lambda device: 1e9)
+    monkeypatch.setattr(
+        run, "load", lambda names: {name: lambda device, n=name: steps.append(n) or () for name in names}
+    )
+    assert run.main(["--device", "cuda", "--results", str(tmp_path)]) == 0
+    assert steps == ["tests", *registry.OPS]
+
+
+def test_the_benchmarks_of_the_ops_import_no_more_than_a_gpu_machine_has():
+    program = f"""
+import sys
+from importlib.abc import MetaPathFinder
+
+class Missing(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name in {sorted(MAY_BE_MISSING)}:
+            raise ModuleNotFoundError(name)
+
+sys.meta_path.insert(0, Missing())
+from benchmarks import fastest, registry, run
+for cases in registry.load(registry.OPS).values():
+    next(iter(cases("cpu", size=16, n=1)), None)
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=run.ROOT, capture_output=True, text=True, timeout=200)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_name_is_registered_once():

@@ -5,7 +5,7 @@
 import pytest
 
 from visionbias.errors import BackendError
-from visionbias.runtime.dispatch import Impl, Op
+from visionbias.runtime.dispatch import NOT_MEASURED, Impl, Op
 
 
 def only_even(n):
@@ -62,3 +62,30 @@ def test_support_tells_the_use_of_every_backend_or_the_reason_against_it():
     }
     assert OP.support(12)["fast"] == ("refuses", "12 is not below 10")
     assert OP.support(12)["plain"] == ("auto", "")
+
+
+def measured(fastest):
+    """An op with a kernel for those who ask, and what measurements show."""
+    impls = {
+        "plain": Impl(str),
+        "kernel": Impl(str, only_even, on_request=True, why=NOT_MEASURED),
+        "rough": Impl(str, on_request=True),
+    }
+    return Op("halve", impls, lambda n: fastest)
+
+
+def test_the_measured_one_is_picked_and_the_others_are_not():
+    assert measured("kernel").pick(4)[0] == "kernel"
+    assert measured("kernel").pick(3)[0] == "plain"  # which the kernel refuses
+    for fastest in (None, "plain", "unknown"):
+        assert measured(fastest).pick(4)[0] == "plain"
+
+
+def test_support_tells_what_was_measured():
+    table = measured("kernel").support(4)
+    assert list(table) == ["plain", "kernel", "rough"]
+    assert table["kernel"] == ("auto", "")
+    assert table["plain"] == ("by name", "kernel comes first")
+    assert measured("kernel").support(3)["plain"] == ("auto", "")
+    assert measured("plain").support(4)["kernel"] == ("by name", "plain is measured to be faster here")
+    assert measured(None).support(4)["kernel"] == ("by name", NOT_MEASURED)

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+# The study's floats to the bit, as np.arange(0.1, 0.99, 0.1) makes them: the radii depend on their rounding.
+STUDY_CUTOFFS = (0.01, *(0.1 + i * 0.1 for i in range(9)), 0.99)
+
+
 @dataclass(frozen=True)
 class FilteredImages:
     """One condition a band, named by the band; all share one forward transform of the image."""

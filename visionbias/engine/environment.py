@@ -12,6 +12,7 @@ import torch
 
 import visionbias
 from visionbias.decode.dali import DISTRIBUTIONS
+from visionbias.runtime.devices import device_name
 
 _PACKAGES = ("torch", "torchvision", "timm", "numpy", "pillow", "pyarrow", "pandas", "scipy", "safetensors")
 
@@ -31,17 +32,6 @@ def describe_environment(device: torch.device) -> dict[str, Any]:
         "versions": versions,
         "git_revision": _git_revision(),
     }
-
-
-def device_name(device: torch.device) -> str:
-    """The model name of a GPU or CPU."""
-    if device.type == "cuda":
-        return torch.cuda.get_device_name(device)
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 def _git_revision() -> str | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from visionbias.conditions.clean import CLEAN, Clean
-from visionbias.conditions.spectral import FilteredImages
+from visionbias.conditions.spectral import STUDY_CUTOFFS, FilteredImages
 from visionbias.conditions.stimulus import Stimulus
 from visionbias.errors import RunError
 from visionbias.metrics.spectral_bias import spectral_bias
@@ -14,9 +14,6 @@ from visionbias.ops.filter_bank.bands import Band, highpass, lowpass
 from visionbias.probes.options import number, numbers
 from visionbias.probes.registry import Probe, register
 from visionbias.records.reader import ModelRecords
-
-# The study's floats to the bit, as np.arange(0.1, 0.99, 0.1) makes them: the radii depend on their rounding.
-STUDY_CUTOFFS = (0.01, *(0.1 + i * 0.1 for i in range(9)), 0.99)
 
 
 @register("spectral_bias")

@@ -14,12 +14,17 @@ K = TypeVar("K")  # what a backend prepares for it: an object with `run`
 AUTO = "auto"
 Use = Literal["auto", "by name", "refuses"]
 BY_NAME = "it is used only when asked for by name"
-NOT_MEASURED = "it is not measured on a GPU, so auto takes torch there; ask for it by name"
+NOT_MEASURED = "it is not measured on such a GPU, so auto takes torch there; ask for it by name"
 _CHOSEN: dict[str, set[str]] = {}  # op -> backends that "auto" has picked in this process
 
 
 def accept(spec: object) -> str | None:  # noqa: ARG001
     """The `refuse` of a backend that serves every call."""
+    return None
+
+
+def unmeasured(spec: object) -> str | None:  # noqa: ARG001
+    """The `fastest` of an op whose table is in the best order for every call."""
     return None
 
 
@@ -34,11 +39,14 @@ class Impl(Generic[S, K]):
 
 
 class Op(Generic[S, K]):
-    """Backends of one op in the order in which `backend="auto"` tries them."""
+    """Backends of one op in the order in which `backend="auto"` tries them, after the one that `fastest` names."""
 
-    def __init__(self, name: str, impls: Mapping[str, Impl[S, K]]) -> None:
+    def __init__(
+        self, name: str, impls: Mapping[str, Impl[S, K]], fastest: Callable[[S], str | None] = unmeasured
+    ) -> None:
         self.name = name
         self.impls = dict(impls)
+        self.fastest = fastest  # what measurements show for such a call, or None; it is picked even if on request
 
     def pick(self, spec: S, backend: str = AUTO) -> tuple[str, Impl[S, K]]:
         """Name and entry of the backend that serves `spec`.
@@ -55,9 +63,11 @@ class Op(Generic[S, K]):
                 raise BackendError(f"{self.name}: backend {backend!r} refuses: {reason}; try backend='auto'")
             return backend, impl
         reasons: dict[str, str] = {}
-        for name, impl in self.impls.items():
-            if impl.on_request:
-                reasons[name] = impl.why
+        fastest = self.fastest(spec)
+        for name in self._order(fastest):
+            impl = self.impls[name]
+            if impl.on_request and name != fastest:
+                reasons[name] = _why(impl, fastest)
             elif reason := impl.refuse(spec):
                 reasons[name] = reason
             else:
@@ -68,17 +78,26 @@ class Op(Generic[S, K]):
     def support(self, spec: S) -> dict[str, tuple[Use, str]]:
         """Of each backend, whether it would serve `spec`: whether "auto" takes it, or else why not."""
         found: dict[str, tuple[Use, str]] = {}
-        first = None
-        for name, impl in self.impls.items():
+        first, fastest = None, self.fastest(spec)
+        for name in self._order(fastest):
+            impl = self.impls[name]
             if reason := _reason(impl, spec):
                 found[name] = "refuses", reason
-            elif impl.on_request:
-                found[name] = "by name", impl.why
+            elif impl.on_request and name != fastest:
+                found[name] = "by name", _why(impl, fastest)
             elif first:
                 found[name] = "by name", f"{first} comes first"
             else:
                 first, found[name] = name, ("auto", "")
-        return found
+        return {name: found[name] for name in self.impls}
+
+    def _order(self, fastest: str | None) -> list[str]:
+        return sorted(self.impls, key=lambda name: name != fastest)  # stable
+
+
+def _why(impl: Impl[S, K], fastest: str | None) -> str:
+    """Why "auto" does not take a backend on request."""
+    return f"{fastest} is measured to be faster here" if fastest and impl.why == NOT_MEASURED else impl.why
 
 
 def _reason(impl: Impl[S, K], spec: S) -> str | None:

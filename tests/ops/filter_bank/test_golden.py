@@ -11,8 +11,8 @@ from backends import on_cpu
 from tolerances import GOLDEN_CLIPPED_SHARE, GOLDEN_MOMENT, GOLDEN_PIXEL
 
 import visionbias as vb
+from visionbias.conditions.spectral import STUDY_CUTOFFS
 from visionbias.ops.filter_bank.plan import OP
-from visionbias.probes.spectral_bias import STUDY_CUTOFFS
 
 BACKENDS = on_cpu(OP)  # test_triton.py has the others
 

@@ -19,6 +19,7 @@ from visionbias.ops.band_noise.native import NativeKernel, refuse
 from visionbias.ops.band_noise.pyramid import FINEST, level_of
 from visionbias.ops.band_noise.spec import Kernel, Spec
 from visionbias.ops.band_noise.torch import TorchKernel
+from visionbias.ops.fastest import fastest
 from visionbias.ops.memory import check_dense, check_plain, new_output
 from visionbias.ops.output import Output, finish_reference, prepare_output, writing
 from visionbias.ops.philox import checked_seed, sample_keys
@@ -72,6 +73,7 @@ OP: Op[Spec, Kernel] = Op(
         "cuda": Impl(cuda.CudaKernel, cuda.refuse, on_request=True, why=NOT_MEASURED),
         "reference": Impl(ReferenceKernel, on_request=True),
     },
+    lambda spec: fastest("band_noise", spec.output.device, spec.height, spec.width),
 )
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from visionbias.errors import ShapeError
+from visionbias.ops.fastest import fastest
 from visionbias.ops.filter_bank import reference
 from visionbias.ops.filter_bank.native import NativeKernel, refuse
 from visionbias.ops.filter_bank.spec import Kernel, Spec
@@ -42,6 +43,7 @@ OP: Op[Spec, Kernel] = Op(
         "triton_fast": Impl(partial(TritonKernel, exact=False), refuse_triton, on_request=True),
         "reference": Impl(ReferenceKernel, on_request=True),
     },
+    lambda spec: fastest("filter_bank", spec.device, spec.height, spec.width),
 )
 
 

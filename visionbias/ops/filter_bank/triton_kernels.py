@@ -9,9 +9,9 @@ synthesize  z, x -> out [F, N, C, H, W]: basis_h (weights z) basis_w^T for each 
 A program makes one tile of one channel of one image. It runs over the frequencies along H, DEPTH at a time: a strip of
 the product along W first, which the product along H adds to the tile at once, so that strips never leave the chip.
 
-Tensor cores multiply float16 and add in float32, where they cut off instead of rounding. EXACT holds a float32 operand as
-the sum of two float16 and takes three of the four products, all but that of the low halves, in short sums that are added
-up outside of the tensor cores; else the high halves do, in long sums.
+Tensor cores multiply float16 and add in float32, where they cut off instead of rounding. EXACT holds a float32 operand
+as the sum of two float16 and takes three of the four products, all but that of the low halves, in short sums that are
+added up outside of the tensor cores; else the high halves do, in long sums.
 
 Tiles at the lower and right ends overlap their neighbors, whose pixels they compute alike, bit for bit: no pixel needs
 a mask, unless the image is smaller than a tile (MASKED). README.md counts operations and bytes.

@@ -6,6 +6,7 @@ from functools import lru_cache
 
 from torch import Tensor
 
+from visionbias.ops.fastest import fastest
 from visionbias.ops.output import finish_reference
 from visionbias.ops.spectrum_mix import cuda, reference
 from visionbias.ops.spectrum_mix.native import NativeKernel, refuse
@@ -54,6 +55,7 @@ OP: Op[Spec, Kernel] = Op(
         "cuda": Impl(cuda.CudaKernel, cuda.refuse, on_request=True, why=NOT_MEASURED),
         "reference": Impl(ReferenceKernel, on_request=True),
     },
+    lambda spec: fastest("spectrum_mix", spec.output.device, spec.height, spec.width),
 )
 
 
