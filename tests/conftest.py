@@ -11,18 +11,21 @@ import pytest
 REPOSITORY = Path(__file__).parents[1]
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_make_collect_report(
-    collector: pytest.Collector,
-) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
-    """With `-m gpu`, skip a file or folder that imports what is not installed, and say what."""
-    report = yield
-    if collector.config.option.markexpr != "gpu" or not report.failed or report.call.excinfo is None:
+class WhatAGpuMachineHas:
+    """With `-m gpu`, skips files and folders that import what is not installed, and says what."""
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(self) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+        report = yield
+        error = report.call.excinfo and report.call.excinfo.value.__cause__
+        if isinstance(error, ModuleNotFoundError):
+            report.outcome, report.longrepr = "skipped", (report.nodeid, 1, f"Skipped: {error}")
         return report
-    cause = report.call.excinfo.value.__cause__
-    if isinstance(cause, ModuleNotFoundError):
-        report.outcome, report.longrepr = "skipped", (str(collector.path), 1, f"Skipped: {cause}")
-    return report
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.option.markexpr == "gpu":  # a plugin of its own: folders are collected before their conftest.py counts
+        config.pluginmanager.register(WhatAGpuMachineHas())
 
 
 @pytest.fixture(scope="session")

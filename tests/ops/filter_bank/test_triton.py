@@ -12,6 +12,7 @@ import torch
 from tolerances import FILTER_BANK, FILTER_BANK_FAST, assert_within
 
 import visionbias as vb
+from visionbias.ops.fastest import fastest
 from visionbias.ops.filter_bank import triton
 from visionbias.ops.filter_bank.custom_op import encode, filter_bank_op
 from visionbias.ops.filter_bank.plan import plan
@@ -20,9 +21,12 @@ from visionbias.ops.filter_bank.spec import Spec
 GPU = torch.cuda.is_available()
 DEVICE = "cuda" if GPU else "cpu"
 
-pytestmark = pytest.mark.skipif(
-    not GPU and os.environ.get("TRITON_INTERPRET") != "1", reason="needs a GPU, or TRITON_INTERPRET=1"
-)
+pytestmark = [
+    pytest.mark.skipif(
+        not GPU and os.environ.get("TRITON_INTERPRET") != "1", reason="needs a GPU, or TRITON_INTERPRET=1"
+    ),
+    *([pytest.mark.gpu] if GPU else []),
+]
 
 BANDS = (
     vb.lowpass(0.3),
@@ -197,7 +201,7 @@ def test_another_device_than_the_current(make_images):
 
 @pytest.mark.gpu
 @pytest.mark.skipif(not GPU, reason="no GPU")
-def test_auto_takes_torch_where_nothing_is_measured(make_images):
+def test_auto_takes_what_is_measured_and_else_torch(make_images):
     x = make_images(1, 3, 64, 64).to(DEVICE)
     spec = Spec(FEW, 64, 64, (0.0,) * 3, (1.0,) * 3, x.dtype, torch.float16, x.device)
-    assert plan(spec).backend == "torch"
+    assert plan(spec).backend == (fastest("filter_bank", x.device, 64, 64) or "torch")
