@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: visionbias contributors
 # SPDX-License-Identifier: Apache-2.0
-"""An installed package carries the kernels' text."""
+"""An installed package carries the kernels' text, and the table of what was measured."""
 
 import subprocess
 import sys
@@ -23,6 +23,7 @@ def test_a_build_holds_every_file_that_the_kernels_include(tmp_path):
     command = [sys.executable, "setup.py", "-q", "build_py", "--build-lib", str(tmp_path)]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True, timeout=100)
     assert listed(tmp_path / "visionbias" / "_cuda_src") == listed(ROOT / "csrc")
+    assert (tmp_path / "visionbias" / "ops" / "fastest.json").is_file()
 
 
 def test_the_repository_reads_its_own():

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ import torch
 
 import visionbias as vb
 from visionbias.ops.filter_bank import triton
+from visionbias.ops.filter_bank.spec import Spec
 
 REPOSITORY = Path(__file__).parents[3]
 HAS_TRITON = pytest.mark.skipif(triton.find_spec("triton") is None, reason="Triton is not installed")
@@ -72,3 +74,21 @@ def test_without_triton_auto_works_and_its_name_is_refused(monkeypatch):
     with pytest.raises(vb.BackendError, match="Triton is not installed; run: pip install triton"):
         vb.filter_bank(X, vb.lowpass(0.25), backend="triton")
     assert vb.filter_bank(X, vb.lowpass(0.25)).shape == (1, *X.shape)
+
+
+@HAS_TRITON
+def test_tensors_on_a_gpu_are_refused_under_the_interpreter(monkeypatch):
+    monkeypatch.setattr(triton, "interpreted", lambda: True)
+    spec = Spec((LOW,), 64, 64, (0.0,) * 3, (1.0,) * 3, torch.uint8, torch.float32, torch.device("cuda", 0))
+    assert "x is on cuda:0, and TRITON_INTERPRET=1 runs the kernels on the CPU" in triton.refuse(spec)
+
+
+@HAS_TRITON
+@pytest.mark.parametrize("raised", [RuntimeError("Failed to find C compiler"), OSError("no space left on device")])
+def test_what_the_launcher_says_is_in_the_error(raised, monkeypatch):
+    def failing(**arguments):
+        raise raised
+
+    monkeypatch.setattr(triton, "kernels", lambda: SimpleNamespace(analyze={(1,): failing}))
+    with pytest.raises(vb.BackendError, match=f"Triton does not launch 'analyze': {raised}; try backend='torch'"):
+        triton._launch("analyze", 1, {})
