@@ -72,6 +72,7 @@ def noisy(image: NDArray[np.float64], field: NDArray[np.float64], band: int) -> 
     return np.where(y < 0, 0.1, np.where(y > 1, 0.9, y))
 
 
+@torch.backends.cudnn.flags(enabled=True, allow_tf32=False)
 def per_condition(x: Tensor, out: Tensor, noise: Tensor | None) -> None:
     """Plain torch: a field for each condition, its pyramid by convolutions of the whole batch, and the rules."""
     mean, std = constants(x.device)
