@@ -12,9 +12,9 @@ from visionbias.ops.band_noise.function import OP as BAND_NOISE
 from visionbias.ops.fastest import TABLE, size_class
 from visionbias.ops.filter_bank.plan import OP as FILTER_BANK
 from visionbias.ops.spectrum_mix.kernels import OP as SPECTRUM_MIX
-from visionbias.runtime.dispatch import BY_NAME
+from visionbias.runtime.dispatch import BY_NAME, Op
 
-OPS = {"filter_bank": FILTER_BANK, "band_noise": BAND_NOISE, "spectrum_mix": SPECTRUM_MIX}
+OPS: dict[str, Op[Any, Any]] = {"filter_bank": FILTER_BANK, "band_noise": BAND_NOISE, "spectrum_mix": SPECTRUM_MIX}
 EXACT = {
     op: {name for name, impl in table.impls.items() if impl.why != BY_NAME or not impl.on_request}
     for op, table in OPS.items()

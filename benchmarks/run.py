@@ -121,6 +121,8 @@ def main(arguments: list[str] | None = None) -> int:
     if chosen.threads:
         torch.set_num_threads(chosen.threads)
     on_gpu = chosen.device.startswith("cuda")
+    if on_gpu and not torch.cuda.is_available():
+        parser.error(f"there is no {chosen.device} here, or this torch is built for the CPU alone")
     failed = on_gpu and not chosen.names and not gpu_tests_pass()
     names = chosen.names or (OPS if on_gpu else MODULES)
     bandwidth = copy_bandwidth(chosen.device)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
 from benchmarks import engine, registry, run, scaling, timing
 from benchmarks.filter_bank import cases
@@ -78,6 +79,7 @@ def test_no_number_without_a_green_check_and_the_others_have_theirs(raised, tmp_
 
 def test_on_a_gpu_its_tests_come_first_and_the_ops_are_timed(tmp_path, monkeypatch):
     steps = []
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr(run, "gpu_tests_pass", lambda: steps.append("tests") or True)
     monkeypatch.setattr(run, "copy_bandwidth", lambda device: 1e9)
     monkeypatch.setattr(
@@ -85,6 +87,13 @@ def test_on_a_gpu_its_tests_come_first_and_the_ops_are_timed(tmp_path, monkeypat
     )
     assert run.main(["--device", "cuda", "--results", str(tmp_path)]) == 0
     assert steps == ["tests", *registry.OPS]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_without_a_gpu_its_rows_are_refused(capsys):
+    with pytest.raises(SystemExit):
+        run.main(["--device", "cuda"])
+    assert "there is no cuda here" in capsys.readouterr().err
 
 
 def test_the_benchmarks_of_the_ops_import_no_more_than_a_gpu_machine_has():
