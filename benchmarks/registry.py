@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from importlib import import_module
 
 OPS = ("filter_bank", "band_noise", "spectrum_mix")  # they need torch, and what their contenders are made with
-MODULES = (*OPS, "decode", "engine", "whole_job", "scaling", "rescore")  # of this package, each with the benchmark of its name
+# Of this package, each with the benchmark of its name.
+MODULES = (*OPS, "decode", "engine", "whole_job", "scaling", "rescore")
 
 
 @dataclass(frozen=True)
