@@ -19,7 +19,7 @@ import torch
 
 from benchmarks.machine import RESULTS, ROOT, commit, device_name, generation, versions
 from benchmarks.registry import MODULES, OPS, Case, load
-from benchmarks.timing import copy_bandwidth, interleaved
+from benchmarks.timing import copy_bandwidth, first_call, interleaved
 
 GPU_TESTS = (
     "tests/ops/cuda/test_on_gpu.py",
@@ -31,9 +31,10 @@ TESTS_S = 300  # seconds at most for them
 
 def measure(case: Case, device: str, repeats: int, bandwidth: float) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """A row a contender; and of those that are not timed, because their check fails, why."""
-    errors, failures = {}, {}
-    for name in case.contenders:
+    first, errors, failures = {}, {}, {}
+    for name, contender in case.contenders.items():
         try:
+            first[name] = first_call(contender, device)
             errors[name] = case.check(name)
         except Exception as error:  # whatever ails one, the others are timed
             failures[name] = f"{type(error).__name__}: {error}"
@@ -53,6 +54,8 @@ def measure(case: Case, device: str, repeats: int, bandwidth: float) -> tuple[li
             "best_s": round(timing.best, 9),
             "spread": round(timing.spread, 4),
             "repeats": repeats,
+            "first_s": round(first[name].seconds, 6),
+            "peak_bytes": first[name].peak_bytes,
             "copy_fraction": round(case.bytes_moved / timing.median / bandwidth, 4),
             "error": errors[name],
             "device": device_name(device),

@@ -33,6 +33,27 @@ class Timing:
         return (high - low) / self.median
 
 
+@dataclass(frozen=True)
+class FirstCall:
+    """What a contender costs before it is warm: whatever it compiles, plans and allocates."""
+
+    seconds: float
+    peak_bytes: int | None  # of a GPU's memory beyond what was taken before
+
+
+def first_call(call: Callable[[], object], device: str) -> FirstCall:
+    """Call once, and time it."""
+    on_gpu = device.startswith("cuda")
+    before = torch.cuda.memory_allocated(device) if on_gpu else 0
+    if on_gpu:
+        torch.cuda.reset_peak_memory_stats(device)
+    start = time.perf_counter()
+    call()
+    _finish(device)
+    seconds = time.perf_counter() - start
+    return FirstCall(seconds, torch.cuda.max_memory_allocated(device) - before if on_gpu else None)
+
+
 def interleaved(contenders: Mapping[str, Callable[[], object]], repeats: int, device: str) -> dict[str, Timing]:
     """Time each contender `repeats` times, at least 5, in the order A B B A A B ... after one untimed call of each."""
     if repeats < 5:
