@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The CPU engine, `visionbias._C`."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from functools import cache
 from importlib import import_module
 from math import prod
@@ -11,12 +10,10 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.graph import increment_version
 
 from visionbias.errors import BackendError
-from visionbias.ops.tensors import Channels
+from visionbias.ops.kernel_memory import KERNEL_DTYPES, kernel_input, kernel_output
 
-NATIVE_DTYPES = (torch.float32, torch.float16, torch.bfloat16)  # that the engine writes
 LONGEST_SIDE = 2048
 Memory = tuple[int, Tensor | None]
 
@@ -56,15 +53,12 @@ def memory(numbers: Tensor) -> Memory:
 
 def images_in(x: Tensor) -> tuple[Memory, str, tuple[int, ...]]:
     """What the engine is told of images [N, C, H, W], which it reads as u8 or float32."""
-    x = x.resolve_neg()
-    x = x if x.dtype in (torch.uint8, torch.float32) else x.to(torch.float32)
+    x = kernel_input(x)
     return memory(x), _name(x.dtype), x.stride()
 
 
 def images_out(out: Tensor) -> tuple[Memory, str, tuple[int, ...], tuple[int, ...]]:
-    """What the engine is told of an output [F, N, C, H, W] or [S, F, N, C, H, W], which autograd learns is changed."""
-    if not out.is_inference():
-        increment_version(out)
+    """What the engine is told of an output [F, N, C, H, W] or [S, F, N, C, H, W]."""
     return memory(out), _name(out.dtype), out.stride()[-4:], out.stride()[:-4]
 
 
@@ -78,19 +72,11 @@ def _name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def scale_and_shift(mean: Channels, std: Channels, white: float = 1.0) -> dict[str, list[float]]:  # [C] each
-    """x * scale + shift is (x / white - mean) / std."""
-    return {
-        "scale": [1.0 / (white * deviation) for deviation in std],
-        "shift": [-value / deviation for value, deviation in zip(mean, std, strict=True)],
-    }
-
-
 def refuse_output(dtype: torch.dtype, device: torch.device) -> str | None:
     """Why the engine cannot write such images, in one sentence."""
     if device.type != "cpu":
         return f"x is on {device}, it works on the CPU"
-    if dtype not in NATIVE_DTYPES:
+    if dtype not in KERNEL_DTYPES:
         return f"it does not write {dtype}"
     return None if engine() else NOT_BUILT
 
@@ -105,13 +91,6 @@ def refuse_transform(height: int, width: int) -> str | None:
     return None
 
 
-@contextmanager
-def engine_output(out: Tensor) -> Iterator[Tensor]:  # [..., N, C, H, W]
-    """A tensor that the engine can write, `out` itself where its rows have no gaps; else it is copied to `out`."""
-    planes = not out.is_neg() and (out.shape[-1] == 1 or out.stride(-1) == 1)
-    if planes or stored_as_rows(out):
-        yield out
-        return
-    whole = torch.empty_like(out, memory_format=torch.contiguous_format)
-    yield whole
-    out.copy_(whole)
+def engine_output(out: Tensor) -> AbstractContextManager[Tensor]:  # [..., N, C, H, W]
+    """`kernel_output` for the engine, which writes rows without gaps, of one channel or of all."""
+    return kernel_output(out, direct=out.shape[-1] == 1 or out.stride(-1) == 1 or stored_as_rows(out))

@@ -10,8 +10,8 @@ from instruction_sets import ENGINE, on_target
 from tolerances import CRITICAL_BAND, assert_within
 
 import visionbias as vb
-from visionbias.ops import native
 from visionbias.ops.band_noise.pyramid import FINEST, level_count
+from visionbias.ops.kernel_memory import KERNEL_DTYPES
 
 pytestmark = pytest.mark.skipif(ENGINE is None, reason="visionbias._C is not built")
 
@@ -25,7 +25,7 @@ def shown(x, bands, **options):
 @pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last], ids=["nchw", "nhwc"])
 def test_every_target_gives_the_bits_of_plain_code(target, size, memory_format, make_images):
     bands = range(FINEST + 1 - level_count(*size), FINEST + 1)
-    for dtype in native.NATIVE_DTYPES:
+    for dtype in KERNEL_DTYPES:
         options = {"noise_sds": (0.0, 0.16, 0.7), "dtype": dtype, "memory_format": memory_format}
         for x in (make_images(2, 3, *size), make_images(2, 1, *size, torch.float32)):
             y = shown(x, bands, **options)
@@ -61,7 +61,7 @@ def test_any_call(data, seed):
         "mean": [0.1, 0.2, 0.3],
         "std": [0.5, 0.6, 0.7],
     }
-    dtype = data.draw(st.sampled_from(native.NATIVE_DTYPES))
+    dtype = data.draw(st.sampled_from(KERNEL_DTYPES))
     memory_format = data.draw(st.sampled_from([torch.contiguous_format, torch.channels_last]))
     y = shown(x, bands, dtype=dtype, memory_format=memory_format, **options)
     names = [f"image{i}" for i in range(n)]

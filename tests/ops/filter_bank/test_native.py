@@ -13,8 +13,8 @@ from instruction_sets import ENGINE, SMOOTH, on_target
 from tolerances import FILTER_BANK, assert_within
 
 import visionbias as vb
-from visionbias.ops import native
 from visionbias.ops.filter_bank.bands import WINDOWS
+from visionbias.ops.kernel_memory import KERNEL_DTYPES
 
 pytestmark = pytest.mark.skipif(ENGINE is None, reason="visionbias._C is not built")
 
@@ -37,7 +37,7 @@ def test_the_best_target_is_first_and_chosen():
 @pytest.mark.parametrize("input_dtype", [torch.uint8, torch.float32], ids=str)
 def test_every_target_gives_the_bits_of_plain_code(target, size, memory_format, input_dtype, make_images):
     x = make_images(2, 3, *size, input_dtype)
-    for dtype in native.NATIVE_DTYPES:
+    for dtype in KERNEL_DTYPES:
         y = filtered(x, dtype=dtype, memory_format=memory_format)
         with on_target("scalar"):
             assert torch.equal(y, filtered(x, dtype=dtype, memory_format=memory_format))
@@ -50,7 +50,7 @@ def test_every_target_gives_the_bits_of_plain_code(target, size, memory_format, 
 def test_any_call(data, seed):
     height, width = data.draw(st.sampled_from(SMOOTH)), data.draw(st.sampled_from(SMOOTH))
     n, c = data.draw(st.integers(0, 3)), data.draw(st.integers(1, 5))
-    dtype = data.draw(st.sampled_from(native.NATIVE_DTYPES))
+    dtype = data.draw(st.sampled_from(KERNEL_DTYPES))
     memory_format = data.draw(st.sampled_from([torch.contiguous_format, torch.channels_last]))
     cutoff, offset = data.draw(st.floats(0, 1)), data.draw(st.sampled_from([0.0, 0.5]))
     window = data.draw(st.sampled_from(WINDOWS))

@@ -10,7 +10,7 @@ from instruction_sets import ENGINE, SMOOTH, on_target
 from tolerances import PHASES, SPECTRUM_MIX, assert_within
 
 import visionbias as vb
-from visionbias.ops import native
+from visionbias.ops.kernel_memory import KERNEL_DTYPES
 from visionbias.ops.output import Output
 from visionbias.ops.spectrum_mix import phase_swap_both
 from visionbias.ops.spectrum_mix.kernels import OP
@@ -49,7 +49,7 @@ def test_every_target_gives_the_bits_of_plain_code(target, name, size, make_imag
     for input_dtype, memory_format in zip((torch.uint8, torch.float32), MEMORY_FORMATS, strict=True):
         pair = [make_images(2, 3, *size, input_dtype) for _ in range(2)]
         wanted = call(*pair, dtype=torch.float64, backend="reference")
-        for dtype in native.NATIVE_DTYPES:
+        for dtype in KERNEL_DTYPES:
             options = {"dtype": dtype, "memory_format": memory_format, "backend": "native"}
             y = call(*pair, **options)
             with on_target("scalar"):
@@ -62,7 +62,7 @@ def test_every_target_gives_the_bits_of_plain_code(target, name, size, make_imag
 def test_any_call(data, seed):
     height, width = data.draw(st.sampled_from(SMOOTH)), data.draw(st.sampled_from(SMOOTH))
     n, c = data.draw(st.integers(1, 3)), data.draw(st.integers(1, 5))
-    dtype, memory_format = data.draw(st.sampled_from(native.NATIVE_DTYPES)), data.draw(st.sampled_from(MEMORY_FORMATS))
+    dtype, memory_format = data.draw(st.sampled_from(KERNEL_DTYPES)), data.draw(st.sampled_from(MEMORY_FORMATS))
     call, tolerance = METHODS[data.draw(st.sampled_from(list(METHODS)))]
     generator = torch.Generator().manual_seed(seed)
     a, b = torch.randint(0, 256, (2, n, c, height, width), generator=generator, dtype=torch.uint8)

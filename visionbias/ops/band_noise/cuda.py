@@ -15,7 +15,7 @@ from visionbias.ops import cuda
 from visionbias.ops.band_noise.fields import DrawnNoise, Noise
 from visionbias.ops.band_noise.pyramid import FINEST, level_count, level_of
 from visionbias.ops.band_noise.spec import Spec
-from visionbias.ops.native import scale_and_shift
+from visionbias.ops.kernel_memory import kernel_input, kernel_output, scale_and_shift
 from visionbias.runtime import nvrtc
 from visionbias.runtime.nvrtc import Program
 
@@ -86,8 +86,8 @@ class CudaKernel:
 
     def run(self, x: Tensor, noise: Noise, out: Tensor) -> None:
         """See `Kernel.run`."""
-        with cuda.kernel_output(out) as y:
-            self._launch("critical_band", noise, len(x), x=cuda.kernel_input(x), y=y)
+        with kernel_output(out) as y:
+            self._launch("critical_band", noise, len(x), x=kernel_input(x), y=y)
 
     def _launch(
         self,
@@ -101,7 +101,7 @@ class CudaKernel:
         spec, device = self.spec, self.spec.output.device
         drawn = noise if isinstance(noise, DrawnNoise) else noise.drawn
         keys = cuda.words_on(drawn.keys, device)
-        given = None if isinstance(noise, DrawnNoise) else cuda.kernel_input(noise.fields).contiguous()
+        given = None if isinstance(noise, DrawnNoise) else kernel_input(noise.fields).contiguous()
         a = Arguments(
             seed=(drawn.seed & 0xFFFFFFFF, drawn.seed >> 32),
             keys=keys.data_ptr(),

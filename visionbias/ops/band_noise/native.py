@@ -12,6 +12,7 @@ from torch import Tensor
 from visionbias.ops.band_noise.fields import DrawnNoise, Noise
 from visionbias.ops.band_noise.pyramid import level_count, level_of
 from visionbias.ops.band_noise.spec import Spec
+from visionbias.ops.kernel_memory import scale_and_shift
 from visionbias.ops.native import (
     Memory,
     engine,
@@ -20,7 +21,6 @@ from visionbias.ops.native import (
     images_out,
     memory,
     refuse_output,
-    scale_and_shift,
 )
 
 Fields = tuple[int, Memory, list[int], list[int], Memory, int, int]

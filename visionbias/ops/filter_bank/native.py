@@ -12,6 +12,7 @@ from torch import Tensor
 
 from visionbias.ops.filter_bank.masks import distinct_masks
 from visionbias.ops.filter_bank.spec import Spec
+from visionbias.ops.kernel_memory import scale_and_shift
 from visionbias.ops.native import (
     engine,
     engine_output,
@@ -20,7 +21,6 @@ from visionbias.ops.native import (
     memory,
     refuse_output,
     refuse_transform,
-    scale_and_shift,
 )
 
 

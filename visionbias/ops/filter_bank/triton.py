@@ -23,15 +23,13 @@ from torch import Tensor
 
 from visionbias.errors import BackendError
 from visionbias.ops.chunks import chunks
-from visionbias.ops.cuda import kernel_output
 from visionbias.ops.filter_bank.bands import Band
 from visionbias.ops.filter_bank.fourier import Weights, basis, weights
 from visionbias.ops.filter_bank.masks import distinct_masks
 from visionbias.ops.filter_bank.spec import Spec
-from visionbias.ops.native import NATIVE_DTYPES, scale_and_shift
+from visionbias.ops.kernel_memory import KERNEL_DTYPES, kernel_output, refuse_gpu, scale_and_shift, workspace
 
 LONGEST_SIDE = 512  # matrix products grow with the cube of a side, transforms hardly faster than its square
-OLDEST = (8, 0)  # compute capability with bfloat16 and asynchronous copies
 
 _WORKSPACE = 2**25  # bytes of coefficients at a time: a large GPU keeps them in its cache
 _REACH = 2**31  # elements from the first to the last pixel of a channel: the kernels count them in 32 bits
@@ -73,7 +71,7 @@ def choose_tile(height: int) -> Tile:
 def refuse(spec: Spec) -> str | None:
     """Why the kernels cannot serve a call, in one sentence."""
     side = max(spec.height, spec.width)
-    if spec.dtype not in NATIVE_DTYPES:
+    if spec.dtype not in KERNEL_DTYPES:
         return f"it does not write {spec.dtype}"
     if side > LONGEST_SIDE:
         return f"side {side} is longer than {LONGEST_SIDE}"
@@ -83,15 +81,9 @@ def refuse(spec: Spec) -> str | None:
         return "Triton is not installed; run: pip install triton"
     if spec.device.type == "cpu":
         return None if interpreted() else f"x is on {spec.device}, where Triton works under TRITON_INTERPRET=1 only"
-    if torch.version.hip is not None:
-        return "this torch is built for ROCm, it works on NVIDIA GPUs"
     if interpreted():
         return f"x is on {spec.device}, and TRITON_INTERPRET=1 runs the kernels on the CPU; start without it"
-    capability = torch.cuda.get_device_capability(spec.device)
-    if capability < OLDEST:
-        wanted, got = (".".join(map(str, version)) for version in (OLDEST, capability))
-        return f"{torch.cuda.get_device_name(spec.device)} has compute capability {got}, it wants {wanted} or newer"
-    return None
+    return refuse_gpu(spec.device)
 
 
 @cache
@@ -147,7 +139,7 @@ class TritonKernel:
             return
         coefficients = x.shape[1] * self.kept[0] * self.kept[1]
         images = max(1, _WORKSPACE // max(1, 4 * coefficients))
-        z = _workspace((min(images, len(x)), x.shape[1], *self.kept), x.device)
+        z = workspace("filter_bank", (min(images, len(x)), x.shape[1], *self.kept), x.device)
         with kernel_output(out) as y, torch.cuda.device(x.device) if x.is_cuda else nullcontext():
             for rows in chunks(0, len(x), images):
                 for kernel, programs, arguments in self.launches(z, x[rows], y[:, rows]):
@@ -237,13 +229,3 @@ def _whole(size: int, step: int) -> int:
 
 def _reach(images: Tensor) -> int:  # [..., H, W]
     return sum(stride * (size - 1) for stride, size in zip(images.stride()[-2:], images.shape[-2:], strict=True)) + 1
-
-
-def _workspace(shape: tuple[int, ...], device: torch.device) -> Tensor:
-    try:
-        return torch.empty(shape, dtype=torch.float32, device=device)
-    except RuntimeError as error:  # torch.OutOfMemoryError is one
-        size = 4 * np.prod(shape) / 1e6
-        raise BackendError(
-            f"filter_bank: no memory on {device} for a workspace of {size:,.0f} MB; try backend='torch'"
-        ) from error

@@ -9,7 +9,8 @@ between images. 224x224x3 to bf16: 0.45 MB moved an image, bound by memory bandw
 import torch
 from torch import Tensor
 
-from visionbias.ops.native import engine, images_in, images_out, refuse_output, scale_and_shift
+from visionbias.ops.kernel_memory import kernel_output, scale_and_shift
+from visionbias.ops.native import engine, images_in, images_out, refuse_output
 from visionbias.ops.normalize.spec import Spec
 
 
@@ -34,10 +35,7 @@ class NativeKernel:
 
     def run(self, x: Tensor, out: Tensor) -> None:
         """See `Kernel.run`."""
-        engine().normalize(
-            x=images_in(x),
-            out=images_out(out[None]),
-            n=len(x),
-            size=tuple(x.shape[1:]),
-            **self.numbers,
-        )
+        with kernel_output(out) as y:
+            engine().normalize(
+                x=images_in(x), out=images_out(y[None]), n=len(x), size=tuple(x.shape[1:]), **self.numbers
+            )

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from visionbias.ops import cuda
-from visionbias.ops.native import refuse_transform, scale_and_shift
+from visionbias.ops.kernel_memory import kernel_input, kernel_output, scale_and_shift, workspace
+from visionbias.ops.native import refuse_transform
 from visionbias.ops.spectrum_mix.native import symmetric
 from visionbias.ops.spectrum_mix.reference import rounding
 from visionbias.ops.spectrum_mix.spec import Spec
@@ -170,9 +171,9 @@ class CudaKernel:
             return
         chosen = program(method, h, w, self.panels)
         blocks = min(planes, self.limits.multiprocessors * (512 // chosen.threads))
-        x = cuda.kernel_input(x)
+        x = kernel_input(x)
         spaces = (other is not None) + (self.panels > 1)
-        memory = cuda.workspace("spectrum_mix", blocks * spaces * h * w, x.device)
+        memory = workspace("spectrum_mix", (blocks * spaces * h * w,), x.device)
         a = Arguments(
             x=cuda.images_in(x),
             row_turns=self.row_turns.data_ptr(),
@@ -187,12 +188,12 @@ class CudaKernel:
             factor=1.0 / (h * w * white),
         )
         if other is not None:
-            other = cuda.kernel_input(other)
+            other = kernel_input(other)
             a.other = cuda.images_in(other)
         if given is not None:
-            given = cuda.kernel_input(given).contiguous()
+            given = kernel_input(given).contiguous()
             a.given = given.data_ptr()
             a.given_n, a.given_c = (given.stride(i) if given.shape[i] > 1 else 0 for i in (0, 1))
-        with cuda.kernel_output(out) as y:
+        with kernel_output(out) as y:
             a.y = cuda.images_out(y[None])
             self.launch(chosen, "spectrum_mix", blocks, a, self.spec.output.device)

@@ -10,6 +10,7 @@ spread over `torch.get_num_threads()` threads.
 import torch
 from torch import Tensor
 
+from visionbias.ops.kernel_memory import scale_and_shift
 from visionbias.ops.native import (
     engine,
     engine_output,
@@ -18,7 +19,6 @@ from visionbias.ops.native import (
     memory,
     refuse_output,
     refuse_transform,
-    scale_and_shift,
 )
 from visionbias.ops.spectrum_mix.reference import rounding
 from visionbias.ops.spectrum_mix.spec import Spec
