@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """`Arm`: one data set of a study and what is shown of it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from visionbias.conditions.attack import Attack
 from visionbias.conditions.stimulus import Stimulus
 from visionbias.datasets.base import Dataset
 from visionbias.errors import RunError
@@ -17,17 +18,31 @@ class Arm:
 
     data: Dataset
     stimuli: tuple[Stimulus, ...]
+    attacks: tuple[Attack, ...]
     own: bool  # a probe's own images, not the study's
 
-    def conditions_of(self, stimulus: Stimulus) -> tuple[str, ...]:
-        """The ids in records of a stimulus' conditions [F]."""
+    def conditions_of(self, shown: Stimulus | Attack) -> tuple[str, ...]:
+        """The ids in records of the conditions [F] of a stimulus, or of the one of an attack."""
         name = self.data.name if self.own else None
-        return tuple(condition_id(name, condition) for condition in stimulus.conditions)
+        conditions = (shown.condition,) if isinstance(shown, Attack) else shown.conditions
+        return tuple(condition_id(name, condition) for condition in conditions)
 
     @property
     def conditions(self) -> tuple[str, ...]:
         """The ids in records of all conditions."""
-        return tuple(condition for stimulus in self.stimuli for condition in self.conditions_of(stimulus))
+        shown: tuple[Stimulus | Attack, ...] = (*self.stimuli, *self.attacks)
+        return tuple(condition for one in shown for condition in self.conditions_of(one))
+
+    @property
+    def shown_at_once(self) -> int:
+        """How many conditions are in memory together: those of all stimuli, and one attack."""
+        return sum(len(stimulus.conditions) for stimulus in self.stimuli) + min(len(self.attacks), 1)
+
+    @classmethod
+    def of(cls, data: Dataset, probes: Sequence[Probe], own: bool) -> "Arm":
+        """What probes show of a data set, each stimulus and attack once."""
+        attacks = dict.fromkeys(attack for probe in probes for attack in probe.attacks)
+        return cls(data, stimuli_of(probes), tuple(attacks), own)
 
 
 def arms_of(data: Dataset, probes: Iterable[Probe]) -> tuple[Arm, ...]:
@@ -44,9 +59,9 @@ def arms_of(data: Dataset, probes: Iterable[Probe]) -> tuple[Arm, ...]:
             if own.name == data.name or known.describe() != own.describe():
                 raise RunError(f"two data sets of the study are named {own.name!r}; give one another name=")
             users.append(probe)
-    shown = stimuli_of(probe for probe in probes if probe.own_data is None)
-    arms = [Arm(data, shown, own=False)] if shown else []
-    arms += [Arm(own, stimuli_of(users), own=True) for own, users in brought.values()]
+    users = [probe for probe in probes if probe.own_data is None]
+    arms = [Arm.of(data, users, own=False)] if users else []
+    arms += [Arm.of(own, users, own=True) for own, users in brought.values()]
     for arm in arms:
         if len(set(arm.conditions)) != len(arm.conditions):
             twice = sorted({name for name in arm.conditions if arm.conditions.count(name) > 1})

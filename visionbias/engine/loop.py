@@ -10,12 +10,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from visionbias.conditions.stimulus import ImageBatch, Renderer, Stimulus
+from visionbias.conditions.attack import Attack
+from visionbias.conditions.stimulus import ImageBatch, Renderer
 from visionbias.engine.inputs import stimulus_buffer
 from visionbias.engine.ledger import Ledger
 from visionbias.engine.prepare import ModelGroup, Prepared, PreparedArm
 from visionbias.engine.scoring import Scorer
 from visionbias.engine.sink import RecordSink
+from visionbias.engine.target import Target
 from visionbias.models.forward import Forward
 from visionbias.records.files import RECORDS
 
@@ -65,7 +67,6 @@ class Loop:
         for group in part.prepared.groups:
             self._run_group(part, group, bar)
 
-    @torch.inference_mode()
     def _run_group(self, part: Part, group: ModelGroup, bar: Any) -> None:
         p, arm, size, dtype = self.prepared, part.prepared, group.preprocessing.crop, torch.float32
         renderers = [
@@ -80,16 +81,18 @@ class Loop:
             model.id: Forward(model, device=p.device, dtype=dtype, batch=p.forward_batch) for model in group.models
         }
         scorers = {m.id: Scorer(arm.label_maps[m.id], p.device, arm.decides16(m)) for m in group.models}
+        targets = {m.id: Target(m, scorers[m.id], p.device, p.forward_batch) for m in group.models}
+        attacked = stimulus_buffer(min(len(arm.arm.attacks), 1), p.forward_batch, size, dtype, p.device)
         for block in part.blocks:
             rows = slice(block * p.forward_batch, min((block + 1) * p.forward_batch, len(arm.sample_ids)))
-            batch: ImageBatch | None = None
+            missing = self._missing(part, group, block)
+            if not missing:
+                continue
+            batch = group.decoded.load(arm.rows[rows], list(arm.sample_ids[rows]), p.device)
+            labels = torch.from_numpy(arm.labels[rows]).to(p.device)
             for stimulus, renderer, buffer in renderers:
-                missing = self._missing(part, group, stimulus, block)
-                if not missing:
+                if missing.keys().isdisjoint(arm.arm.conditions_of(stimulus)):
                     continue
-                if batch is None:
-                    batch = group.decoded.load(arm.rows[rows], list(arm.sample_ids[rows]), p.device)
-                    labels = torch.from_numpy(arm.labels[rows]).to(p.device)
                 self._render(renderer, batch, buffer)
                 for f, condition in enumerate(arm.arm.conditions_of(stimulus)):
                     for model in missing.get(condition, ()):
@@ -98,8 +101,14 @@ class Loop:
                                 arm, forwards[model], scorers[model], buffer[f], labels, model, condition, rows
                             )
                             bar.update(rows.stop - rows.start)
+            for attack in arm.arm.attacks:
+                (condition,) = arm.arm.conditions_of(attack)
+                for model in missing.get(condition, ()):
+                    if self._attack(attack, targets[model], batch, labels, attacked[0], model, condition):
+                        self._forward(arm, forwards[model], scorers[model], attacked[0], labels, model, condition, rows)
+                        bar.update(rows.stop - rows.start)
 
-    def _missing(self, part: Part, group: ModelGroup, stimulus: Stimulus, block: int) -> dict[str, list[str]]:
+    def _missing(self, part: Part, group: ModelGroup, block: int) -> dict[str, list[str]]:
         """Condition -> models without its records in this block."""
         missing = {
             condition: [
@@ -107,10 +116,11 @@ class Loop:
                 for model in group.models
                 if model.id not in self.failures and not part.ledger.has(model.id, condition, block)
             ]
-            for condition in part.prepared.arm.conditions_of(stimulus)
+            for condition in part.prepared.arm.conditions
         }
         return {condition: models for condition, models in missing.items() if models}
 
+    @torch.inference_mode()
     def _render(self, renderer: Renderer, batch: ImageBatch, buffer: Tensor) -> None:
         """Fill `buffer` [F, forward_batch, C, H, W]; rows past the last sample are zero."""
         n, step = len(batch.images), self.prepared.batch_size
@@ -119,6 +129,25 @@ class Loop:
             renderer(batch[rows], buffer[:, rows])
         buffer[:, n:] = 0
 
+    def _attack(
+        self,
+        attack: Attack,
+        target: Target,
+        batch: ImageBatch,
+        labels: Tensor,  # [n]
+        buffer: Tensor,  # [forward_batch, C, H, W]
+        model: str,
+        condition: str,
+    ) -> bool:
+        """Fill `buffer` with the images of a batch attacked. Whether it went well; else the model is set aside."""
+        if model not in self.failures:
+            try:
+                target.show(attack, batch, labels, self.seed, buffer)
+            except Exception as error:  # as in `_forward`
+                self.failures[model] = f"under condition {condition!r}: {error}"
+        return model not in self.failures
+
+    @torch.inference_mode()
     def _forward(
         self,
         arm: PreparedArm,

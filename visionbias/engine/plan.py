@@ -39,6 +39,7 @@ class Plan:
     data_sets: tuple[PlannedSet, ...]
     units: int  # forward passes: models x conditions x images, over all data sets
     units_done: int  # of them, in the run folder already
+    gradients: int  # passes forward and back besides, for attacks on the models: as many as an attack has steps
     cache_bytes: int  # decoded crops on disk
     record_bytes: int  # record files on disk, about
     stimulus_bytes: int  # memory that one batch of stimuli takes on the device
@@ -68,6 +69,8 @@ class Plan:
         ]
         if len(lines) > 1:
             lines.append(f"in all    {_counted(self.units, 'forward pass', 'es')}")
+        if self.gradients:
+            lines.append(f"attacks   {_counted(self.gradients, 'pass', 'es')} forward and back besides")
         lines += [
             f"done      {self.units_done:,} ({_percent(self.units_done, self.units)}), left {left:,}",
             f"time      {self._time(left)}",
@@ -115,9 +118,11 @@ def make_plan(study: "Study", folder: Path | None) -> Plan:
         data_sets=tuple(PlannedSet(a.data.name, len(a.conditions), sizes[a.data.name]) for a in study.arms),
         units=units,
         units_done=done,
+        gradients=len(study.models)
+        * sum(attack.steps * sizes[arm.data.name] for arm in study.arms for attack in arm.attacks),
         cache_bytes=sum(len(arm.data.samples) for arm in study.arms) * pixels,
         record_bytes=units * _RECORD_BYTES,
-        stimulus_bytes=max(len(arm.conditions) for arm in study.arms) * batch * pixels * 4,
+        stimulus_bytes=max(arm.shown_at_once for arm in study.arms) * batch * pixels * 4,
         predicted_s=None if rate is None else (units - done) / rate,
         compared=manifest is not None,
     )

@@ -19,7 +19,7 @@ from visionbias.engine.decoded import Decoded, decode_set
 from visionbias.engine.decoder import begun_with, settled
 from visionbias.engine.identity import identity_of, identity_of_model, identity_of_set, identity_of_view
 from visionbias.engine.inputs import batch_sizes, crop_rule, pick_device, shared_preprocessing, usable
-from visionbias.engine.trial import try_stimuli
+from visionbias.engine.trial import try_attacks, try_stimuli
 from visionbias.errors import CheckpointError, DataError, VisionBiasError
 from visionbias.models.model import Model
 from visionbias.models.resolve import resolve_model
@@ -115,6 +115,13 @@ def prepare(study: "Study", folder: Path, found: Mapping[str, Any] | None, progr
     for arm in study.arms:
         for rule in dict.fromkeys(_preprocessing(study, arm.data, model) for model in models):
             try_stimuli(arm, rule.crop, device)
+    for arm, maps in zip(study.arms, label_maps, strict=True):
+
+        def attacked(model: Model, arm: Arm = arm, maps: Mapping[str, LabelMap] = maps) -> None:
+            crop = _preprocessing(study, arm.data, model).crop
+            try_attacks(arm, model, maps[model.id], crop, device, forward_batch)
+
+        _all(models, study.model_ids, attacked, CheckpointError)
     arms = tuple(
         _prepare_arm(study, folder, found, arm, models, maps, progress)
         for arm, maps in zip(study.arms, label_maps, strict=True)

@@ -58,7 +58,7 @@ class _ClassMeans:
 
     def __call__(self, logits: Tensor) -> Tensor:  # [N, K] float64 -> [N, groups]
         mapped = logits[:, self._mapped]
-        top = mapped.amax(dim=1, keepdim=True)
+        top = mapped.detach().amax(dim=1, keepdim=True)
         return ((mapped - top).exp() @ self._mean).log() + top - logits.logsumexp(dim=1, keepdim=True)
 
 
@@ -78,11 +78,15 @@ class Scorer:
             self._means = _ClassMeans(label_map.members, device)
         self._sixteen = _ClassMeans(tuple(CATEGORIES16.values()), device) if decides16 else None
 
+    def log_p(self, logits: Tensor) -> Tensor:  # [N, K] float64 -> [N, K data]
+        """log of the probability of each of the data's classes, with a gradient; means do not add up to 1."""
+        return self._means(logits) if self._single is None else logits[:, self._single].log_softmax(dim=1)
+
     def __call__(self, logits: Tensor, labels: Tensor) -> Scores:  # [N, K] float32, [N] int64
         """Columns of the N samples."""
         # In float64, where the probability of a hopeless class does not underflow to a tie at zero.
         wide = logits.double()
-        log_p = self._means(wide) if self._single is None else wide[:, self._single].log_softmax(dim=1)
+        log_p = self.log_p(wide)
         own = log_p.gather(1, labels[:, None])
         others = log_p.scatter(1, labels[:, None], -torch.inf)
         # Ties go to the lower index, in the ranking as in argmax, so that a correct prediction is always in the top 5.

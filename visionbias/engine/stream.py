@@ -54,7 +54,8 @@ def stimuli(
     Raises:
         DataError: more than `max_bad` images cannot be used (all are named).
         BackendError: the device or decoder is not available.
-        RunError: an argument is of another kind or out of range, or a batch does not fit in memory.
+        RunError: an argument is of another kind or out of range, a probe attacks models, or a batch does not fit in
+            memory.
     """
     batch_size, seed = (
         whole_number("batch_size", batch_size, at_least=1),
@@ -67,7 +68,10 @@ def stimuli(
         raise RunError(f"dtype must be one of {', '.join(map(str, FLOAT_DTYPES))}; got {dtype!r}")
     dataset = data_set(data)
     place = pick_device(device)
-    for arm in arms_of(dataset, map(require_probe, probes)):
+    arms = arms_of(dataset, map(require_probe, probes))
+    if any(arm.attacks for arm in arms):
+        raise RunError("stimuli: attacks are made for a model, and there is none here; call vb.pgd(model, x, labels)")
+    for arm in arms:
         wanted = crop_rule(arm.data, rule)
         decoded = decode_set(arm.data, wanted, decode=decode, folder=None, progress=progress)
         rows, _ = usable(arm.data, decoded.bad, max_bad)

@@ -1,13 +1,20 @@
 # SPDX-FileCopyrightText: visionbias contributors
 # SPDX-License-Identifier: Apache-2.0
-"""One blank image under every condition, so that what cannot be shown fails before images are decoded."""
+"""What cannot be shown fails before images are decoded: every condition of a blank image, every model under attack."""
+
+from dataclasses import replace
 
 import torch
 
 from visionbias.conditions.stimulus import ImageBatch
+from visionbias.datasets.label_map import LabelMap
 from visionbias.engine.arms import Arm
 from visionbias.engine.inputs import stimulus_buffer
-from visionbias.errors import DataError, ShapeError
+from visionbias.engine.scoring import Scorer
+from visionbias.engine.target import Target
+from visionbias.errors import CheckpointError, DataError, ShapeError
+from visionbias.models.model import Model
+from visionbias.ops.philox import sample_keys, unit_uniforms
 from visionbias.types import Normalization
 
 
@@ -31,3 +38,34 @@ def try_stimuli(
             raise DataError(
                 f"{arm.data.name}: a condition cannot be made of crops of {crop} x {crop} pixels: {error}"
             ) from error
+
+
+def try_attacks(
+    arm: Arm,
+    model: Model,
+    label_map: LabelMap,
+    crop: int,  # side in pixels
+    device: torch.device,
+    batch: int,  # images in it
+) -> None:
+    """One step of an arm's attacks, if it has any, on a batch of noise.
+
+    Raises:
+        CheckpointError: the model cannot be attacked: it has no gradient, none that is finite, or zero everywhere.
+    """
+    fix = "leave the model or the attack out"
+    for attack in arm.attacks[:1]:  # they want the same of a model
+        noise = unit_uniforms(0, 0, sample_keys("trial", ["noise"], 1), crop * crop * 3, device)
+        image = (noise * 255).to(torch.uint8).view(1, crop, crop, 3).permute(0, 3, 1, 2)
+        shown = ImageBatch(image, ["noise"])
+        target = Target(model, Scorer(label_map, device), device, batch)
+        step = replace(attack, eps=0.25, step_size=0.25, steps=1, random_start=False, band=None)
+        try:
+            attacked = target.attacked(step, shown, torch.zeros(1, dtype=torch.int64, device=device), 0)
+        except (ShapeError, RuntimeError) as error:  # torch raises the latter where it has no gradient
+            raise CheckpointError(f"model {model.id!r} cannot be attacked: {error}; or {fix}") from error
+        if torch.equal(attacked, image / 255):
+            raise CheckpointError(
+                f"model {model.id!r} cannot be attacked: its gradient is zero everywhere, as that of a model that "
+                f"rounds or thresholds; {fix}"
+            )

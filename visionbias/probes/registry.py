@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from typing import Any, ClassVar, TypeVar
 
+from visionbias.conditions.attack import Attack
 from visionbias.conditions.stimulus import Stimulus
 from visionbias.datasets.base import Dataset
 from visionbias.errors import RunError
@@ -36,6 +37,11 @@ class Probe(ABC):
     @abstractmethod
     def stimuli(self) -> tuple[Stimulus, ...]:
         """What must be shown."""
+
+    @property
+    def attacks(self) -> tuple[Attack, ...]:
+        """What must be shown and is made for each model."""
+        return ()
 
     @abstractmethod
     def score(self, records: ModelRecords) -> Mapping[str, float | str]:
