@@ -42,4 +42,6 @@ def test_numbers_that_are_missing_fail() -> None:
 def test_claims_are_about_networks_that_are_trained_and_numbers_that_are_measured() -> None:
     assert {claim.network for claim in CLAIMS} <= set(RECIPES)
     assert len(RECIPES) >= 8
-    assert {"accuracy", "critical_band", "feature_suppression", "shape_bias", "spectral_bias"} == set(known_probes())
+    assert {"accuracy", "critical_band", "feature_suppression", "pgd", "shape_bias", "spectral_bias"} == set(
+        known_probes()
+    )

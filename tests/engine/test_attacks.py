@@ -201,6 +201,23 @@ def test_a_model_that_cannot_be_attacked_is_refused_before_anything_is_read(
     assert not (tmp_path / "run").exists()
 
 
+def test_a_model_whose_gradient_needs_more_memory_than_there_is(
+    make_study: Make, tiny_net: type[nn.Module], tmp_path: Path
+) -> None:
+    class Hungry(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx: object, y: Tensor) -> Tensor:
+            return y.clone()
+
+        @staticmethod
+        def backward(ctx: object, grad: Tensor) -> Tensor:  # type: ignore[override]
+            return torch.empty(2**45)
+
+    study = make_study(models=[("hungry", Masked(tiny_net(2), Hungry.apply))], probes=[PROBE])
+    with pytest.raises(vb.RunError, match=r"model 'hungry': pgd: no memory on cpu .* use a smaller forward_batch"):
+        study.run(tmp_path / "run", progress=False)
+
+
 def test_a_model_that_fails_under_attack_stops_no_other(
     reference: vb.Run, make_study: Make, tiny_net: type[nn.Module], tmp_path: Path
 ) -> None:

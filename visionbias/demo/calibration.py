@@ -28,6 +28,7 @@ CLAIMS = (
     Claim("stylized", "shape_bias", "above"),
     Claim("textured", "shape_bias", "below"),
     Claim("grayscale", "color_reliance", "below"),
+    Claim("adversarial", "pgd", "above"),
 )
 
 

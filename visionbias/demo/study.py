@@ -15,7 +15,7 @@ from visionbias.demo.train import Settings, Trained, train_all
 from visionbias.engine.run import Run, open_run
 from visionbias.engine.study import Study
 from visionbias.models.checkpoint import Checkpoint
-from visionbias.probes import Accuracy, CriticalBand, FeatureSuppression, Probe, ShapeBias, SpectralBias
+from visionbias.probes import PGD, Accuracy, CriticalBand, FeatureSuppression, Probe, ShapeBias, SpectralBias
 from visionbias.runtime.cache_folder import cache_folder
 from visionbias.types import Preprocessing
 
@@ -63,6 +63,7 @@ def probes_of(cues: CueConflictFolder) -> tuple[Probe, ...]:
         CriticalBand(bands=(2, 3, 4, 5, 6), criterion="relative"),
         ShapeBias(cues),
         FeatureSuppression(strengths=(1.0,)),
+        PGD(eps=2 / 255, steps=4, step_size=1 / 255),
     )
 
 

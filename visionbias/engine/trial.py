@@ -12,7 +12,7 @@ from visionbias.engine.arms import Arm
 from visionbias.engine.inputs import stimulus_buffer
 from visionbias.engine.scoring import Scorer
 from visionbias.engine.target import Target
-from visionbias.errors import CheckpointError, DataError, ShapeError
+from visionbias.errors import BackendError, CheckpointError, DataError, RunError, ShapeError
 from visionbias.models.model import Model
 from visionbias.ops.philox import sample_keys, unit_uniforms
 from visionbias.types import Normalization
@@ -52,6 +52,7 @@ def try_attacks(
 
     Raises:
         CheckpointError: the model cannot be attacked: it has no gradient, none that is finite, or zero everywhere.
+        RunError: there is no memory for its gradient.
     """
     fix = "leave the model or the attack out"
     for attack in arm.attacks[:1]:  # they want the same of a model
@@ -62,6 +63,8 @@ def try_attacks(
         step = replace(attack, eps=0.25, step_size=0.25, steps=1, random_start=False, band=None)
         try:
             attacked = target.attacked(step, shown, torch.zeros(1, dtype=torch.int64, device=device), 0)
+        except BackendError as error:
+            raise RunError(f"model {model.id!r}: {error}: use a smaller forward_batch") from error
         except (ShapeError, RuntimeError) as error:  # torch raises the latter where it has no gradient
             raise CheckpointError(f"model {model.id!r} cannot be attacked: {error}; or {fix}") from error
         if torch.equal(attacked, image / 255):

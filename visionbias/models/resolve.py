@@ -182,7 +182,7 @@ def _zoo_model(name: str, module: nn.Module, family: str, arch: str, device: tor
         module = module.to(memory_format=torch.channels_last)
     return Model(
         id=name,
-        call=module.eval().to(device),
+        call=module.eval().requires_grad_(False).to(device),  # gradients are those of images
         num_classes=_FAMILIES[family].num_classes(module),
         data_config=torchvision.data_config(arch) if family == "torchvision" else timm.data_config(module),
         weights_sha256=weights_sha256(module),

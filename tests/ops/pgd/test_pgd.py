@@ -210,6 +210,8 @@ class Odd(nn.Module):
         ({"band": vb.highpass(0.1, offset=0.5)}, "band must be a Band without an offset"),
         ({"x": torch.zeros(3, 24, 24)}, r"x must be \[N, C, H, W\]"),
         ({"x": torch.full((6, 3, 24, 24), 2.0)}, r"x must be in \[0, 1\]"),
+        ({"x": torch.zeros(6, 3, 24, 24, requires_grad=True)}, "it has no gradient, and x requires one"),
+        ({"labels": torch.zeros(6, dtype=torch.int64, device="meta")}, "labels must hold values"),
         ({"model": Odd(lambda x: x.sum())}, r"model must return logits \[6, K\], got \(\)"),
         ({"model": Odd(lambda x: None)}, r"model must return logits \[6, K\], got NoneType"),
         ({"model": Odd(lambda x: torch.zeros(6, 5))}, "got logits without one"),
@@ -222,3 +224,9 @@ def test_bad_input_is_one_clear_error(changes: dict[str, object], message: str) 
     options: dict[str, object] = {"model": smooth_net(), "x": x, "labels": labels, "steps": 2, "sample_ids": IDS}
     with pytest.raises(vb.ShapeError, match=message):
         vb.pgd(**options | changes)  # type: ignore[arg-type]
+
+
+def test_more_memory_than_there_is() -> None:
+    x, labels = random_images()
+    with pytest.raises(vb.BackendError, match=r"pgd: no memory on cpu .* pass fewer images at a time"):
+        vb.pgd(lambda images: images[:, 0, 0] + torch.empty(2**45), x, labels, sample_ids=IDS)

@@ -12,14 +12,15 @@ import torch
 from torch import Tensor
 
 from visionbias.errors import ShapeError
-from visionbias.ops.chunks import chunks, images_at_once, pixels
+from visionbias.ops.chunks import chunks, pixels
 from visionbias.ops.filter_bank.bands import Band
 from visionbias.ops.pgd.loss import Classifier, Loss
 from visionbias.ops.philox import checked_seed, sample_keys, stream, unit_uniforms
-from visionbias.ops.tensors import check_images, check_pixels, number_between
+from visionbias.ops.tensors import check_images, check_pixels, check_plain, memory_for, number_between
 
 EPS = 0.5 / 255
 STEPS = 40
+_DRAWN_AT_ONCE = 16  # images; drawing takes some 50 bytes of memory a pixel
 _SMALLEST_EPS = 1e-6  # float32 images in [0, 1] are 6e-8 apart
 
 
@@ -61,26 +62,32 @@ def pgd(
     computed. All images are attacked, also those that the model gets wrong already.
 
     Raises:
-        ShapeError: an argument is not as above, or the model returns no logits, or its gradient is absent or not
-            finite.
+        ShapeError: an argument is not as above, the model returns no logits, its gradient is absent or not finite, or
+            x wants a gradient, which the attack itself does not have.
+        BackendError: there is not enough memory.
 
     Source: Madry et al., "Towards deep learning models resistant to adversarial attacks", ICLR 2018.
     """
     check_images("pgd", x)
+    if not isinstance(labels, Tensor) or labels.shape != x.shape[:1] or labels.dtype != torch.int64:
+        got = f"{labels.dtype} {tuple(labels.shape)}" if isinstance(labels, Tensor) else type(labels).__name__
+        raise ShapeError(f"pgd: labels must be int64 [{len(x)}], a class an image, got {got}")
+    check_plain("pgd", {"x": x, "labels": labels})
+    if labels.device != x.device:
+        raise ShapeError(f"pgd: labels must be on {x.device} as x is, got {labels.device}; try labels.to(x.device)")
     check_pixels("pgd", "x", x)
     eps = number_between("pgd", "eps", eps, _SMALLEST_EPS, 1.0)
     step = eps / 4 if step_size is None else number_between("pgd", "step_size", step_size, _SMALLEST_EPS, 1.0)
     if isinstance(steps, bool) or not isinstance(steps, SupportsIndex) or index(steps) < 1:
         raise ShapeError(f"pgd: steps must be a whole number of at least 1, got {steps!r}")
-    if not isinstance(labels, Tensor) or labels.shape != x.shape[:1] or labels.dtype != torch.int64:
-        got = f"{labels.dtype} {tuple(labels.shape)}" if isinstance(labels, Tensor) else type(labels).__name__
-        raise ShapeError(f"pgd: labels must be int64 [{len(x)}], a class an image, got {got}")
     if band is not None and (not isinstance(band, Band) or band.offset):
         raise ShapeError(f"pgd: band must be a Band without an offset, got {band!r}; try bandpass(0.1, 0.2)")
     steps = index(steps)
     # A tensor made in inference mode cannot be saved for a gradient.
-    with torch.inference_mode(False), torch.enable_grad(), _repeatable(x.device):
-        images = pixels(x.detach(), torch.float64 if x.dtype == torch.float64 else torch.float32).clone()
+    dtype = torch.float64 if x.dtype == torch.float64 else torch.float32
+    memory = memory_for("pgd", tuple(x.shape), dtype, x.device)
+    with torch.inference_mode(False), torch.enable_grad(), _repeatable(x.device), memory:
+        images = pixels(x.detach(), dtype).clone()
         start = _start(images, sample_ids, seed).mul_(eps) if random_start else torch.zeros_like(images)
         loss = Loss(model, labels.clone())
         if band is None:
@@ -126,7 +133,7 @@ def _start(images: Tensor, sample_ids: Sequence[str] | None, seed: int) -> Tenso
         raise ShapeError("pgd: a random start needs sample_ids, a text an image; or pass random_start=False")
     keys, seed = sample_keys("pgd", sample_ids, len(images)), checked_seed("pgd", seed)
     start = torch.empty_like(images)
-    for rows in chunks(0, len(images), images_at_once(images.device)):
+    for rows in chunks(0, len(images), _DRAWN_AT_ONCE):
         unit = unit_uniforms(seed, stream("pgd"), keys[rows], prod(images.shape[1:]), images.device)
         start[rows] = unit.mul_(2.0).sub_(1.0).view_as(start[rows])
     return start
