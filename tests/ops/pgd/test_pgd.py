@@ -158,6 +158,20 @@ def test_a_perturbation_stays_in_its_band(band: vb.Band) -> None:
     assert (losses(net, got, labels) > best).all()
 
 
+def test_in_a_band_the_slope_of_that_band_counts() -> None:
+    """A linear classifier that weighs coarse detail more than a checkerboard: by sign all of its slope is coarse."""
+    x, _ = random_images(torch.float64, 0.2, 0.8)
+    rows, columns = torch.meshgrid(torch.arange(24), torch.arange(24), indexing="ij")
+    checkerboard = (1 - 2 * ((rows + columns) % 2)).double()
+
+    def model(images: Tensor) -> Tensor:
+        towards = (images * (2 + checkerboard)).sum(dim=(1, 2, 3))
+        return torch.stack([-towards, towards], dim=1)
+
+    got = vb.pgd(model, x, torch.zeros(6, dtype=torch.int64), eps=EPS, random_start=False, band=vb.highpass(0.4))
+    assert (got - x - EPS * checkerboard).abs().max() < 1e-12
+
+
 def test_clipping_alone_leaves_the_band() -> None:
     net, (x, labels) = smooth_net(torch.float64), random_images(torch.float64)
     band = BANDS[3]
