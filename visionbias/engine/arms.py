@@ -21,6 +21,11 @@ class Arm:
     attacks: tuple[Attack, ...]
     own: bool  # a probe's own images, not the study's
 
+    @property
+    def shown(self) -> tuple[Stimulus | Attack, ...]:
+        """What is the same for all models, then what is made for each."""
+        return (*self.stimuli, *self.attacks)
+
     def conditions_of(self, shown: Stimulus | Attack) -> tuple[str, ...]:
         """The ids in records of the conditions [F] of a stimulus, or of the one of an attack."""
         name = self.data.name if self.own else None
@@ -30,8 +35,7 @@ class Arm:
     @property
     def conditions(self) -> tuple[str, ...]:
         """The ids in records of all conditions."""
-        shown: tuple[Stimulus | Attack, ...] = (*self.stimuli, *self.attacks)
-        return tuple(condition for one in shown for condition in self.conditions_of(one))
+        return tuple(condition for shown in self.shown for condition in self.conditions_of(shown))
 
     @property
     def shown_at_once(self) -> int:

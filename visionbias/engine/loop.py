@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The loop of a run: for each batch of images, for each condition, for each model."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor
 
 from visionbias.conditions.attack import Attack
-from visionbias.conditions.stimulus import ImageBatch, Renderer
+from visionbias.conditions.stimulus import ImageBatch, Renderer, Stimulus
 from visionbias.engine.inputs import stimulus_buffer
 from visionbias.engine.ledger import Ledger
 from visionbias.engine.prepare import ModelGroup, Prepared, PreparedArm
@@ -67,6 +68,7 @@ class Loop:
         for group in part.prepared.groups:
             self._run_group(part, group, bar)
 
+    @torch.inference_mode()
     def _run_group(self, part: Part, group: ModelGroup, bar: Any) -> None:
         p, arm, size, dtype = self.prepared, part.prepared, group.preprocessing.crop, torch.float32
         renderers = [
@@ -81,34 +83,32 @@ class Loop:
             model.id: Forward(model, device=p.device, dtype=dtype, batch=p.forward_batch) for model in group.models
         }
         scorers = {m.id: Scorer(arm.label_maps[m.id], p.device, arm.decides16(m)) for m in group.models}
-        targets = {m.id: Target(m, scorers[m.id], p.device, p.forward_batch) for m in group.models}
-        attacked = stimulus_buffer(min(len(arm.arm.attacks), 1), p.forward_batch, size, dtype, p.device)
+        targets = {
+            model.id: Target(model, arm.label_maps[model.id], p.device, p.forward_batch)
+            for model in (group.models if arm.arm.attacks else ())
+        }
         for block in part.blocks:
             rows = slice(block * p.forward_batch, min((block + 1) * p.forward_batch, len(arm.sample_ids)))
-            missing = self._missing(part, group, block)
-            if not missing:
+            missing = {shown: self._missing(part, group, shown, block) for shown in arm.arm.shown}
+            if not any(missing.values()):
                 continue
             batch = group.decoded.load(arm.rows[rows], list(arm.sample_ids[rows]), p.device)
             labels = torch.from_numpy(arm.labels[rows]).to(p.device)
             for stimulus, renderer, buffer in renderers:
-                if missing.keys().isdisjoint(arm.arm.conditions_of(stimulus)):
+                if not missing[stimulus]:
                     continue
                 self._render(renderer, batch, buffer)
                 for f, condition in enumerate(arm.arm.conditions_of(stimulus)):
-                    for model in missing.get(condition, ()):
-                        if model not in self.failures:
-                            self._forward(
-                                arm, forwards[model], scorers[model], buffer[f], labels, model, condition, rows
-                            )
-                            bar.update(rows.stop - rows.start)
+                    for model in missing[stimulus].get(condition, ()):
+                        logits = partial(forwards[model], buffer[f])
+                        self._score(arm, logits, scorers[model], labels, model, condition, rows, bar)
             for attack in arm.arm.attacks:
-                (condition,) = arm.arm.conditions_of(attack)
-                for model in missing.get(condition, ()):
-                    if self._attack(attack, targets[model], batch, labels, attacked[0], model, condition):
-                        self._forward(arm, forwards[model], scorers[model], attacked[0], labels, model, condition, rows)
-                        bar.update(rows.stop - rows.start)
+                for condition, models in missing[attack].items():
+                    for model in models:
+                        logits = partial(targets[model].logits, attack, batch, labels, self.seed)
+                        self._score(arm, logits, scorers[model], labels, model, condition, rows, bar)
 
-    def _missing(self, part: Part, group: ModelGroup, block: int) -> dict[str, list[str]]:
+    def _missing(self, part: Part, group: ModelGroup, shown: Stimulus | Attack, block: int) -> dict[str, list[str]]:
         """Condition -> models without its records in this block."""
         missing = {
             condition: [
@@ -116,11 +116,10 @@ class Loop:
                 for model in group.models
                 if model.id not in self.failures and not part.ledger.has(model.id, condition, block)
             ]
-            for condition in part.prepared.arm.conditions
+            for condition in part.prepared.arm.conditions_of(shown)
         }
         return {condition: models for condition, models in missing.items() if models}
 
-    @torch.inference_mode()
     def _render(self, renderer: Renderer, batch: ImageBatch, buffer: Tensor) -> None:
         """Fill `buffer` [F, forward_batch, C, H, W]; rows past the last sample are zero."""
         n, step = len(batch.images), self.prepared.batch_size
@@ -129,41 +128,24 @@ class Loop:
             renderer(batch[rows], buffer[:, rows])
         buffer[:, n:] = 0
 
-    def _attack(
-        self,
-        attack: Attack,
-        target: Target,
-        batch: ImageBatch,
-        labels: Tensor,  # [n]
-        buffer: Tensor,  # [forward_batch, C, H, W]
-        model: str,
-        condition: str,
-    ) -> bool:
-        """Fill `buffer` with the images of a batch attacked. Whether it went well; else the model is set aside."""
-        if model not in self.failures:
-            try:
-                target.show(attack, batch, labels, self.seed, buffer)
-            except Exception as error:  # as in `_forward`
-                self.failures[model] = f"under condition {condition!r}: {error}"
-        return model not in self.failures
-
-    @torch.inference_mode()
-    def _forward(
+    def _score(
         self,
         arm: PreparedArm,
-        forward: Forward,
+        logits: Callable[[], Tensor],  # makes those of one condition, [forward_batch, K]
         scorer: Scorer,
-        stimulus: Tensor,  # [forward_batch, C, H, W]
         labels: Tensor,  # [n]
         model: str,
         condition: str,
         rows: slice,
+        bar: Any,
     ) -> None:
-        """Forward one condition through one model and hand its rows to the sink. A failing model is set aside."""
+        """Show one condition to one model and hand its rows to the sink. A failing model is set aside."""
+        if model in self.failures:
+            return
         n = rows.stop - rows.start
         ids = arm.sample_ids[rows]
         try:
-            columns = scorer(forward(stimulus)[:n], labels).columns()
+            columns = scorer(logits()[:n], labels).columns()
         except Exception as error:  # a user's model may raise anything; the other models must go on
             self.failures[model] = f"under condition {condition!r}: {error}"
             return
@@ -177,3 +159,4 @@ class Loop:
             return
         self.sink.add(model, condition, rows.start, {"sample_id": ids, "label": arm.labels[rows], **columns})
         self.forwards += n
+        bar.update(n)

@@ -7,51 +7,56 @@ from torch import Tensor
 
 from visionbias.conditions.attack import Attack
 from visionbias.conditions.stimulus import ImageBatch
+from visionbias.datasets.label_map import LabelMap
 from visionbias.engine.scoring import Scorer
 from visionbias.models.differentiable import Differentiable
+from visionbias.models.forward import Forward
 from visionbias.models.model import Model
 from visionbias.ops.normalize import normalize
 
 
 class Target:
-    """Makes attacked images of one model for a data set. The batch is fixed, as that of `Forward` is."""
+    """Attacks one model and shows it what comes of that, in float32 always.
 
-    def __init__(self, model: Model, scorer: Scorer, device: torch.device, batch: int) -> None:
-        self._logits = Differentiable(model, device)
-        self._scorer = scorer
+    In 16 bits small slopes are rounded to zero, and of a pixel near 1 so are changes as small as those of an attack:
+    the model would look more robust than it is. The batch is fixed, as that of `Forward` is.
+    """
+
+    def __init__(self, model: Model, label_map: LabelMap, device: torch.device, batch: int) -> None:
+        with torch.inference_mode(False):  # what is made in that mode cannot be saved for a gradient
+            self._differentiable = Differentiable(model, device)
+            self._scorer = Scorer(label_map, device)
+        self._forward = Forward(model, device=device, batch=batch)
         self._normalization = model.normalization
-        self._batch = batch
 
-    def attacked(
+    def images(
         self,
         attack: Attack,
-        batch: ImageBatch,
-        labels: Tensor,  # [n] int64, n <= batch
+        batch: ImageBatch,  # n images, at most the batch
+        labels: Tensor,  # [n] int64
         seed: int,
-    ) -> Tensor:  # float32 [n, C, H, W] in [0, 1]
-        """The images of a batch, filled up with copies of its last one.
+    ) -> Tensor:  # float32 [N, C, H, W] in [0, 1]
+        """The images attacked; copies of the last one fill the batch.
 
         Raises:
             CheckpointError: the model fails.
             ShapeError: it has no gradient, or one that is not finite.
+            BackendError: there is not enough memory.
         """
-        n = len(batch.images)
-        rows = torch.arange(self._batch).clamp(max=n - 1)
-        images = batch.images[rows.to(labels.device)].contiguous(memory_format=self._logits.memory_format)
+        rows = torch.arange(self._forward.batch, device=labels.device).clamp(max=len(labels) - 1)
+        images = batch.images[rows].contiguous(memory_format=self._differentiable.memory_format)
         filled = ImageBatch(images, [batch.sample_ids[row] for row in rows.tolist()])
-        return attack.images(self._classify, filled, labels[rows.to(labels.device)], seed)[:n]
+        return attack.images(self._class_scores, filled, labels[rows], seed)
 
-    def show(self, attack: Attack, batch: ImageBatch, labels: Tensor, seed: int, out: Tensor) -> None:
-        """Overwrite out [batch, C, H, W] with the attacked images, normalized; rows past the last sample are zero.
+    def logits(self, attack: Attack, batch: ImageBatch, labels: Tensor, seed: int) -> Tensor:  # float32 [N, K]
+        """What the model says of the images attacked.
 
         Raises:
-            CheckpointError, ShapeError: see `attacked`.
+            CheckpointError, ShapeError, BackendError: see `images`.
         """
-        images = self.attacked(attack, batch, labels, seed)
-        n, scale = len(images), self._normalization
-        normalize(images, scale.mean, scale.std, dtype=out.dtype, out=out[:n])
-        out[n:] = 0
+        images, scale = self.images(attack, batch, labels, seed), self._normalization
+        return self._forward(normalize(images, scale.mean, scale.std, memory_format=self._differentiable.memory_format))
 
-    def _classify(self, images: Tensor) -> Tensor:  # float32 [N, C, H, W] -> log p [N, K data]
+    def _class_scores(self, images: Tensor) -> Tensor:  # float32 [N, C, H, W] -> float64 [N, K data]
         # In float64, as records are scored: a hopeless label has a slope still.
-        return self._scorer.log_p(self._logits(images).double())
+        return self._scorer.log_p(self._differentiable(images).double())

@@ -10,7 +10,6 @@ from visionbias.conditions.stimulus import ImageBatch
 from visionbias.datasets.label_map import LabelMap
 from visionbias.engine.arms import Arm
 from visionbias.engine.inputs import stimulus_buffer
-from visionbias.engine.scoring import Scorer
 from visionbias.engine.target import Target
 from visionbias.errors import BackendError, CheckpointError, DataError, RunError, ShapeError
 from visionbias.models.model import Model
@@ -59,15 +58,15 @@ def try_attacks(
         noise = unit_uniforms(0, 0, sample_keys("trial", ["noise"], 1), crop * crop * 3, device)
         image = (noise * 255).to(torch.uint8).view(1, crop, crop, 3).permute(0, 3, 1, 2)
         shown = ImageBatch(image, ["noise"])
-        target = Target(model, Scorer(label_map, device), device, batch)
+        target = Target(model, label_map, device, batch)
         step = replace(attack, eps=0.25, step_size=0.25, steps=1, random_start=False, band=None)
         try:
-            attacked = target.attacked(step, shown, torch.zeros(1, dtype=torch.int64, device=device), 0)
+            attacked = target.images(step, shown, torch.zeros(1, dtype=torch.int64, device=device), 0)
         except BackendError as error:
             raise RunError(f"model {model.id!r}: {error}: use a smaller forward_batch") from error
         except (ShapeError, RuntimeError) as error:  # torch raises the latter where it has no gradient
             raise CheckpointError(f"model {model.id!r} cannot be attacked: {error}; or {fix}") from error
-        if torch.equal(attacked, image / 255):
+        if torch.equal(attacked[:1], image / 255):
             raise CheckpointError(
                 f"model {model.id!r} cannot be attacked: its gradient is zero everywhere, as that of a model that "
                 f"rounds or thresholds; {fix}"

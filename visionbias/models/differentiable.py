@@ -12,8 +12,7 @@ from visionbias.models.model import Model
 class Differentiable:
     """Images in [0, 1] to logits, normalized on the way, with a gradient.
 
-    Always in float32 and eager, whatever `Forward` runs in: in 16 bits small slopes are rounded to zero, and a model
-    whose gradient is masked looks more robust than it is.
+    Always in float32 and eager.
     """
 
     def __init__(self, model: Model, device: torch.device) -> None:

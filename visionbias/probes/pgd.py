@@ -27,8 +27,8 @@ class PGD(Probe):
 
     Every image is attacked, also those that a model gets wrong without it, and all are counted. The attack raises the
     cross-entropy of the label among the data's classes: of a label map with several model classes for one, their mean
-    probabilities are what is compared, as in the records. It is computed in float32; the attacked image then goes the
-    way of all others. Models need a gradient. It costs as many passes forward and back as it has steps.
+    probabilities are what is compared, as in the records. Both the attack and the model's answer to it are in float32.
+    Models need a gradient. It costs as many passes forward and back as it has steps.
 
     Args:
         eps: the most that a pixel may change, in units of the [0, 1] pixel scale, in (0, 1].

@@ -136,6 +136,16 @@ def test_an_attack_depends_on_the_sample_and_the_seed_alone(band: vb.Band | None
     assert torch.equal(*fixed)
 
 
+@pytest.mark.parametrize("band", [None, BANDS[3]], ids=["all", "band"])
+def test_every_device_repeats_itself_and_agrees_with_the_cpu(device: str, band: vb.Band | None) -> None:
+    net, (x, labels) = smooth_net(torch.float64), random_images(torch.float64)
+    on_cpu = vb.pgd(net, x, labels, eps=EPS, steps=5, sample_ids=IDS, band=band)
+    net, x, labels = net.to(device), x.to(device), labels.to(device)
+    once, again = (vb.pgd(net, x, labels, eps=EPS, steps=5, sample_ids=IDS, band=band) for _ in range(2))
+    assert torch.equal(once, again)
+    assert ((once.cpu() - on_cpu).abs() > 1e-9).double().mean() < 1e-3
+
+
 @pytest.mark.parametrize("band", BANDS, ids=lambda band: band.name)
 def test_a_perturbation_stays_in_its_band(band: vb.Band) -> None:
     net, (x, labels) = smooth_net(torch.float64), random_images(torch.float64, 0.2, 0.8)

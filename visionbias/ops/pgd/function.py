@@ -83,9 +83,9 @@ def pgd(
     if band is not None and (not isinstance(band, Band) or band.offset):
         raise ShapeError(f"pgd: band must be a Band without an offset, got {band!r}; try bandpass(0.1, 0.2)")
     steps = index(steps)
-    # A tensor made in inference mode cannot be saved for a gradient.
     dtype = torch.float64 if x.dtype == torch.float64 else torch.float32
     memory = memory_for("pgd", tuple(x.shape), dtype, x.device)
+    # A tensor made in inference mode cannot be saved for a gradient.
     with torch.inference_mode(False), torch.enable_grad(), _repeatable(x.device), memory:
         images = pixels(x.detach(), dtype).clone()
         start = _start(images, sample_ids, seed).mul_(eps) if random_start else torch.zeros_like(images)
