@@ -14,9 +14,10 @@ from torch import Tensor
 from visionbias.errors import ShapeError
 from visionbias.ops.chunks import chunks, pixels
 from visionbias.ops.filter_bank.bands import Band
+from visionbias.ops.memory import check_plain, memory_for
 from visionbias.ops.pgd.loss import Classifier, Loss
 from visionbias.ops.philox import checked_seed, sample_keys, stream, unit_uniforms
-from visionbias.ops.tensors import check_images, check_pixels, check_plain, memory_for, number_between
+from visionbias.ops.tensors import check_images, check_pixels, number_between
 
 EPS = 0.5 / 255
 STEPS = 40
