@@ -69,7 +69,7 @@ def test_plan_run_report(study_file: Path) -> None:
     reported = typed("report", out)
     assert reported.stdout == ran.stdout
     csv = typed("report", out, "--csv").stdout.splitlines()
-    assert csv[0].startswith("model,status,n,bad,top1,")
+    assert csv[0].startswith("model,status,n,bad,precision,top1,")
     assert len(csv) == 2
 
     again = typed("run", study_file, "--out", out)

@@ -15,6 +15,7 @@ from visionbias.engine.environment import describe_environment
 from visionbias.engine.identity import identity_before_reading
 from visionbias.engine.inputs import pick_device
 from visionbias.engine.loop import Loop, Part
+from visionbias.engine.precision import choose_forwards
 from visionbias.engine.prepare import prepare
 from visionbias.engine.run import Run, join_run, locked, note_session, require_same
 from visionbias.engine.sink import RecordSink
@@ -45,7 +46,19 @@ def run_study(
         device_type = pick_device(study.device).type
         require_same(folder, identity_before_reading(study, device_type, found, folder), found)
     prepared = prepare(study, folder, found, progress)
-    run = join_run(folder, prepared.identity, {p.arm.data.name: p.describe() for p in prepared.arms})
+    with locked(folder):  # whoever comes first chooses for all shards
+        manifest = read_manifest(folder)
+        begun = None if manifest is None else manifest["study"]["models"]
+        chosen = choose_forwards(study, prepared, begun, progress)
+        run = join_run(
+            folder,
+            prepared.identity(study, chosen),
+            {p.arm.data.name: p.describe() for p in prepared.arms},
+            {model: how.tried for model, how in chosen.items() if how.tried},
+        )
+    for model, how in chosen.items():
+        if how.refused:
+            _say(f"{model} runs in float32; {how.refused}", progress)
     for p in prepared.arms:
         write_samples(folder, p.arm.data.name, p.sample_columns())
     with claimed(folder, shard):
@@ -71,7 +84,7 @@ def run_study(
             "prepare_s": time.monotonic() - began,
         }
         began = time.monotonic()
-        loop = Loop(study.seed, prepared, RecordSink(folder / RECORDS, save_interval_s))
+        loop = Loop(study.seed, prepared, chosen, RecordSink(folder / RECORDS, save_interval_s))
         with progress_bar(todo, progress, "forward") as bar:
             try:
                 for part in parts:

@@ -28,7 +28,6 @@ def identity_of(study: "Study", device_type: str, sets: Json, models: Json) -> J
     _, forward_batch = batch_sizes(study, device_type)
     return {
         "probes": [probe.config() for probe in study.probes],
-        "precision": "fp32",
         "device": device_type,
         "forward_batch": forward_batch,
         "seed": study.seed,
@@ -39,7 +38,9 @@ def identity_of(study: "Study", device_type: str, sets: Json, models: Json) -> J
     }
 
 
-def identity_of_model(source: str, weights_sha256: Any, num_classes: Any, mean: Any, std: Any) -> Json:
+def identity_of_model(
+    source: str, weights_sha256: Any, num_classes: Any, mean: Any, std: Any, precision: Any, compiled: Any
+) -> Json:
     """A model in the identity of a study."""
     return {
         "source": source,
@@ -47,6 +48,8 @@ def identity_of_model(source: str, weights_sha256: Any, num_classes: Any, mean: 
         "num_classes": num_classes,
         "mean": mean,
         "std": std,
+        "precision": precision,
+        "compiled": compiled,
     }
 
 
@@ -83,8 +86,10 @@ def identity_before_reading(study: "Study", device_type: str, found: Mapping[str
         )
         for arm in study.arms
     }
+    # Left to us, it is as the run was begun.
+    precision, compiled = ("float32", False) if study.precision == "fp32" else (UNREAD, UNREAD)
     models = {
-        model: identity_of_model(source_of(entry), UNREAD, UNREAD, UNREAD, UNREAD)
+        model: identity_of_model(source_of(entry), UNREAD, UNREAD, UNREAD, UNREAD, precision, compiled)
         for model, entry in zip(study.model_ids, study.models, strict=True)
     }
     return identity_of(study, device_type, sets, models)

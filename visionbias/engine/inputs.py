@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from visionbias.conditions.stimulus import ImageBatch, Renderer
 from visionbias.datasets.base import Dataset
 from visionbias.errors import BackendError, DataError, RunError
 from visionbias.types import BadSample, Preprocessing
@@ -98,3 +99,17 @@ def stimulus_buffer(conditions: int, n: int, size: int, dtype: torch.dtype, devi
             f"no memory for {conditions} conditions of {n} images of {size} x {size} pixels ({gigabytes:.1f} GB) on "
             f"{device}; use a smaller batch (forward_batch= of a study, batch_size= of a stream) or crop"
         ) from error
+
+
+def render_batch(
+    renderer: Renderer,
+    batch: ImageBatch,  # n images
+    buffer: Tensor,  # [F, N, C, H, W], n <= N
+    step: int,
+) -> None:
+    """Fill a buffer with the stimuli of a batch, `step` images at a time; rows past the last image are zero."""
+    n = len(batch.images)
+    for start in range(0, n, step):
+        rows = slice(start, min(start + step, n))
+        renderer(batch[rows], buffer[:, rows])
+    buffer[:, n:] = 0

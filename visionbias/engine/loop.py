@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The loop of a run: for each batch of images, for each condition, for each model."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -12,14 +12,14 @@ import torch
 from torch import Tensor
 
 from visionbias.conditions.attack import Attack
-from visionbias.conditions.stimulus import ImageBatch, Renderer, Stimulus
-from visionbias.engine.inputs import stimulus_buffer
+from visionbias.conditions.stimulus import Stimulus
+from visionbias.engine.inputs import render_batch, stimulus_buffer
 from visionbias.engine.ledger import Ledger
+from visionbias.engine.precision import Chosen, common_dtype
 from visionbias.engine.prepare import ModelGroup, Prepared, PreparedArm
 from visionbias.engine.scoring import Scorer
 from visionbias.engine.sink import RecordSink
 from visionbias.engine.target import Target
-from visionbias.models.forward import Forward
 from visionbias.records.files import RECORDS
 
 
@@ -58,6 +58,7 @@ class Loop:
 
     seed: int
     prepared: Prepared
+    chosen: Mapping[str, Chosen]  # how each model runs, by id
     sink: RecordSink
     failures: dict[str, str] = field(default_factory=dict)  # model id -> reason
     forwards: int = 0
@@ -70,7 +71,8 @@ class Loop:
 
     @torch.inference_mode()
     def _run_group(self, part: Part, group: ModelGroup, bar: Any) -> None:
-        p, arm, size, dtype = self.prepared, part.prepared, group.preprocessing.crop, torch.float32
+        p, arm, size = self.prepared, part.prepared, group.preprocessing.crop
+        dtype = common_dtype(group, self.chosen)
         renderers = [
             (
                 stimulus,
@@ -79,9 +81,6 @@ class Loop:
             )
             for stimulus in arm.arm.stimuli
         ]
-        forwards = {
-            model.id: Forward(model, device=p.device, dtype=dtype, batch=p.forward_batch) for model in group.models
-        }
         scorers = {m.id: Scorer(arm.label_maps[m.id], p.device, arm.decides16(m)) for m in group.models}
         targets = {
             model.id: Target(model, arm.label_maps[model.id], p.device, p.forward_batch)
@@ -97,10 +96,10 @@ class Loop:
             for stimulus, renderer, buffer in renderers:
                 if not missing[stimulus]:
                     continue
-                self._render(renderer, batch, buffer)
+                render_batch(renderer, batch, buffer, p.batch_size)
                 for f, condition in enumerate(arm.arm.conditions_of(stimulus)):
                     for model in missing[stimulus].get(condition, ()):
-                        logits = partial(forwards[model], buffer[f])
+                        logits = partial(self.chosen[model].forward, buffer[f])
                         self._score(arm, logits, scorers[model], labels, model, condition, rows, bar)
             for attack in arm.arm.attacks:
                 for condition, models in missing[attack].items():
@@ -119,14 +118,6 @@ class Loop:
             for condition in part.prepared.arm.conditions_of(shown)
         }
         return {condition: models for condition, models in missing.items() if models}
-
-    def _render(self, renderer: Renderer, batch: ImageBatch, buffer: Tensor) -> None:
-        """Fill `buffer` [F, forward_batch, C, H, W]; rows past the last sample are zero."""
-        n, step = len(batch.images), self.prepared.batch_size
-        for start in range(0, n, step):
-            rows = slice(start, min(start + step, n))
-            renderer(batch[rows], buffer[:, rows])
-        buffer[:, n:] = 0
 
     def _score(
         self,

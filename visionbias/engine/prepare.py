@@ -19,13 +19,16 @@ from visionbias.engine.decoded import Decoded, decode_set
 from visionbias.engine.decoder import begun_with, settled
 from visionbias.engine.identity import identity_of, identity_of_model, identity_of_set, identity_of_view
 from visionbias.engine.inputs import batch_sizes, crop_rule, pick_device, shared_preprocessing, usable
+from visionbias.engine.precision import dtype_name
 from visionbias.engine.trial import try_attacks, try_stimuli
 from visionbias.errors import CheckpointError, DataError, VisionBiasError
+from visionbias.models.forward import Forward
 from visionbias.models.model import Model
 from visionbias.models.resolve import resolve_model
 from visionbias.types import BadSample, Normalization, Preprocessing
 
 if TYPE_CHECKING:
+    from visionbias.engine.precision import Chosen
     from visionbias.engine.study import Study
 
 E = TypeVar("E")
@@ -59,6 +62,10 @@ class PreparedArm:
         """Whether a model's decisions among the 16 categories are recorded: not where a label map was given instead."""
         return model.num_classes == IMAGENET_CLASSES and _has_categories16(self.arm.data)
 
+    def group_of(self, model: Model) -> ModelGroup:
+        """The group that a model is in."""
+        return next(group for group in self.groups if model in group.models)
+
     def describe(self) -> dict[str, Any]:
         """What the manifest says of the arm."""
         return {
@@ -88,8 +95,22 @@ class Prepared:
     device: torch.device
     batch_size: int
     forward_batch: int
+    models: tuple[Model, ...]
     arms: tuple[PreparedArm, ...]
-    identity: dict[str, Any]  # what a run folder must match to be resumed
+
+    @property
+    def forwards_per_model(self) -> int:
+        """Stimuli that each model sees."""
+        return sum(len(arm.sample_ids) * len(arm.arm.conditions) for arm in self.arms)
+
+    def identity(self, study: "Study", chosen: Mapping[str, "Chosen"]) -> dict[str, Any]:
+        """What a run folder must match to be resumed."""
+        return identity_of(
+            study,
+            self.device.type,
+            {prepared.arm.data.name: _identity_of_set(prepared) for prepared in self.arms},
+            {model.id: _identity_of_model(model, chosen[model.id].forward) for model in self.models},
+        )
 
 
 def prepare(study: "Study", folder: Path, found: Mapping[str, Any] | None, progress: bool | None) -> Prepared:
@@ -126,13 +147,7 @@ def prepare(study: "Study", folder: Path, found: Mapping[str, Any] | None, progr
         _prepare_arm(study, folder, found, arm, models, maps, progress)
         for arm, maps in zip(study.arms, label_maps, strict=True)
     )
-    identity = identity_of(
-        study,
-        device.type,
-        {prepared.arm.data.name: _identity_of_set(prepared) for prepared in arms},
-        {model.id: _identity_of_model(model) for model in models},
-    )
-    return Prepared(device, batch_size, forward_batch, arms, identity)
+    return Prepared(device, batch_size, forward_batch, tuple(models), arms)
 
 
 def _all(items: Iterable[E], names: Iterable[str], make: Callable[[E], R], kind: type[VisionBiasError]) -> list[R]:
@@ -231,9 +246,12 @@ def _preprocessing(study: "Study", data: Dataset, model: Model) -> Preprocessing
     return crop_rule(data, shared_preprocessing(study) or model.preprocessing)
 
 
-def _identity_of_model(model: Model) -> dict[str, Any]:
-    mean, std = model.normalization.mean, model.normalization.std
-    return identity_of_model(model.source, model.weights_sha256, model.num_classes, list(mean), list(std))
+def _identity_of_model(model: Model, forward: Forward) -> dict[str, Any]:
+    mean, std = list(model.normalization.mean), list(model.normalization.std)
+    precision = dtype_name(forward.dtype)
+    return identity_of_model(
+        model.source, model.weights_sha256, model.num_classes, mean, std, precision, forward.compiled
+    )
 
 
 def _identity_of_set(prepared: PreparedArm) -> dict[str, Any]:

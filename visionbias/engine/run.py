@@ -67,7 +67,7 @@ class Run:
         return open_records(self.folder / RECORDS)
 
     def summary(self) -> "pd.DataFrame":
-        """A row a model, sorted by name: `model, status, n, bad`, then the columns of every probe.
+        """A row a model, sorted by name: `model, status, n, bad, precision`, then the columns of every probe.
 
         Columns that end in `_low` and `_high` are the ends of the 95 % interval of the number before them.
 
@@ -76,7 +76,8 @@ class Run:
         images that the model has seen under every condition of their set, which follow each other in order of id and
         need not be like the others. Failed rows have none. `n` counts the samples of the study's data behind every
         number of a row (probes with images of their own have a count of their own), `bad` the images of all sets that
-        were left out.
+        were left out. `precision` is the type that the model ran in; `manifest["precision"]` says how faster ones
+        compared with float32.
 
         Raises:
             RunError: a record file cannot be read.
@@ -104,6 +105,7 @@ class Run:
             "status": "complete",
             "n": next(iter(sets.values()))["n"],
             "bad": sum(len(described["bad_samples"]) for described in sets.values()),
+            "precision": self.manifest["study"]["models"][model].get("precision"),
         }
         records = ModelRecords(self.folder / RECORDS, model, samples, self._sides(model))
         try:
@@ -159,22 +161,24 @@ def open_run(folder: str | Path) -> Run:
     return Run(folder, manifest)
 
 
-def join_run(folder: Path, identity: dict[str, Any], data_sets: Mapping[str, Any]) -> Run:
-    """Start a run in an empty folder, or go on with the same one.
+def join_run(folder: Path, identity: dict[str, Any], data_sets: Mapping[str, Any], precision: Mapping[str, Any]) -> Run:
+    """Start a run in an empty folder, or go on with the same one. The folder must be `locked`.
+
+    `precision` tells of each model, by id, how faster forward passes compared with float32 when the run was begun.
 
     Raises:
         RunError: the folder holds another study, or something else, or cannot be written.
     """
-    with locked(folder):
-        manifest = read_manifest(folder)
-        if manifest is None:
-            manifest = {
-                "schema_version": SCHEMA_VERSION,
-                "study": identity,
-                "data_sets": dict(data_sets),
-                "sessions": [],
-            }
-            write_manifest(folder, manifest)
+    manifest = read_manifest(folder)
+    if manifest is None:
+        manifest = {
+            "schema_version": SCHEMA_VERSION,
+            "study": identity,
+            "data_sets": dict(data_sets),
+            "precision": dict(precision),
+            "sessions": [],
+        }
+        write_manifest(folder, manifest)
     require_same(folder, identity, manifest["study"])
     return Run(folder, manifest)
 

@@ -29,6 +29,7 @@ class Model:
     data_config: DataConfig
     weights_sha256: str | None  # of the loaded state dict; None for a callable
     source: str  # where it comes from, for manifests
+    architecture: str | None = None  # "timm:resnet50": models of one differ in nothing but weights and classes
     channels_last: bool = False  # its weights are in channels_last memory and its input should be
     keeps_input: bool = False  # it is known not to write into its input
 

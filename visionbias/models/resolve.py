@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from visionbias.errors import CheckpointError, RunError
 from visionbias.models import study, timm, torchvision
 from visionbias.models.checkpoint import WEIGHT_SUFFIXES, Checkpoint, load_state_dict, with_head
+from visionbias.models.fast import prefers_channels_last
 from visionbias.models.forward import checked_logits, copied
 from visionbias.models.model import DataConfig, Model
 from visionbias.models.weights import fill, require_finite, weights_sha256
@@ -175,9 +176,7 @@ def _from_checkpoint(checkpoint: Checkpoint, device: torch.device) -> Model:
 def _zoo_model(name: str, module: nn.Module, family: str, arch: str, device: torch.device, source: str) -> Model:
     """A model whose module nobody else holds, so that it may be changed in place."""
     require_finite(module, source)
-    # Convolutions are faster in channels_last on CPUs and GPUs; .to() refuses the layout for 3-d convolutions.
-    layers = list(module.modules())
-    channels_last = any(isinstance(m, nn.Conv2d) for m in layers) and not any(isinstance(m, nn.Conv3d) for m in layers)
+    channels_last = prefers_channels_last(module)
     if channels_last:
         module = module.to(memory_format=torch.channels_last)
     return Model(
@@ -187,6 +186,7 @@ def _zoo_model(name: str, module: nn.Module, family: str, arch: str, device: tor
         data_config=torchvision.data_config(arch) if family == "torchvision" else timm.data_config(module),
         weights_sha256=weights_sha256(module),
         source=source,
+        architecture=f"{family}:{arch.partition('.')[0]}",
         channels_last=channels_last,
         keeps_input=True,
     )

@@ -1,0 +1,171 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Which precision a model runs in, what decides it, and that a run keeps it."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from torch import Tensor, nn
+
+import visionbias as vb
+from visionbias.models.fast import Compiler
+
+Make = Callable[..., vb.Study]
+PROBES = [vb.Accuracy(), vb.SpectralBias()]
+
+
+class Scaled(nn.Module):
+    """A network with features so large, or logits with so much added for a while, that 16 bits do not hold them."""
+
+    def __init__(self, network: nn.Module, scale: float = 1.0, offset: float = 0.0) -> None:
+        super().__init__()
+        self.network, self.scale, self.offset = network, scale, offset
+
+    def forward(self, x: Tensor) -> Tensor:
+        features = self.network.features(x).mean(dim=(2, 3)) * self.scale  # type: ignore[operator]
+        return self.network.head(features / self.scale * 20) + self.offset - self.offset  # type: ignore[operator]
+
+
+def mean_color(x: Tensor) -> Tensor:
+    assert x.dtype == torch.float32
+    return x.mean((2, 3))
+
+
+def records_of(run: vb.Run) -> pd.DataFrame:
+    frame = run.records().to_table().to_pandas()
+    return frame.sort_values(["model", "condition", "sample_id"], ignore_index=True)
+
+
+def precisions(run: vb.Run) -> dict[str, tuple[str, bool]]:
+    models = json.loads((run.folder / "run.json").read_text())["study"]["models"]
+    return {name: (model["precision"], model["compiled"]) for name, model in models.items()}
+
+
+@pytest.fixture
+def worth(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every job is large enough for bfloat16, whatever the CPU."""
+    monkeypatch.setattr("visionbias.engine.precision._WORTH_FLOP", {"cpu": 1.0})
+    monkeypatch.setattr("visionbias.engine.precision.fast_dtypes", lambda device: (torch.bfloat16,))
+
+
+@pytest.fixture
+def fast(worth: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In addition nothing can be compiled."""
+
+    def no_compiler(x: Tensor) -> Tensor:
+        raise RuntimeError("no C++ compiler")
+
+    monkeypatch.setattr(Compiler, "__call__", lambda self, module, architecture: no_compiler)
+
+
+def test_a_small_job_and_a_callable_stay_in_float32(make_study: Make, tmp_path: Path) -> None:
+    run = make_study(probes=[vb.Accuracy()]).run(tmp_path / "run", progress=False)
+    assert set(precisions(run).values()) == {("float32", False)}
+    assert run.manifest["precision"] == {}
+
+
+@pytest.mark.usefixtures("fast")
+def test_figures_are_in_the_manifest_and_the_precision_in_the_row(make_study: Make, tmp_path: Path) -> None:
+    models = [*make_study().models, ("color", mean_color)]
+    run = make_study(models=models).run(tmp_path / "run", progress=False)
+    assert precisions(run) == {"first": ("bfloat16", False), "second": ("bfloat16", False), "color": ("float32", False)}
+    assert set(run.manifest["precision"]) == {"first", "second"}
+    for tried in run.manifest["precision"].values():
+        figures = tried["bfloat16"]
+        assert set(figures) == {"compared", "flips", "accuracy_change"}
+        assert 120 <= figures["compared"] <= 136
+        assert 0 <= figures["flips"] <= 0.01
+    summary = run.summary().set_index("model")
+    assert summary["precision"].to_dict() == {"color": "float32", "first": "bfloat16", "second": "bfloat16"}
+    frame = records_of(run)
+    exact = records_of(make_study(models=models, precision="fp32").run(tmp_path / "exact", progress=False))
+    assert (frame["pred"] == exact["pred"]).mean() > 0.97
+    changed = (frame["p_label"] != exact["p_label"]).groupby(frame["model"]).mean()
+    assert changed["color"] == 0
+    assert changed["first"] > 0.9
+
+
+@pytest.mark.usefixtures("fast")
+def test_fp32_turns_it_off(make_study: Make, tmp_path: Path) -> None:
+    run = make_study(precision="fp32", probes=[vb.Accuracy()]).run(tmp_path / "run", progress=False)
+    assert set(precisions(run).values()) == {("float32", False)}
+
+
+@pytest.mark.usefixtures("fast")
+def test_what_decides_otherwise_in_16_bits_falls_back_with_its_reason(
+    make_study: Make, tiny_net: type[nn.Module], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    models = [("rough", Scaled(tiny_net(1), offset=1e4).eval()), ("fine", Scaled(tiny_net(1)).eval())]
+    run = make_study(models=models, probes=PROBES).run(tmp_path / "run")
+    assert precisions(run) == {"rough": ("float32", False), "fine": ("bfloat16", False)}
+    (reason,) = (figures["reason"] for figures in run.manifest["precision"]["rough"].values())
+    assert "decisions differ from those of float32, more than 1.0%" in reason
+    assert capsys.readouterr().err == f"rough runs in float32; bfloat16: {reason}\n"
+
+
+@pytest.mark.usefixtures("fast")
+@pytest.mark.parametrize("others", [(), (torch.bfloat16,)])
+def test_what_overflows_in_float16_runs_in_another_type(
+    make_study: Make,
+    tiny_net: type[nn.Module],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    others: tuple[torch.dtype, ...],
+) -> None:
+    monkeypatch.setattr("visionbias.engine.precision.fast_dtypes", lambda device: (torch.float16, *others))
+    models = [("large", Scaled(tiny_net(1), scale=1e6).eval())]
+    run = make_study(models=models, probes=PROBES).run(tmp_path / "run", progress=False)
+    assert precisions(run) == {"large": ("bfloat16" if others else "float32", False)}
+    assert run.manifest["precision"]["large"]["float16"] == {"reason": "NaN or infinite logits"}
+
+
+@pytest.mark.usefixtures("fast")
+def test_what_runs_in_float32_alone_stays_there(make_study: Make, tmp_path: Path) -> None:
+    class Strict(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            if x.dtype != torch.float32:
+                raise TypeError("float32 only")
+            return x.mean((2, 3)) @ torch.ones(3, 3)
+
+    run = make_study(models=[("strict", Strict().eval())], probes=[vb.Accuracy()]).run(tmp_path / "run", progress=False)
+    assert precisions(run) == {"strict": ("float32", False)}
+
+
+@pytest.mark.usefixtures("fast")
+def test_a_run_goes_on_in_the_precision_that_it_was_begun_with(
+    make_study: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = make_study().run(tmp_path / "whole", progress=False)
+    begun = make_study().run(tmp_path / "run", shard=(1, 3), progress=False)
+    monkeypatch.undo()  # by itself the study would run in float32
+    for attempt in (make_study(precision="fp32").plan, make_study(precision="fp32").run):
+        with pytest.raises(vb.RunError, match='precision and 1 more: this study has "float32", the folder has "bfloa'):
+            attempt(tmp_path / "run")
+    run = make_study().run(tmp_path / "run", progress=False)
+    assert run.manifest["precision"] == begun.manifest["precision"]
+    pd.testing.assert_frame_equal(records_of(run), records_of(whole), check_exact=True)
+
+
+@pytest.mark.usefixtures("fast")
+def test_stimuli_in_16_bits_are_those_in_float32_rounded(make_study: Make, tmp_path: Path) -> None:
+    """Models of 16 bits alone get them so; together with one in float32 each rounds them for itself."""
+    probes = [*PROBES, vb.CriticalBand(bands=(3, 4, 5)), vb.FeatureSuppression()]
+    alone = make_study(probes=probes).run(tmp_path / "alone", progress=False)
+    models = [*make_study().models, ("color", mean_color)]
+    together = make_study(models=models, probes=probes).run(tmp_path / "together", progress=False)
+    frame = records_of(together).query("model != 'color'").reset_index(drop=True)
+    pd.testing.assert_frame_equal(records_of(alone), frame, check_exact=True)
+
+
+@pytest.mark.usefixtures("worth")
+def test_compiled_records_are_the_same_for_any_batch_size_shard_and_session(make_study: Make, tmp_path: Path) -> None:
+    whole = make_study().run(tmp_path / "whole", progress=False)
+    assert set(precisions(whole).values()) == {("bfloat16", True)}
+    for i in (2, 0, 1):
+        parts = make_study(batch_size=(1, 7, 64)[i]).run(tmp_path / "parts", shard=(i, 3), progress=False)
+    assert parts.manifest["study"] == whole.manifest["study"]
+    pd.testing.assert_frame_equal(records_of(parts), records_of(whole), check_exact=True)

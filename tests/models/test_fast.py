@@ -1,0 +1,112 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The fast forward pass: the same function folded, in 16 bits and compiled, for any architecture."""
+
+from pathlib import Path
+
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch._dynamo.utils import counters
+
+from visionbias.models.checkpoint import Checkpoint
+from visionbias.models.fast import Compiler, flop_of, folded, prefers_channels_last
+from visionbias.models.forward import Forward
+from visionbias.models.model import DataConfig, Model
+from visionbias.models.resolve import resolve_model
+
+CPU = torch.device("cpu")
+ARCHITECTURES = {"test_resnet": {}, "test_vit": {"img_size": 32}, "test_convnext": {}, "test_efficientnet": {}}
+
+
+def build(arch: str, seed: int = 0) -> nn.Module:
+    """An untrained network whose batch norms have statistics of their own."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        module = timm.create_model(arch, num_classes=5, **ARCHITECTURES[arch]).eval()
+        for layer in module.modules():
+            if isinstance(layer, nn.BatchNorm2d):
+                layer.running_mean.normal_(std=0.1)
+                layer.running_var.uniform_(0.5, 2.0)
+                nn.init.uniform_(layer.weight, 0.5, 1.5)
+                nn.init.normal_(layer.bias, std=0.1)
+    return module
+
+
+@pytest.fixture
+def images() -> Tensor:
+    return torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+@torch.inference_mode()
+def test_folding_changes_nothing_but_rounding(arch: str, images: Tensor) -> None:
+    module = build(arch)
+    before = module(images)
+    copy = folded(module)
+    if copy is not None:
+        torch.testing.assert_close(copy(images), before, rtol=1e-4, atol=1e-5 * float(before.abs().max()))
+    assert torch.equal(module(images), before)
+
+
+def test_batch_norms_of_a_resnet_are_gone() -> None:
+    copy = folded(build("test_resnet"))
+    assert copy is not None
+    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in copy.modules())
+
+
+def test_what_cannot_be_folded_is_left_alone() -> None:
+    class Branching(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x.mean((2, 3)) if x.sum() > 0 else -x.mean((2, 3))
+
+    assert folded(Branching()) is None
+    hooked = build("test_resnet")
+    hooked.conv1.register_forward_hook(lambda layer, inputs, output: output * 2)
+    assert folded(hooked) is None
+    assert folded(nn.utils.parametrizations.weight_norm(nn.Conv2d(3, 3, 1))) is None
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize("arch", ARCHITECTURES)
+def test_any_architecture_runs_in_16_bits(arch: str, dtype: torch.dtype, images: Tensor) -> None:
+    model = Model("mine", build(arch), 5, DataConfig(), None, "test")
+    exact = Forward(model, device=CPU, batch=4)(images)
+    fast = Forward(model, device=CPU, batch=4, dtype=dtype)(images)
+    assert 0 < (fast - exact).abs().max() < 0.05 * exact.abs().max()
+    assert torch.equal(Forward(model, device=CPU, batch=4)(images), exact)
+
+
+def test_checkpoints_of_one_architecture_share_a_compiled_graph(tmp_path: Path, images: Tensor) -> None:
+    """Each has its own logits, which do not depend on what else is in the batch or was run in between."""
+    models = []
+    for seed in range(2):
+        path = tmp_path / f"{seed}.safetensors"
+        save_file(build("test_resnet", seed).state_dict(), path)
+        models.append(resolve_model(Checkpoint(path, arch="test_resnet"), device=CPU))
+    compiler = Compiler()
+    options = {"device": CPU, "batch": 4, "dtype": torch.bfloat16}
+    compiled = [Forward(model, compiler=compiler, **options) for model in models]
+    before = counters["stats"]["unique_graphs"]
+    first = [forward(images) for forward in compiled]
+    assert counters["stats"]["unique_graphs"] == before + 1
+    assert not torch.equal(*first)
+    for model, forward, logits in zip(models, compiled, first, strict=True):
+        plain = Forward(model, **options)(images)
+        torch.testing.assert_close(logits, plain, rtol=0, atol=0.03 * float(plain.abs().max()))
+        assert torch.equal(forward(images.flip(0)).flip(0), logits)
+        assert torch.equal(forward(torch.cat([images[:1], images[1:] * 0]))[0], logits[0])
+
+
+def test_flop_are_counted() -> None:
+    x = torch.zeros(2, 3, 8, 8)
+    assert flop_of(nn.Conv2d(3, 5, 1), x) == 2 * 2 * 3 * 5 * 64
+    assert flop_of(nn.Sequential(nn.Flatten(), nn.Linear(192, 7)), x) == 2 * 2 * 192 * 7
+
+
+def test_only_what_convolves_images_is_put_in_channels_last() -> None:
+    assert prefers_channels_last(build("test_resnet"))
+    assert not prefers_channels_last(nn.Linear(3, 3))
+    assert not prefers_channels_last(nn.Sequential(nn.Conv2d(3, 3, 1), nn.Conv3d(3, 3, 1)))

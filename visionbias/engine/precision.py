@@ -1,0 +1,211 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""In which precision each model runs: in 16 bits where that pays and decides as float32 does, else in float32."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from math import sqrt
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from visionbias.engine.inputs import render_batch, stimulus_buffer
+from visionbias.engine.scoring import Scorer
+from visionbias.errors import CheckpointError
+from visionbias.models.fast import Compiler, fast_dtypes, flop_of
+from visionbias.models.forward import Forward
+from visionbias.models.model import Model
+from visionbias.runtime.progress import progress_bar
+
+if TYPE_CHECKING:
+    from visionbias.engine.prepare import ModelGroup, Prepared
+    from visionbias.engine.study import Study
+
+EXACT = torch.float32
+# Decisions among the compared that may differ from those of float32.
+MOST_FLIPS = {torch.float16: 0.003, torch.bfloat16: 0.01}
+MOST_CHANGE = 0.001  # of accuracy, beyond what the differing decisions give by chance
+_COMPARED = (128, 1024)  # stimuli: the least and the most, and between them one in
+_ONE_IN = 128  # of the study
+# Floating-point operations of all forward passes of a model, for each thread of a CPU and for a GPU. With fewer,
+# compiling and comparing take longer than they save: that is about two minutes in float32.
+_WORTH_FLOP = {"cpu": 1e13, "cuda": 5e15}
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """How a model runs, and by dtype what spoke for or against the 16-bit ones that were tried, for the manifest."""
+
+    forward: Forward
+    tried: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def refused(self) -> str | None:
+        """Why it runs in float32 though something faster was tried."""
+        reasons = [f"{dtype}: {figures['reason']}" for dtype, figures in self.tried.items() if "reason" in figures]
+        return "; ".join(reasons) if self.forward.dtype == EXACT and reasons else None
+
+
+def choose_forwards(
+    study: "Study",
+    prepared: "Prepared",
+    begun: Mapping[str, Any] | None,  # the models of the manifest that the run folder holds, if any
+    progress: bool | None,
+) -> dict[str, Chosen]:
+    """The forward pass of each model, by id. A run that was begun goes on in the precision that it was begun with."""
+    compiler = Compiler()
+    fast = () if study.precision == "fp32" else fast_dtypes(prepared.device)
+    chosen = {}
+    with progress_bar(len(prepared.models), progress, "compare precisions", unit="model") as bar:
+        for model in prepared.models:
+            found = {} if begun is None else begun.get(model.id, {})
+            if "precision" in found:
+                chosen[model.id] = Chosen(_as_begun(model, prepared, found, compiler))
+            elif fast and pays(model, prepared):
+                chosen[model.id] = _compare(study, prepared, model, fast, compiler)
+            else:
+                chosen[model.id] = Chosen(_exact(model, prepared))
+            bar.update(1)
+    return chosen
+
+
+def dtype_name(dtype: torch.dtype) -> str:
+    """As in `"float32"`."""
+    return str(dtype).removeprefix("torch.")
+
+
+def pays(model: Model, prepared: "Prepared") -> bool:
+    """Whether a model has enough to do that something faster than float32 is worth its start.
+
+    The answer is a count, not a time, so that it is the same in every run of a study on a machine.
+    """
+    if not isinstance(model.call, nn.Module):
+        return False
+    device, crop = prepared.device, prepared.arms[0].group_of(model).preprocessing.crop
+    worth = _WORTH_FLOP[device.type] * (torch.get_num_threads() if device.type == "cpu" else 1)
+    worth_per_image = worth / prepared.forwards_per_model
+    weights = sum(parameter.numel() for parameter in model.call.parameters())
+    if 2 * weights * crop**2 < worth_per_image:  # no weight is used more than once a pixel
+        return False
+    try:
+        return flop_of(model.call, torch.zeros(1, 3, crop, crop, device=device)) >= worth_per_image
+    except Exception:  # a module that takes one batch size only
+        return False
+
+
+def _exact(model: Model, prepared: "Prepared") -> Forward:
+    return Forward(model, device=prepared.device, batch=prepared.forward_batch)
+
+
+def _as_begun(model: Model, prepared: "Prepared", found: Mapping[str, Any], compiler: Compiler) -> Forward:
+    return Forward(
+        model,
+        device=prepared.device,
+        dtype=getattr(torch, found["precision"]),
+        batch=prepared.forward_batch,
+        compiler=compiler if found["compiled"] else None,
+    )
+
+
+def fast_forward(model: Model, prepared: "Prepared", dtype: torch.dtype, compiler: Compiler) -> Forward:
+    """The compiled forward pass, compiled; the plain one where that fails, as without a C++ compiler.
+
+    Raises:
+        CheckpointError: the module cannot be copied.
+    """
+    options: Any = {"device": prepared.device, "dtype": dtype, "batch": prepared.forward_batch}
+    try:
+        forward = Forward(model, compiler=compiler, **options)
+        crop = prepared.arms[0].group_of(model).preprocessing.crop
+        with torch.inference_mode():
+            forward(stimulus_buffer(1, forward.batch, crop, dtype, prepared.device)[0])
+    except CheckpointError:
+        return Forward(model, **options)
+    return forward
+
+
+def _compare(
+    study: "Study", prepared: "Prepared", model: Model, dtypes: Sequence[torch.dtype], compiler: Compiler
+) -> Chosen:
+    """The first of some faster forward passes that decides as the exact one does, else the exact one."""
+    exact = _exact(model, prepared)
+    tried: dict[str, Any] = {}
+    for dtype in dtypes:
+        try:
+            forward = fast_forward(model, prepared, dtype, compiler)
+            tried[dtype_name(dtype)] = figures = compare(forward, exact, _sample(study, prepared, model))
+        except CheckpointError as error:
+            tried[dtype_name(dtype)] = figures = {"reason": str(error)}
+        if "reason" not in figures:
+            return Chosen(forward, tried)
+    return Chosen(exact, tried)
+
+
+def compare(
+    forward: Forward,
+    exact: Forward,
+    stimuli: Iterator[tuple[Tensor, Tensor, Scorer]],  # [batch, C, H, W], labels [n], and what scores them
+) -> dict[str, Any]:
+    """Figures of how a forward pass decides against the exact one; with a `reason` if it must not take its place.
+
+    Raises:
+        CheckpointError: one of them fails.
+    """
+    n = flips = changed = change = 0
+    for stimulus, labels, scorer in stimuli:
+        own, other = (scorer(call(stimulus)[: len(labels)], labels) for call in (forward, exact))
+        if not bool(own.finite.all()):
+            return {"reason": "NaN or infinite logits"}
+        right = (own.pred == labels).int() - (other.pred == labels).int()
+        n += len(labels)
+        flips += int((own.pred != other.pred).sum())
+        changed += int(right.abs().sum())
+        change += int(right.sum())
+    figures: dict[str, Any] = {"compared": n, "flips": flips / n, "accuracy_change": change / n}
+    limit = MOST_FLIPS[forward.dtype]
+    if flips > limit * n:
+        figures["reason"] = f"{flips} of {n} decisions differ from those of float32, more than {limit:.1%}"
+    elif abs(change) > MOST_CHANGE * n + 2 * sqrt(changed):
+        figures["reason"] = f"accuracy differs by {change / n:+.2%} on {n} stimuli"
+    return figures
+
+
+def compared_stimuli(prepared: "Prepared") -> int:
+    """How many stimuli each model is compared on, about."""
+    return min(max(prepared.forwards_per_model // _ONE_IN, _COMPARED[0]), _COMPARED[1])
+
+
+def _sample(study: "Study", prepared: "Prepared", model: Model) -> Iterator[tuple[Tensor, Tensor, Scorer]]:
+    """Stimuli of all of the study's data sets, of images and conditions at even distances.
+
+    They are of the whole study, whatever shard runs, so every shard would choose alike.
+    """
+    conditions = [condition for arm in prepared.arms for condition in arm.arm.conditions]
+    batch = min(prepared.forward_batch, max(len(arm.sample_ids) for arm in prepared.arms))
+    count = max(1, round(compared_stimuli(prepared) / batch))
+    shown = {conditions[i] for i in np.linspace(0, len(conditions) - 1, count).round().astype(int)}
+    for arm in prepared.arms:
+        group, scorer = arm.group_of(model), Scorer(arm.label_maps[model.id], prepared.device)
+        if shown.isdisjoint(arm.arm.conditions):
+            continue
+        picked = np.unique(np.linspace(0, len(arm.sample_ids) - 1, batch).round().astype(np.int64))
+        images = group.decoded.load(arm.rows[picked], list(arm.sample_ids[picked]), prepared.device)
+        labels = torch.from_numpy(arm.labels[picked]).to(prepared.device)
+        for stimulus in arm.arm.stimuli:
+            own = arm.arm.conditions_of(stimulus)
+            if shown.isdisjoint(own):
+                continue
+            size = group.preprocessing.crop
+            buffer = stimulus_buffer(len(own), prepared.forward_batch, size, EXACT, prepared.device)
+            render_batch(stimulus.renderer(group.normalization, EXACT, study.seed), images, buffer, prepared.batch_size)
+            for condition, images_shown in zip(own, buffer, strict=True):
+                if condition in shown:
+                    yield images_shown, labels, scorer
+
+
+def common_dtype(group: "ModelGroup", chosen: Mapping[str, Chosen]) -> torch.dtype:
+    """The dtype of the stimuli of models that see the same pixels: theirs if they agree, else float32."""
+    dtypes = {chosen[model.id].forward.dtype for model in group.models}
+    return dtypes.pop() if len(dtypes) == 1 else EXACT

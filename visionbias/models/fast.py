@@ -1,0 +1,93 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What makes a forward pass fast: 16-bit types, folded batch norm, one compiled graph for an architecture."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+from torch.fx.experimental.optimization import fuse
+from torch.utils.flop_counter import FlopCounterMode
+
+# Graphs that torch keeps of one function, here of `_graph`: more than a study has architectures.
+_MOST_GRAPHS = 1024
+_BF16_FEATURES = ("amx_bf16", "avx512_bf16", "bf16")
+
+
+def fast_dtypes(device: torch.device) -> tuple[torch.dtype, ...]:
+    """The 16-bit types that a device multiplies natively, the preferred one first; none where float32 is as fast."""
+    if device.type == "cuda":
+        return torch.float16, torch.bfloat16  # float16 rounds eight times finer, but overflows at 65,504
+    if device.type == "cpu" and any(torch.cpu.get_capabilities().get(name) for name in _BF16_FEATURES):
+        return (torch.bfloat16,)
+    return ()
+
+
+def prefers_channels_last(module: nn.Module) -> bool:
+    """Whether a module runs faster in channels_last memory: it convolves images, and nothing refuses that layout."""
+    layers = list(module.modules())
+    return any(isinstance(m, nn.Conv2d) for m in layers) and not any(isinstance(m, nn.Conv3d) for m in layers)
+
+
+def folded(module: nn.Module) -> nn.Module | None:
+    """A copy with every batch norm that follows a convolution folded into it, in the module's own dtype.
+
+    `None` where that cannot be had: the module cannot be traced, or its layers do more than their forward passes
+    (hooks, parametrizations).
+    """
+    for layer in module.modules():
+        if layer._forward_hooks or layer._forward_pre_hooks or hasattr(layer, "parametrizations"):
+            return None
+    try:
+        return fuse(module)
+    except Exception:  # tracing runs the module's own code, on stand-ins for tensors
+        return None
+
+
+class Compiler:
+    """Compiles modules for inference on batches of one shape.
+
+    Weights are inputs of the compiled graph, so all checkpoints of an architecture share one: the first call of the
+    first of them takes seconds, the others swap their weights in. On CUDA the graph is replayed as a CUDA graph, which
+    copies them into buffers of its own.
+    """
+
+    def __init__(self) -> None:
+        self._graphs: dict[tuple[str, str], Callable[..., Tensor]] = {}
+
+    def __call__(
+        self,
+        module: nn.Module,
+        architecture: str | None,  # modules of one architecture and the same layers share a graph; None: of its own
+    ) -> Callable[[Tensor], Tensor]:
+        """What computes the same as the module."""
+        if architecture is None:
+            graph = _graph(module)
+        else:
+            graph = self._graphs.setdefault((architecture, str(module)), _graph(module))
+        weights = {name: tensor.detach() for name, tensor in (*module.named_parameters(), *module.named_buffers())}
+
+        def call(x: Tensor) -> Tensor:
+            torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]  # logits were read
+            with torch._dynamo.config.patch(recompile_limit=_MOST_GRAPHS):
+                return graph(weights, x)
+
+        return call
+
+
+def _graph(module: nn.Module) -> Callable[..., Tensor]:
+    def run(weights: dict[str, Tensor], x: Tensor) -> Any:
+        return functional_call(module, weights, (x,))
+
+    graph: Callable[..., Tensor] = torch.compile(run, dynamic=False, mode="reduce-overhead")
+    return graph
+
+
+def flop_of(call: Callable[[Tensor], Any], x: Tensor) -> float:
+    """Floating-point operations of one call, as a count."""
+    counter = FlopCounterMode(display=False)
+    with torch.inference_mode(), counter:
+        call(x)
+    return float(counter.get_total_flops())
