@@ -8,7 +8,7 @@ from importlib import import_module
 
 OPS = ("filter_bank", "band_noise", "spectrum_mix")  # they need torch, and what their contenders are made with
 # Of this package, each with the benchmark of its name.
-MODULES = (*OPS, "decode", "engine", "whole_job", "scaling", "rescore")
+MODULES = (*OPS, "decode", "forward", "engine", "whole_job", "scaling", "rescore")
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import sys
 import pytest
 import torch
 
-from benchmarks import engine, registry, run, scaling, timing
+from benchmarks import engine, forward, registry, run, scaling, timing
 from benchmarks.filter_bank import cases
 from benchmarks.registry import Case
 
@@ -52,11 +52,22 @@ def test_a_floor_is_reached_or_missed():
         assert "0.90" not in ours
 
 
-def test_a_whole_run_computes_what_a_bare_loop_does(monkeypatch):
+def test_the_engine_computes_what_a_bare_loop_does(monkeypatch):
     monkeypatch.setattr(engine, "ARCHITECTURES", ("test_resnet",))
+    monkeypatch.setattr(engine, "fast_dtypes", lambda device: ())
     (case,) = engine.cases("cpu", n=4, size=32)
     assert case.check("engine") < 1e-5
-    assert case.floors == {name: 0.90 for name in case.contenders if name.startswith("peer")}
+    assert case.floors == {name: 0.95 for name in case.contenders if name.startswith("peer")}
+
+
+def test_every_step_of_the_forward_pass_computes_the_same(monkeypatch):
+    monkeypatch.setattr(forward, "fast_dtypes", lambda device: (torch.bfloat16,))
+    monkeypatch.setattr(forward, "Compiler", lambda: None)
+    (case,) = forward.cases("cpu", arch="test_resnet", n=2, size=32)
+    assert len(case.contenders) == 5
+    assert set(case.floors) <= set(case.contenders)
+    for name in case.contenders:
+        assert case.check(name) < 0.05
 
 
 @pytest.mark.parametrize("raised", [AssertionError("off by one"), RuntimeError("no such kernel")])

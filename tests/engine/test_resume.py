@@ -96,7 +96,8 @@ def test_a_run_that_has_not_begun_shows_no_numbers(
     with pytest.raises(KeyboardInterrupt):
         hooked(2, interrupt).run(tmp_path / "run", progress=False)
     summary = vb.open_run(tmp_path / "run").summary()
-    assert summary.to_dict("records") == [{"model": "m", "status": "incomplete", "n": 0, "bad": 0, "precision": "float32"}]
+    nothing = {"model": "m", "status": "incomplete", "n": 0, "bad": 0, "precision": "float32"}
+    assert summary.to_dict("records") == [nothing]
 
 
 def test_plan_says_why_it_knows_no_time(make_study: Make, tmp_path: Path) -> None:
