@@ -169,3 +169,29 @@ def test_compiled_records_are_the_same_for_any_batch_size_shard_and_session(make
         parts = make_study(batch_size=(1, 7, 64)[i]).run(tmp_path / "parts", shard=(i, 3), progress=False)
     assert parts.manifest["study"] == whole.manifest["study"]
     pd.testing.assert_frame_equal(records_of(parts), records_of(whole), check_exact=True)
+
+
+def test_the_forward_batch_is_halved_until_it_fits_and_kept(make_study: Make, tmp_path: Path) -> None:
+    most, seen = 5, set()
+
+    def call(x: Tensor) -> Tensor:
+        if len(x) > most:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        seen.add(len(x))
+        return x.mean((2, 3))
+
+    def study(forward_batch: int | str) -> vb.Study:
+        return make_study(models=[("mine", call)], probes=[vb.Accuracy()], forward_batch=forward_batch)
+
+    with pytest.raises(vb.RunError, match="a forward pass of 8 images does not fit in the memory of cpu: CUDA out of"):
+        study(8).run(tmp_path / "fixed", progress=False)
+    run = study("auto").run(tmp_path / "run", shard=(1, 2), progress=False)
+    assert run.manifest["study"]["forward_batch"] == 4
+    most = 100
+    assert study("auto").plan(tmp_path / "run").units_done == 17
+    study("auto").run(tmp_path / "run", progress=False)
+    assert seen == {4}
+    most = 3
+    next((tmp_path / "run").rglob("*.parquet")).unlink()
+    with pytest.raises(vb.RunError, match="in a new run"):
+        study("auto").run(tmp_path / "run", progress=False)

@@ -23,9 +23,8 @@ if TYPE_CHECKING:
 Json = dict[str, Any]
 
 
-def identity_of(study: "Study", device_type: str, sets: Json, models: Json) -> Json:
+def identity_of(study: "Study", device_type: str, forward_batch: int, sets: Json, models: Json) -> Json:
     """What a study's records depend on: its settings, and as below its data sets by name and its models by id."""
-    _, forward_batch = batch_sizes(study, device_type)
     return {
         "probes": [probe.config() for probe in study.probes],
         "device": device_type,
@@ -92,7 +91,7 @@ def identity_before_reading(study: "Study", device_type: str, found: Mapping[str
         model: identity_of_model(source_of(entry), UNREAD, UNREAD, UNREAD, UNREAD, precision, compiled)
         for model, entry in zip(study.model_ids, study.models, strict=True)
     }
-    return identity_of(study, device_type, sets, models)
+    return identity_of(study, device_type, batch_sizes(study, device_type, found)[1], sets, models)
 
 
 def _view_before_reading(study: "Study", data: Dataset, model: str, found: Mapping[str, Any], folder: Path) -> Any:

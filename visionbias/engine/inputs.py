@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a run and a stimulus stream share on their way from a data set to a tensor on the device."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -40,15 +40,17 @@ def pick_device(name: str) -> torch.device:
     return device
 
 
-def batch_sizes(study: "Study", device_type: str) -> tuple[int, int]:
-    """`batch_size` and `forward_batch` of a study, where it leaves them to us by device."""
+def batch_sizes(study: "Study", device_type: str, found: Mapping[str, Any] | None) -> tuple[int, int]:
+    """`batch_size` and `forward_batch` of a study; where it leaves them to us by device, but a run that was begun keeps
+    its `forward_batch`: `found` is the study of its manifest.
+    """
     batch, forward = _BATCHES.get(device_type, _BATCHES["cpu"])
-    return (
-        batch if study.batch_size == "auto" else study.batch_size,
-        min(forward, max(len(arm.data.samples) for arm in study.arms))
-        if study.forward_batch == "auto"
-        else study.forward_batch,
-    )
+    forward = min(forward, max(len(arm.data.samples) for arm in study.arms))
+    if study.forward_batch != "auto":
+        forward = study.forward_batch
+    elif found is not None:
+        forward = found["forward_batch"]
+    return batch if study.batch_size == "auto" else study.batch_size, forward
 
 
 def shared_preprocessing(study: "Study") -> Preprocessing | None:

@@ -100,7 +100,7 @@ def make_plan(study: "Study", folder: Path | None) -> Plan:
     """
     manifest = None if folder is None else read_manifest(folder)
     device_type = pick_device("auto").type if study.device == "auto" else str(study.device).partition(":")[0]
-    _, batch = batch_sizes(study, device_type)
+    _, batch = batch_sizes(study, device_type, None if manifest is None else manifest["study"])
     sizes = {arm.data.name: len(arm.data.samples) for arm in study.arms}
     rate, done = None, 0
     if manifest is not None and folder is not None:

@@ -136,7 +136,7 @@ def _compare(
         try:
             forward = fast_forward(model, prepared, dtype, compiler)
             tried[dtype_name(dtype)] = figures = compare(forward, exact, _sample(study, prepared, model))
-        except CheckpointError as error:
+        except (CheckpointError, torch.OutOfMemoryError) as error:
             tried[dtype_name(dtype)] = figures = {"reason": str(error)}
         if "reason" not in figures:
             return Chosen(forward, tried)

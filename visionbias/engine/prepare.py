@@ -18,10 +18,17 @@ from visionbias.engine.arms import Arm
 from visionbias.engine.decoded import Decoded, decode_set
 from visionbias.engine.decoder import begun_with, settled
 from visionbias.engine.identity import identity_of, identity_of_model, identity_of_set, identity_of_view
-from visionbias.engine.inputs import batch_sizes, crop_rule, pick_device, shared_preprocessing, usable
+from visionbias.engine.inputs import (
+    batch_sizes,
+    crop_rule,
+    pick_device,
+    shared_preprocessing,
+    stimulus_buffer,
+    usable,
+)
 from visionbias.engine.precision import dtype_name
 from visionbias.engine.trial import try_attacks, try_stimuli
-from visionbias.errors import CheckpointError, DataError, VisionBiasError
+from visionbias.errors import CheckpointError, DataError, RunError, VisionBiasError
 from visionbias.models.forward import Forward
 from visionbias.models.model import Model
 from visionbias.models.resolve import resolve_model
@@ -108,6 +115,7 @@ class Prepared:
         return identity_of(
             study,
             self.device.type,
+            self.forward_batch,
             {prepared.arm.data.name: _identity_of_set(prepared) for prepared in self.arms},
             {model.id: _identity_of_model(model, chosen[model.id].forward) for model in self.models},
         )
@@ -120,18 +128,21 @@ def prepare(study: "Study", folder: Path, found: Mapping[str, Any] | None, progr
 
     Raises:
         BackendError, CheckpointError, DataError: see `Study.run`.
+        RunError: a forward pass does not fit in the memory of the device.
     """
     device = pick_device(study.device)
-    batch_size, forward_batch = batch_sizes(study, device.type)
-    shared = shared_preprocessing(study)
-    crop = None if shared is None else shared.crop
-
-    def load(entry: Any) -> Model:
-        model = resolve_model(entry, device=device, offline=study.offline, crop=crop, batch=forward_batch)
-        _ = shared or model.preprocessing  # refused where it cannot be expressed
-        return model
-
-    models = _all(study.models, study.model_ids, load, CheckpointError)
+    batch_size, forward_batch = batch_sizes(study, device.type, found)
+    while True:
+        try:
+            models = _load_models(study, device, forward_batch)
+            break
+        except torch.OutOfMemoryError as error:
+            if found is not None or study.forward_batch != "auto" or forward_batch == 1:
+                raise RunError(
+                    f"a forward pass of {forward_batch} images does not fit in the memory of {device}: {error}; "
+                    "free memory, or use a smaller forward_batch in a new run"
+                ) from error
+        forward_batch //= 2
     label_maps = [_label_maps(study, arm.data, models) for arm in study.arms]
     for arm in study.arms:
         for rule in dict.fromkeys(_preprocessing(study, arm.data, model) for model in models):
@@ -148,6 +159,28 @@ def prepare(study: "Study", folder: Path, found: Mapping[str, Any] | None, progr
         for arm, maps in zip(study.arms, label_maps, strict=True)
     )
     return Prepared(device, batch_size, forward_batch, tuple(models), arms)
+
+
+def _load_models(study: "Study", device: torch.device, batch: int) -> list[Model]:
+    """The models, each of which has seen a batch on a GPU.
+
+    Raises:
+        CheckpointError: some cannot be loaded; all are named.
+        torch.OutOfMemoryError: the batch is too large for one.
+    """
+    shared = shared_preprocessing(study)
+    crop = None if shared is None else shared.crop
+
+    def load(entry: Any) -> Model:
+        model = resolve_model(entry, device=device, offline=study.offline, crop=crop, batch=batch)
+        _ = shared or model.preprocessing  # refused where it cannot be expressed
+        return model
+
+    models = _all(study.models, study.model_ids, load, CheckpointError)
+    for model in models if device.type == "cuda" else ():
+        side = (shared or model.preprocessing).crop
+        Forward(model, device=device, batch=batch)(stimulus_buffer(1, batch, side, torch.float32, device)[0])
+    return models
 
 
 def _all(items: Iterable[E], names: Iterable[str], make: Callable[[E], R], kind: type[VisionBiasError]) -> list[R]:

@@ -40,7 +40,8 @@ class Study:
         seed: of every random stimulus.
         batch_size: images synthesized together; it changes speed and memory, never a record.
         forward_batch: images a model sees at once, the last batch padded. The last bits of a logit depend on it, so it
-            is part of what a run folder must match. Default 32 on a CPU, 256 on CUDA.
+            is part of what a run folder must match. `"auto"`: what the run was begun with; in a new one 32 on a CPU,
+            256 on CUDA, halved until the models do not run out of memory, no more than there are images.
         decode: `"dali"`, `"pillow"` (exact), or `"auto"`: in a run folder the decoder that it was begun with, in a new
             one DALI where installed, else Pillow.
         max_bad: how many images of each set may be unusable; they are listed and left out. Default 0: any
