@@ -57,7 +57,7 @@ def _case(arch: str, device: str, n: int, size: int, folder: Path) -> Case:
     prepared = prepare(study, folder / "none", None, progress=False)
     (model,) = prepared.models
     dtype = (*fast_dtypes(prepared.device), torch.float32)[0]
-    forward = fast_forward(model, prepared, dtype, Compiler())
+    forward = fast_forward(model, size, device=prepared.device, dtype=dtype, batch=n, compiler=Compiler())
 
     def stimuli(dtype: torch.dtype) -> Iterator[vb.StimulusBatch]:
         options = {"batch_size": n, "normalization": model.normalization, "dtype": dtype, **shown}

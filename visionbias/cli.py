@@ -98,7 +98,7 @@ def plan(
     study: StudyFile,
     out: Annotated[Path | None, typer.Option(help="Run folder, to count what is done already.")] = None,
 ) -> None:
-    """Say how much work a study is; run nothing."""
+    """Say how much work a study is and how long it takes here; write no record."""
     from visionbias.engine.study_file import read_study
 
     typer.echo(str(read_study(study).plan(out)))

@@ -197,7 +197,8 @@ def test_open_run_needs_only_the_folder(reference: vb.Run) -> None:
 def test_plan_counts_what_is_done(make_study: Make, tmp_path: Path) -> None:
     study = make_study()
     before = study.plan(tmp_path / "run")
-    assert (before.units, before.units_done, before.predicted_s) == (2 * 23 * 37, 0, None)
+    assert (before.units, before.units_done) == (2 * 23 * 37, 0)
+    assert before.predicted_s > 0
     assert not (tmp_path / "run").exists()
     study.run(tmp_path / "run", progress=False)
     after = study.plan(tmp_path / "run")

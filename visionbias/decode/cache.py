@@ -15,7 +15,7 @@ import math
 import os
 import shutil
 from collections.abc import Generator, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Literal
@@ -93,6 +93,20 @@ def open_crops(
             if decode == "dali":
                 raise
     return _Entry(samples, preprocessing, "pillow", folder, keep).open(progress)
+
+
+def has_crops(
+    samples: Sequence[Sample], preprocessing: Preprocessing, *, decode: Decode = "auto", folder: Path | None = None
+) -> bool:
+    """Whether `open_crops` would find what it needs. Decodes nothing."""
+    folder = cache_folder() / "crops" if folder is None else folder
+    kinds: tuple[Literal["dali", "pillow"], ...] = ("dali", "pillow")
+    for kind in kinds:
+        if decode in ("auto", kind):
+            with suppress(BackendError):
+                if _Entry(samples, preprocessing, kind, folder).path.exists():
+                    return True
+    return False
 
 
 def decoder_name(kind: str) -> str:

@@ -8,6 +8,7 @@ from math import floor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from visionbias.engine.calibration import Prediction, predict
 from visionbias.engine.identity import identity_before_reading
 from visionbias.engine.inputs import batch_sizes, pick_device, shared_preprocessing
 from visionbias.engine.run import require_same
@@ -43,9 +44,17 @@ class Plan:
     cache_bytes: int  # decoded crops on disk
     record_bytes: int  # record files on disk, about
     stimulus_bytes: int  # memory that one batch of stimuli takes on the device
-    predicted_s: float | None  # time for what is left at the rate of the folder's last session; None: no session ended
+    prediction: Prediction | None  # measured for this plan, unless nothing is left or a session of the folder has ended
+    last_rate: float | None  # forward passes a second in the folder's last session
     # The folder holds a run; it is of this study as far as that shows before weights and images are read.
     compared: bool
+
+    @property
+    def predicted_s(self) -> float:
+        """Time for what is left: at the rate of the folder's last session, else as measured for this plan."""
+        if self.prediction is not None:
+            return self.prediction.total_s
+        return 0.0 if self.last_rate is None else (self.units - self.units_done) / self.last_rate
 
     @property
     def conditions(self) -> int:
@@ -75,7 +84,7 @@ class Plan:
             f"done      {self.units_done:,} ({_percent(self.units_done, self.units)}), left {left:,}",
             f"time      {self._time(left)}",
             f"disk      {self.cache_bytes / 1e6:,.1f} MB of crops, {self.record_bytes / 1e6:,.1f} MB of records",
-            f"memory    {self.stimulus_bytes / 1e6:,.1f} MB of stimuli, besides models and activations",
+            f"memory    {self.stimulus_bytes / 1e6:,.1f} MB of stimuli{self._weights()}, besides activations",
         ]
         if self.compared:
             lines.append("the folder is of this study; weights and pixels are compared when it runs")
@@ -84,11 +93,12 @@ class Plan:
     def _time(self, left: int) -> str:
         if not left:
             return "nothing is left to do"
-        if self.predicted_s is not None:
-            return f"about {self.predicted_s:,.0f} s at the rate of the last session"
-        if self.units_done:
-            return "not known: no session has come to its end and noted its rate"
-        return "not known before the first session has ended"
+        if self.prediction is not None:
+            return str(self.prediction)
+        return f"about {self.predicted_s:,.0f} s at the rate of the last session"
+
+    def _weights(self) -> str:
+        return "" if self.prediction is None else f", {self.prediction.weight_bytes / 1e6:,.1f} MB of weights"
 
 
 def make_plan(study: "Study", folder: Path | None) -> Plan:
@@ -96,11 +106,12 @@ def make_plan(study: "Study", folder: Path | None) -> Plan:
 
     Raises:
         RunError: the folder holds something else than a run of this study.
-        BackendError: the run was begun with a decoder that is not here.
+        BackendError: the run was begun with a decoder that is not here, or the device is not here.
+        CheckpointError: an architecture is unknown, or a module or callable fails.
     """
     manifest = None if folder is None else read_manifest(folder)
     device_type = pick_device("auto").type if study.device == "auto" else str(study.device).partition(":")[0]
-    _, batch = batch_sizes(study, device_type, None if manifest is None else manifest["study"])
+    batches = batch_sizes(study, device_type, None if manifest is None else manifest["study"])
     sizes = {arm.data.name: len(arm.data.samples) for arm in study.arms}
     rate, done = None, 0
     if manifest is not None and folder is not None:
@@ -111,6 +122,10 @@ def make_plan(study: "Study", folder: Path | None) -> Plan:
         done = count_rows(folder / RECORDS, study.model_ids, study.conditions)
         rate = _rate(manifest)
     units = len(study.models) * sum(len(arm.conditions) * sizes[arm.data.name] for arm in study.arms)
+    prediction = None
+    if units > done and rate is None:
+        begun = None if manifest is None else manifest["study"]["models"]
+        prediction = predict(study, pick_device(study.device), batches, sizes, begun, left=1 - done / units)
     crop = (shared_preprocessing(study) or Preprocessing()).crop
     pixels = crop * crop * 3
     return Plan(
@@ -122,8 +137,9 @@ def make_plan(study: "Study", folder: Path | None) -> Plan:
         * sum(attack.steps * sizes[arm.data.name] for arm in study.arms for attack in arm.attacks),
         cache_bytes=sum(len(arm.data.samples) for arm in study.arms) * pixels,
         record_bytes=units * _RECORD_BYTES,
-        stimulus_bytes=max(arm.shown_at_once for arm in study.arms) * batch * pixels * 4,
-        predicted_s=None if rate is None else (units - done) / rate,
+        stimulus_bytes=max(arm.shown_at_once for arm in study.arms) * batches[1] * pixels * 4,
+        prediction=prediction,
+        last_rate=rate,
         compared=manifest is not None,
     )
 

@@ -63,7 +63,7 @@ def choose_forwards(
             found = {} if begun is None else begun.get(model.id, {})
             if "precision" in found:
                 chosen[model.id] = Chosen(_as_begun(model, prepared, found, compiler))
-            elif fast and pays(model, prepared):
+            elif fast and pays(model, _crop(model, prepared), prepared.device, prepared.forwards_per_model):
                 chosen[model.id] = _compare(study, prepared, model, fast, compiler)
             else:
                 chosen[model.id] = Chosen(_exact(model, prepared))
@@ -76,16 +76,15 @@ def dtype_name(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-def pays(model: Model, prepared: "Prepared") -> bool:
-    """Whether a model has enough to do that something faster than float32 is worth its start.
+def pays(model: Model, crop: int, device: torch.device, stimuli: int) -> bool:
+    """Whether the forward passes of all stimuli are enough that something faster than float32 is worth its start.
 
     The answer is a count, not a time, so that it is the same in every run of a study on a machine.
     """
     if not isinstance(model.call, nn.Module):
         return False
-    device, crop = prepared.device, prepared.arms[0].group_of(model).preprocessing.crop
     worth = _WORTH_FLOP[device.type] * (torch.get_num_threads() if device.type == "cpu" else 1)
-    worth_per_image = worth / prepared.forwards_per_model
+    worth_per_image = worth / stimuli
     weights = sum(parameter.numel() for parameter in model.call.parameters())
     if 2 * weights * crop**2 < worth_per_image:  # no weight is used more than once a pixel
         return False
@@ -109,20 +108,24 @@ def _as_begun(model: Model, prepared: "Prepared", found: Mapping[str, Any], comp
     )
 
 
-def fast_forward(model: Model, prepared: "Prepared", dtype: torch.dtype, compiler: Compiler) -> Forward:
-    """The compiled forward pass, compiled; the plain one where that fails, as without a C++ compiler.
+def _crop(model: Model, prepared: "Prepared") -> int:
+    return prepared.arms[0].group_of(model).preprocessing.crop
+
+
+def fast_forward(
+    model: Model, crop: int, *, device: torch.device, dtype: torch.dtype, batch: int, compiler: Compiler
+) -> Forward:
+    """The forward pass in 16 bits of crops of a size, compiled; a plain one where that fails, as without C++ compiler.
 
     Raises:
         CheckpointError: the module cannot be copied.
     """
-    options: Any = {"device": prepared.device, "dtype": dtype, "batch": prepared.forward_batch}
     try:
-        forward = Forward(model, compiler=compiler, **options)
-        crop = prepared.arms[0].group_of(model).preprocessing.crop
+        forward = Forward(model, device=device, dtype=dtype, batch=batch, compiler=compiler)
         with torch.inference_mode():
-            forward(stimulus_buffer(1, forward.batch, crop, dtype, prepared.device)[0])
+            forward(stimulus_buffer(1, batch, crop, dtype, device)[0])
     except CheckpointError:
-        return Forward(model, **options)
+        return Forward(model, device=device, dtype=dtype, batch=batch)
     return forward
 
 
@@ -131,10 +134,11 @@ def _compare(
 ) -> Chosen:
     """The first of some faster forward passes that decides as the exact one does, else the exact one."""
     exact = _exact(model, prepared)
+    options: Any = {"device": prepared.device, "batch": prepared.forward_batch, "compiler": compiler}
     tried: dict[str, Any] = {}
     for dtype in dtypes:
         try:
-            forward = fast_forward(model, prepared, dtype, compiler)
+            forward = fast_forward(model, _crop(model, prepared), dtype=dtype, **options)
             tried[dtype_name(dtype)] = figures = compare(forward, exact, _sample(study, prepared, model))
         except (CheckpointError, torch.OutOfMemoryError) as error:
             tried[dtype_name(dtype)] = figures = {"reason": str(error)}
@@ -172,9 +176,9 @@ def compare(
     return figures
 
 
-def compared_stimuli(prepared: "Prepared") -> int:
-    """How many stimuli each model is compared on, about."""
-    return min(max(prepared.forwards_per_model // _ONE_IN, _COMPARED[0]), _COMPARED[1])
+def compared_stimuli(stimuli: int) -> int:
+    """How many of the stimuli of a study each model is compared on, about."""
+    return min(max(stimuli // _ONE_IN, _COMPARED[0]), _COMPARED[1])
 
 
 def _sample(study: "Study", prepared: "Prepared", model: Model) -> Iterator[tuple[Tensor, Tensor, Scorer]]:
@@ -184,7 +188,7 @@ def _sample(study: "Study", prepared: "Prepared", model: Model) -> Iterator[tupl
     """
     conditions = [condition for arm in prepared.arms for condition in arm.arm.conditions]
     batch = min(prepared.forward_batch, max(len(arm.sample_ids) for arm in prepared.arms))
-    count = max(1, round(compared_stimuli(prepared) / batch))
+    count = max(1, round(compared_stimuli(prepared.forwards_per_model) / batch))
     shown = {conditions[i] for i in np.linspace(0, len(conditions) - 1, count).round().astype(int)}
     for arm in prepared.arms:
         group, scorer = arm.group_of(model), Scorer(arm.label_maps[model.id], prepared.device)

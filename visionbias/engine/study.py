@@ -109,13 +109,17 @@ class Study:
         return tuple(condition for arm in self.arms for condition in arm.conditions)
 
     def plan(self, out: str | Path | None = None) -> "Plan":
-        """How much work the study is, and how much of it the run folder `out` holds already. Runs nothing.
+        """How much work the study is, and how much of it the run folder `out` holds already. Writes no record.
+
+        The time is that of the folder's last session. Where none has ended, each step is timed here on a few images and
+        on architectures with random weights: nothing is downloaded.
 
         A folder is compared with the study as `run` compares them before it reads weights and images.
 
         Raises:
             RunError: `out` holds a run of another study, or something else.
-            BackendError: the run was begun with a decoder that is not here.
+            BackendError: the run was begun with a decoder that is not here, or the device is not here.
+            CheckpointError: an architecture is unknown, or a module or callable fails.
             DataError: the label map does not fit the models of the run.
         """
         from visionbias.engine.plan import make_plan

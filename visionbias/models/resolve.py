@@ -22,6 +22,7 @@ from visionbias.types import Preprocessing
 ModelEntry = str | Checkpoint | tuple[str, Callable[[Tensor], Tensor]]
 
 _FAMILIES = {"timm": timm, "torchvision": torchvision}
+_FAMILIES_WANTED = "'timm:...' or 'torchvision:...'"
 _STUDY = "study"
 _WANTED = "'timm:<name>', 'torchvision:<name>', 'study:<name>', Checkpoint(path, arch=...), or (id, module or callable)"
 
@@ -135,6 +136,35 @@ def resolve_model(
     return _given(name, entry[1], device, crop, batch)
 
 
+def architecture_of(entry: ModelEntry | Any) -> str | None:
+    """Family and name of the architecture of an entry, as "timm:resnet50"; `None` for a module or callable."""
+    if isinstance(entry, str):
+        family, _, arch = entry.partition(":")
+        if family == _STUDY:
+            return architecture_of(study.architecture(arch))
+    elif isinstance(entry, Checkpoint):
+        family, _, arch = entry.arch.rpartition(":")
+    else:
+        return None
+    return f"{family or 'timm'}:{arch.partition('.')[0]}"
+
+
+def untrained(entry: ModelEntry | Any, *, device: torch.device, crop: int | None = None, batch: int = 1) -> Model:
+    """What `resolve_model` gives, but with random weights where it would have to read them.
+
+    Raises:
+        CheckpointError: there is no such architecture, or a module or callable gives no logits.
+    """
+    name = architecture_of(entry)
+    if name is None:
+        return resolve_model(entry, device=device, crop=crop, batch=batch)
+    family, _, arch = name.partition(":")
+    if family not in _FAMILIES:
+        raise CheckpointError(f"model {model_id(entry)!r}: {name!r} names no known family; wanted {_FAMILIES_WANTED}")
+    classes = entry.num_classes if isinstance(entry, Checkpoint) else None
+    return _zoo_model(model_id(entry), _FAMILIES[family].build(arch, classes), family, arch, device, source=name)
+
+
 def _published(name: str, device: torch.device, offline: bool) -> Model:
     family, _, arch = name.partition(":")
     if family == _STUDY:
@@ -150,7 +180,7 @@ def _from_checkpoint(checkpoint: Checkpoint, device: torch.device) -> Model:
     zoo = _FAMILIES.get(family or "timm")
     if zoo is None:
         raise CheckpointError(
-            f"{checkpoint.path}: arch={checkpoint.arch!r} names no known family; wanted 'timm:...' or 'torchvision:...'"
+            f"{checkpoint.path}: arch={checkpoint.arch!r} names no known family; wanted {_FAMILIES_WANTED}"
         )
     state = load_state_dict(checkpoint.path, unsafe_sha256=checkpoint.unsafe_sha256)
     module = zoo.build(arch, checkpoint.num_classes)

@@ -92,6 +92,16 @@ def state_of(model: StudyModel) -> State:
     return min(states, key=order.index)
 
 
+def architecture(name: str) -> str:
+    """The name in timm or torchvision of what a model is built as.
+
+    Raises:
+        CheckpointError: unknown name.
+    """
+    model = study_model(name)
+    return model.source if model.layout == "zoo" and model.source is not None else _ARCH
+
+
 def fetch(name: str, *, offline: bool) -> str | Checkpoint:
     """The entry of a study that loads this model: a name of timm or torchvision, or a checkpoint whose files are here.
 

@@ -1,0 +1,216 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""How long a study will take here: each of its steps is done once, on few images, and timed."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from visionbias.conditions.stimulus import ImageBatch
+from visionbias.datasets.base import Dataset
+from visionbias.decode.cache import has_crops, open_crops
+from visionbias.engine.arms import Arm
+from visionbias.engine.inputs import crop_rule, render_batch, shared_preprocessing, stimulus_buffer
+from visionbias.engine.precision import EXACT, compared_stimuli, fast_forward, pays
+from visionbias.models.fast import Compiler, fast_dtypes
+from visionbias.models.forward import Forward
+from visionbias.models.model import Model
+from visionbias.models.resolve import architecture_of, untrained
+from visionbias.types import Preprocessing
+
+if TYPE_CHECKING:
+    from visionbias.engine.study import Study
+
+_REPEATS = 3
+_DECODED = 64  # images
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Seconds of each step of a run; memory that its models take."""
+
+    load_s: float  # build the models
+    decode_s: float  # what the cache does not hold
+    compile_s: float  # one graph an architecture
+    compare_s: float  # 16 bits with float32, where a run has not begun
+    synthesis_s: float  # of what is left
+    forward_s: float  # of what is left
+    weight_bytes: int  # of all models
+
+    @property
+    def total_s(self) -> float:
+        """Of the whole run."""
+        return self.load_s + self.decode_s + self.compile_s + self.compare_s + self.synthesis_s + self.forward_s
+
+    def __str__(self) -> str:
+        steps = {
+            "load": self.load_s,
+            "decode": self.decode_s,
+            "compile": self.compile_s,
+            "compare": self.compare_s,
+            "synthesize": self.synthesis_s,
+            "forward": self.forward_s,
+        }
+        named = ", ".join(f"{step} {seconds:,.1f} s" for step, seconds in steps.items() if seconds >= 0.05)
+        return f"about {self.total_s:,.0f} s, as measured here just now ({named})"
+
+
+@dataclass(frozen=True)
+class _Timed:
+    """One forward pass of a batch, and what comes once before the first."""
+
+    model: Model
+    dtype: torch.dtype
+    batch_s: float
+    compile_s: float = 0.0
+    compare_s: float = 0.0
+
+
+def predict(
+    study: "Study",
+    device: torch.device,
+    batches: tuple[int, int],  # images synthesized together, images forwarded together
+    sizes: Mapping[str, int],  # images of each data set
+    begun: Mapping[str, Any] | None,  # the models of the manifest that the run folder holds, if any
+    left: float,  # share of the records that is still to be made
+) -> Prediction:
+    """Time a model of each architecture, of random weights where they would have to be read, and all else once.
+
+    Raises:
+        CheckpointError: an architecture is unknown, or a module or callable fails.
+    """
+    entries = dict(zip(study.model_ids, study.models, strict=True))
+    alike = {name: architecture_of(entry) or name for name, entry in entries.items()}
+    count = Counter(alike.values())
+    first = {kind: name for name, kind in reversed(alike.items())}
+    blocks = {arm.data.name: -(-sizes[arm.data.name] // batches[1]) for arm in study.arms}
+    passes = sum(blocks[arm.data.name] * len(arm.conditions) for arm in study.arms)
+    stimuli = sum(sizes[arm.data.name] * len(arm.conditions) for arm in study.arms)
+    load_s = compile_s = compare_s = forward_s = 0.0
+    weight_bytes, seen = 0, {}
+    for kind, name in first.items():
+        began = time.perf_counter()
+        model = untrained(entries[name], device=device, crop=_crop_of(study), batch=batches[1])
+        load_s += count[kind] * (time.perf_counter() - began)
+        timed = _time_model(study, model, device, batches[1], stimuli, None if begun is None else begun.get(name))
+        compile_s += timed.compile_s
+        compare_s += count[kind] * timed.compare_s
+        forward_s += count[kind] * timed.batch_s * passes * left
+        weight_bytes += count[kind] * _bytes_of(model, timed.dtype)
+        rule = shared_preprocessing(study) or model.preprocessing
+        seen[rule, model.normalization] = timed
+    return Prediction(
+        load_s=load_s,
+        decode_s=sum(
+            _time_decoding(study, arm.data, rule) for arm in study.arms for rule in {rule for rule, _ in seen}
+        ),
+        compile_s=compile_s,
+        compare_s=compare_s,
+        synthesis_s=left
+        * sum(
+            blocks[arm.data.name] * _time_synthesis(study, arm, rule, timed, device, batches)
+            for arm in study.arms
+            for (rule, _), timed in seen.items()
+        ),
+        forward_s=forward_s,
+        weight_bytes=weight_bytes,
+    )
+
+
+def _crop_of(study: "Study") -> int | None:
+    shared = shared_preprocessing(study)
+    return None if shared is None else shared.crop
+
+
+def _time_model(
+    study: "Study", model: Model, device: torch.device, batch: int, stimuli: int, begun: Mapping[str, Any] | None
+) -> _Timed:
+    crop = (shared_preprocessing(study) or model.preprocessing).crop
+    exact_s = _time_forward(Forward(model, device=device, batch=batch), crop, device)
+    if begun is not None:
+        fast = [getattr(torch, begun["precision"])] if begun["precision"] != "float32" else []
+    else:
+        worth = study.precision == "auto" and pays(model, crop, device, stimuli)
+        fast = list(fast_dtypes(device)[:1]) if worth else []
+    if not fast:
+        return _Timed(model, EXACT, exact_s)
+    began = time.perf_counter()
+    forward = fast_forward(model, crop, device=device, dtype=fast[0], batch=batch, compiler=Compiler())
+    compile_s = time.perf_counter() - began
+    fast_s = _time_forward(forward, crop, device)
+    compare_s = 0.0 if begun is not None else max(1, round(compared_stimuli(stimuli) / batch)) * (exact_s + fast_s)
+    return _Timed(model, fast[0], fast_s, compile_s, compare_s)
+
+
+def _time_forward(forward: Forward, crop: int, device: torch.device) -> float:
+    x = stimulus_buffer(1, forward.batch, crop, forward.dtype, device)[0]
+    return _seconds(lambda: forward(x), device)
+
+
+def _time_synthesis(
+    study: "Study",
+    arm: Arm,
+    rule: Preprocessing,
+    timed: _Timed,
+    device: torch.device,
+    batches: tuple[int, int],
+) -> float:
+    """Seconds for one block of images under all conditions of a data set."""
+    step, n = batches
+    size = crop_rule(arm.data, rule).crop
+    random = np.random.default_rng(0)
+    pixels = (torch.from_numpy(random.integers(0, 256, (n, size, size, 3), np.uint8)) for _ in range(2))
+    images, partners = (image.to(device).permute(0, 3, 1, 2) for image in pixels)
+    batch = ImageBatch(images, [str(i) for i in range(n)], partners if arm.data.partners else None)
+
+    def render() -> Iterator[float]:
+        for stimulus in arm.stimuli:
+            buffer = stimulus_buffer(len(stimulus.conditions), n, size, timed.dtype, device)
+            renderer = stimulus.renderer(timed.model.normalization, timed.dtype, study.seed)
+            yield _seconds(lambda: render_batch(renderer, batch, buffer, step), device)  # noqa: B023
+
+    return sum(render())
+
+
+def _time_decoding(study: "Study", data: Dataset, rule: Preprocessing) -> float:
+    wanted, seconds = crop_rule(data, rule), 0.0
+    partners = tuple({sample.id: sample for sample in data.partners}.values())
+    for samples in filter(None, (data.samples, partners)):
+        if has_crops(samples, wanted, decode=study.decode, folder=study.cache):
+            continue
+        some = samples[:: -(-len(samples) // _DECODED)]
+        with TemporaryDirectory() as folder:
+            began = time.perf_counter()
+            open_crops(some, wanted, decode=study.decode, folder=Path(folder), progress=False)
+            seconds += (time.perf_counter() - began) * len(samples) / len(some)
+    return seconds
+
+
+def _seconds(call: Callable[[], object], device: torch.device) -> float:
+    """Of one call, once it has been called."""
+    taken = []
+    for _ in range(1 + _REPEATS):
+        began = time.perf_counter()
+        with torch.inference_mode():
+            call()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        taken.append(time.perf_counter() - began)
+    return median(taken[1:])
+
+
+def _bytes_of(model: Model, dtype: torch.dtype) -> int:
+    """Of a model's weights, in float32 and, where it runs in 16 bits, in these too."""
+    if not isinstance(model.call, nn.Module):
+        return 0
+    weights = sum(weight.numel() for weight in (*model.call.parameters(), *model.call.buffers()))
+    return weights * (EXACT.itemsize + (0 if dtype == EXACT else dtype.itemsize))
