@@ -27,7 +27,7 @@ from visionbias.models.fast import Compiler, fast_dtypes
 from visionbias.records.reader import open_records
 from visionbias.runtime.progress import progress_bar
 
-ARCHITECTURES = ("resnet50", "resnet18")
+ARCHITECTURES = {"resnet50": 32, "resnet18": 96}  # and images: for each some seconds, the time between two saves
 PROBES = (vb.Accuracy(), vb.SpectralBias())
 CONDITIONS = 23
 BARE = "peer: bare forward on ready tensors"
@@ -35,41 +35,41 @@ FLOOR = 0.95  # share of the bare loop's speed
 
 
 @benchmark("engine")
-def cases(device: str, n: int = 32, size: int = 224) -> Iterator[Case]:
+def cases(device: str, batch: int = 32, size: int = 224) -> Iterator[Case]:
     """One case an architecture, in the precision that a large job takes, float32 where that is none other.
 
     The engine reads crops, synthesizes, scores and saves the records; both loops call the same forward pass, which is
     ready: loading, comparing and compiling come once a run, however long it is.
     """
-    folder = Path(tempfile.mkdtemp(prefix="visionbias-engine-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for arch, n in ARCHITECTURES.items():
+        folder = Path(tempfile.mkdtemp(prefix="visionbias-engine-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        yield _case(arch, device, n, batch, size, folder)
+
+
+def _case(arch: str, device: str, n: int, batch: int, size: int, folder: Path) -> Case:
     write_images(folder / "images", n)
-    for arch in ARCHITECTURES:
-        yield _case(arch, device, n, size, folder)
-
-
-def _case(arch: str, device: str, n: int, size: int, folder: Path) -> Case:
     torch.manual_seed(0)
     weights = folder / f"{arch}.safetensors"
     save_file(timm.create_model(arch, num_classes=4).state_dict(), weights)
     shown = {"device": device, "preprocessing": vb.Preprocessing(resize=size * 8 // 7, crop=size)}
-    study = vb.Study([vb.Checkpoint(weights, arch=arch)], folder / "images", PROBES, forward_batch=n, **shown)
+    study = vb.Study([vb.Checkpoint(weights, arch=arch)], folder / "images", PROBES, forward_batch=batch, **shown)
     prepared = prepare(study, folder / "none", None, progress=False)
     (model,) = prepared.models
     dtype = (*fast_dtypes(prepared.device), torch.float32)[0]
-    forward = fast_forward(model, size, device=prepared.device, dtype=dtype, batch=n, compiler=Compiler())
+    forward = fast_forward(model, size, device=prepared.device, dtype=dtype, batch=batch, compiler=Compiler())
 
-    def stimuli(dtype: torch.dtype) -> Iterator[vb.StimulusBatch]:
-        options = {"batch_size": n, "normalization": model.normalization, "dtype": dtype, **shown}
+    def stimuli() -> Iterator[vb.StimulusBatch]:
+        options = {"batch_size": batch, "normalization": model.normalization, "dtype": dtype, **shown}
         return vb.stimuli(folder / "images", PROBES, **options)
 
-    ready = [batch.images for batch in stimuli(dtype)]
+    ready = [images.images for images in stimuli()]
 
     def engine() -> Path:
         out = folder / uuid.uuid4().hex
         loop = Loop(0, prepared, {model.id: Chosen(forward)}, RecordSink(out / RECORDS, 10.0))
         for arm in prepared.arms:
-            loop.run(Part.of(arm, [model.id], out, n, (0, 1)), progress_bar(CONDITIONS * n, False, "forward"))
+            loop.run(Part.of(arm, [model.id], out, batch, (0, 1)), progress_bar(CONDITIONS * n, False, "forward"))
         loop.sink.save()
         return out
 
@@ -81,9 +81,9 @@ def _case(arch: str, device: str, n: int, size: int, folder: Path) -> Case:
         frame = open_records(engine() / RECORDS).to_table().to_pandas()
         frame = frame.set_index(["condition", "sample_id"])["p_label"]
         error = 0.0
-        for batch, p in zip(stimuli(dtype), bare(), strict=True):
-            own = p.gather(1, batch.labels[:, None])[:, 0].cpu().numpy()
-            error = max(error, np.abs(frame[batch.condition].loc[list(batch.sample_ids)].to_numpy() - own).max())
+        for images, p in zip(stimuli(), bare(), strict=True):
+            own = p.gather(1, images.labels[:, None])[:, 0].cpu().numpy()
+            error = max(error, np.abs(frame[images.condition].loc[list(images.sample_ids)].to_numpy() - own).max())
         assert error < 1e-5, f"the engine's probabilities are off by {error}"
         return float(error)
 

@@ -53,9 +53,9 @@ def test_a_floor_is_reached_or_missed():
 
 
 def test_the_engine_computes_what_a_bare_loop_does(monkeypatch):
-    monkeypatch.setattr(engine, "ARCHITECTURES", ("test_resnet",))
+    monkeypatch.setattr(engine, "ARCHITECTURES", {"test_resnet": 8})
     monkeypatch.setattr(engine, "fast_dtypes", lambda device: ())
-    (case,) = engine.cases("cpu", n=4, size=32)
+    (case,) = engine.cases("cpu", batch=4, size=32)
     assert case.check("engine") < 1e-5
     assert case.floors == {name: 0.95 for name in case.contenders if name.startswith("peer")}
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from visionbias.decode.cache import open_crops
+from visionbias.decode.cache import has_crops, open_crops
 from visionbias.decode.pillow import PillowDecoder, decode_pillow
 from visionbias.decode.scratch import scratch_folder
 from visionbias.errors import BackendError, DataError
@@ -56,6 +56,16 @@ def test_rows_ids_and_hash(samples, tmp_path) -> None:
 def test_default_folder(samples, tmp_path, monkeypatch) -> None:
     monkeypatch.setenv("VISIONBIAS_CACHE", str(tmp_path / "mine"))
     assert open_crops(samples[:2], SMALL, decode="pillow").path.parent == tmp_path / "mine" / "crops"
+
+
+def test_what_is_cached_is_known_without_decoding(samples, tmp_path) -> None:
+    wanted = {"decode": "pillow", "folder": tmp_path}
+    assert not has_crops(samples, SMALL, **wanted)
+    assert not any(tmp_path.iterdir())
+    open_crops(samples, SMALL, **wanted)
+    assert has_crops(samples, SMALL, **wanted)
+    assert has_crops(samples, SMALL, decode="auto", folder=tmp_path)
+    assert not has_crops(samples[1:], SMALL, **wanted)
 
 
 def test_reused_until_something_that_counts_changes(samples, tmp_path) -> None:

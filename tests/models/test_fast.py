@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch._dynamo.utils import counters
 
 from visionbias.models.checkpoint import Checkpoint
-from visionbias.models.fast import Compiler, flop_of, folded, prefers_channels_last
+from visionbias.models.fast import Compiler, flop_of, folded, prefers_channels_last, worth_compiling
 from visionbias.models.forward import Forward
 from visionbias.models.model import DataConfig, Model
 from visionbias.models.resolve import resolve_model
@@ -104,6 +104,12 @@ def test_flop_are_counted() -> None:
     x = torch.zeros(2, 3, 8, 8)
     assert flop_of(nn.Conv2d(3, 5, 1), x) == 2 * 2 * 3 * 5 * 64
     assert flop_of(nn.Sequential(nn.Flatten(), nn.Linear(192, 7)), x) == 2 * 2 * 192 * 7
+
+
+def test_networks_of_matrix_products_are_not_compiled_on_a_cpu() -> None:
+    worth = {arch: worth_compiling(build(arch), CPU) for arch in ("test_resnet", "test_convnext", "test_vit")}
+    assert worth == {"test_resnet": True, "test_convnext": True, "test_vit": False}
+    assert worth_compiling(build("test_vit"), torch.device("cuda"))
 
 
 def test_only_what_convolves_images_is_put_in_channels_last() -> None:

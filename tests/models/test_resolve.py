@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from visionbias.errors import CheckpointError
 from visionbias.models.checkpoint import Checkpoint
 from visionbias.models.forward import Forward
-from visionbias.models.resolve import model_id, model_ids, resolve_model
+from visionbias.models.resolve import architecture_of, model_id, model_ids, resolve_model, untrained
 from visionbias.types import Normalization, Preprocessing
 
 Weights = Callable[..., dict[str, Tensor]]
@@ -289,3 +289,26 @@ def test_loading_leaves_the_random_numbers_alone(weights: Weights, tmp_path: Pat
     torch.manual_seed(5)
     resolve_model(entry, device=CPU)
     assert torch.equal(torch.rand(3), expected)
+
+
+@pytest.mark.parametrize(
+    ("entry", "architecture"),
+    [
+        ("timm:resnet50.a1_in1k", "timm:resnet50"),
+        ("torchvision:resnet18.IMAGENET1K_V1", "torchvision:resnet18"),
+        ("study:resnet50.a1_in1k", "timm:resnet50"),
+        ("study:resnet50_simclrv2", "timm:resnet50"),
+        (Checkpoint("m.pt", arch="test_vit"), "timm:test_vit"),
+        (Checkpoint("m.pt", arch="torchvision:vit_b_16"), "torchvision:vit_b_16"),
+        (("mine", nn.Identity()), None),
+    ],
+)
+def test_architecture_of_an_entry(entry: Any, architecture: str | None) -> None:
+    assert architecture_of(entry) == architecture
+
+
+def test_untrained_models_are_built_without_their_weights(lookups: list[object]) -> None:
+    model = untrained(Checkpoint("absent.pt", arch="test_resnet", num_classes=7), device=CPU)
+    assert (model.architecture, model.num_classes, model.channels_last) == ("timm:test_resnet", 7, True)
+    assert untrained("timm:test_vit.r160_in1k", device=CPU).num_classes == 1000
+    assert lookups == []

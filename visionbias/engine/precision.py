@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from visionbias.engine.inputs import render_batch, stimulus_buffer
 from visionbias.engine.scoring import Scorer
 from visionbias.errors import CheckpointError
-from visionbias.models.fast import Compiler, fast_dtypes, flop_of
+from visionbias.models.fast import Compiler, fast_dtypes, flop_of, worth_compiling
 from visionbias.models.forward import Forward
 from visionbias.models.model import Model
 from visionbias.runtime.progress import progress_bar
@@ -115,18 +115,20 @@ def _crop(model: Model, prepared: "Prepared") -> int:
 def fast_forward(
     model: Model, crop: int, *, device: torch.device, dtype: torch.dtype, batch: int, compiler: Compiler
 ) -> Forward:
-    """The forward pass in 16 bits of crops of a size, compiled; a plain one where that fails, as without C++ compiler.
+    """The forward pass in 16 bits of crops of a size, compiled where that helps and works (it needs a C++ compiler).
 
     Raises:
         CheckpointError: the module cannot be copied.
     """
-    try:
-        forward = Forward(model, device=device, dtype=dtype, batch=batch, compiler=compiler)
-        with torch.inference_mode():
-            forward(stimulus_buffer(1, batch, crop, dtype, device)[0])
-    except CheckpointError:
-        return Forward(model, device=device, dtype=dtype, batch=batch)
-    return forward
+    if isinstance(model.call, nn.Module) and worth_compiling(model.call, device):
+        try:
+            forward = Forward(model, device=device, dtype=dtype, batch=batch, compiler=compiler)
+            with torch.inference_mode():
+                forward(stimulus_buffer(1, batch, crop, dtype, device)[0])
+            return forward
+        except CheckpointError:
+            pass
+    return Forward(model, device=device, dtype=dtype, batch=batch)
 
 
 def _compare(

@@ -1,0 +1,68 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""How long a study will take: from its steps, on architectures with random weights, and nothing is written."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+import visionbias as vb
+from visionbias.models.fast import Compiler
+
+Make = Callable[..., vb.Study]
+
+
+def files_of(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def test_weights_are_neither_read_nor_downloaded(
+    make_study: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VISIONBIAS_CACHE", str(tmp_path))
+    absent = [vb.Checkpoint(tmp_path / f"{i}.pt", arch="test_resnet", num_classes=3) for i in range(2)]
+    alone = make_study(models=absent[:1]).plan(tmp_path / "run").prediction
+    both = make_study(models=[*absent, "timm:test_vit.r160_in1k"]).plan(tmp_path / "run").prediction
+    assert alone is not None
+    assert both is not None
+    assert alone.compile_s == alone.compare_s == 0  # in float32
+    assert min(alone.load_s, alone.decode_s, alone.synthesis_s, alone.forward_s) > 0
+    assert both.weight_bytes > 2 * alone.weight_bytes > 0
+    assert files_of(tmp_path) == []
+
+
+def test_an_architecture_that_is_unknown_is_named(make_study: Make, tmp_path: Path) -> None:
+    for arch, said in (("resnet5o", "did you mean"), ("keras:resnet50", "names no known family")):
+        with pytest.raises(vb.CheckpointError, match=said):
+            make_study(models=[vb.Checkpoint("weights.pt", arch=arch)]).plan()
+
+
+def test_what_is_done_takes_no_time_again(make_study: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Crops in the cache, and the comparison of a run that was begun."""
+    monkeypatch.setattr("visionbias.engine.precision._WORTH_FLOP", {"cpu": 1.0})
+    for module in ("precision", "calibration"):
+        monkeypatch.setattr(f"visionbias.engine.{module}.fast_dtypes", lambda device: (torch.bfloat16,))
+    monkeypatch.setattr(Compiler, "__call__", lambda self, module, architecture: module)
+    study = make_study(cache=tmp_path / "crops")
+    before = study.plan(tmp_path / "run")
+    assert before.prediction is not None
+    assert min(before.prediction.decode_s, before.prediction.compile_s, before.prediction.compare_s) > 0
+    assert before.predicted_s == before.prediction.total_s
+    study.run(tmp_path / "run", progress=False)
+    for path in list((tmp_path / "run/records").rglob("*.parquet"))[:30]:
+        path.unlink()
+    manifest = json.loads((tmp_path / "run/run.json").read_text())
+    rate = study.plan(tmp_path / "run")
+    assert rate.prediction is None
+    assert rate.predicted_s == pytest.approx(rate.units * (30 / 46) / manifest["sessions"][0]["images_per_s"])
+
+    manifest["sessions"].clear()  # as after a kill
+    (tmp_path / "run/run.json").write_text(json.dumps(manifest))
+    after = study.plan(tmp_path / "run")
+    assert after.prediction is not None
+    assert after.prediction.decode_s == after.prediction.compare_s == 0
+    assert after.prediction.compile_s > 0
+    assert after.prediction.forward_s < before.prediction.forward_s * 2
