@@ -40,3 +40,9 @@ def test_what_is_missing_or_left_out_shows() -> None:
     table = summary_table(pd.DataFrame([COMPLETE | {"bad": 3}, incomplete]))
     assert table.splitlines()[0].split() == ["model", "n", "bad", "status", "top1"]
     assert table.splitlines()[2].split() == ["b", "1,200", "3", "incomplete", "-"]
+
+
+def test_precisions_show_where_they_differ() -> None:
+    rows = [COMPLETE | {"precision": "float32"}, COMPLETE | {"model": "b", "precision": "bfloat16"}]
+    assert summary_table(pd.DataFrame(rows)).splitlines()[0].split() == ["model", "n", "precision", "top1"]
+    assert "precision" not in summary_table(pd.DataFrame(rows[:1]))

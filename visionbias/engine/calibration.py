@@ -4,7 +4,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -25,13 +25,13 @@ from visionbias.models.fast import Compiler, fast_dtypes
 from visionbias.models.forward import Forward
 from visionbias.models.model import Model
 from visionbias.models.resolve import architecture_of, untrained
-from visionbias.types import Preprocessing
+from visionbias.types import Preprocessing, Sample
 
 if TYPE_CHECKING:
     from visionbias.engine.study import Study
 
 _REPEATS = 3
-_DECODED = 64  # images
+_DECODED = 8, 64  # images: what they take in addition is each image's, the rest is the decoder's start
 
 
 @dataclass(frozen=True)
@@ -187,12 +187,18 @@ def _time_decoding(study: "Study", data: Dataset, rule: Preprocessing) -> float:
     for samples in filter(None, (data.samples, partners)):
         if has_crops(samples, wanted, decode=study.decode, folder=study.cache):
             continue
-        some = samples[:: -(-len(samples) // _DECODED)]
-        with TemporaryDirectory() as folder:
-            began = time.perf_counter()
-            open_crops(some, wanted, decode=study.decode, folder=Path(folder), progress=False)
-            seconds += (time.perf_counter() - began) * len(samples) / len(some)
+        few, some = (samples[:: -(-len(samples) // n)] for n in _DECODED)
+        started_s, few_s, some_s = (_decode(study, part, wanted) for part in (few, few, some))
+        each_s = max(some_s - few_s, 0.0) / max(len(some) - len(few), 1)
+        seconds += started_s + each_s * (len(samples) - len(few))
     return seconds
+
+
+def _decode(study: "Study", samples: Sequence[Sample], wanted: Preprocessing) -> float:
+    with TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        open_crops(samples, wanted, decode=study.decode, folder=Path(folder), progress=False)
+        return time.perf_counter() - began
 
 
 def _seconds(call: Callable[[], object], device: torch.device) -> float:

@@ -23,6 +23,8 @@ def summary_table(summary: "pd.DataFrame", width: int | None = None) -> str:  # 
         lead["bad"] = summary["bad"]
     if (summary["status"] != "complete").any():
         lead["status"] = summary["status"]
+    if "precision" in summary and summary["precision"].nunique() > 1:
+        lead["precision"] = summary["precision"]
     room = width or get_terminal_size((120, 24)).columns
     blocks = [lead]
     for name in map(str, summary.columns):
