@@ -36,7 +36,10 @@ _DECODED = 8, 64  # images: what they take in addition is each image's, the rest
 
 @dataclass(frozen=True)
 class Prediction:
-    """Seconds of each step of a run; memory that its models take."""
+    """Seconds of each step of a run; memory that its models take.
+
+    A model that is tried in 16 bits is taken to run in them: whether it decides as in float32, only its weights tell.
+    """
 
     load_s: float  # build the models
     decode_s: float  # what the cache does not hold
