@@ -191,9 +191,10 @@ def _time_decoding(study: "Study", data: Dataset, rule: Preprocessing) -> float:
         if has_crops(samples, wanted, decode=study.decode, folder=study.cache):
             continue
         few, some = (samples[:: -(-len(samples) // n)] for n in _DECODED)
-        started_s, few_s, some_s = (_decode(study, part, wanted) for part in (few, few, some))
-        each_s = max(some_s - few_s, 0.0) / max(len(some) - len(few), 1)
-        seconds += started_s + each_s * (len(samples) - len(few))
+        seconds += _decode(study, few, wanted)
+        if len(some) > len(few):
+            each_s = (_decode(study, some, wanted) - _decode(study, few, wanted)) / (len(some) - len(few))
+            seconds += max(each_s, 0.0) * (len(samples) - len(few))
     return seconds
 
 
