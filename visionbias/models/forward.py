@@ -29,6 +29,10 @@ class Forward:
         batch: N, the number of stimuli in each call.
         compiler: compiles a copy in 16 bits at its first call, which takes seconds; `None`: it runs as it is.
 
+    Attributes:
+        dtype: what runs: that of a module as asked for, float32 for a callable.
+        compiled: whether a compiler was given and used.
+
     Raises:
         CheckpointError: the module cannot be copied.
     """
