@@ -66,3 +66,16 @@ def test_what_is_done_takes_no_time_again(make_study: Make, tmp_path: Path, monk
     assert after.prediction.decode_s == after.prediction.compare_s == 0
     assert after.prediction.compile_s > 0
     assert after.prediction.forward_s < before.prediction.forward_s * 2
+
+
+def test_attacks_and_crops_that_are_not_kept_take_time(make_study: Make, tmp_path: Path) -> None:
+    study = make_study(probes=[vb.PGD(steps=3)], cache=tmp_path / "crops", keep_crops=False)
+    before = study.plan()
+    assert before.prediction is not None
+    assert min(before.prediction.attack_s, before.prediction.decode_s) > 0
+    assert before.cache_bytes == 0
+    assert "attacks" in str(before)
+    study.run(tmp_path / "run", progress=False)
+    again = study.plan().prediction
+    assert again is not None
+    assert again.decode_s > 0

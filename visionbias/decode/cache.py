@@ -96,7 +96,12 @@ def open_crops(
 
 
 def has_crops(
-    samples: Sequence[Sample], preprocessing: Preprocessing, *, decode: Decode = "auto", folder: Path | None = None
+    samples: Sequence[Sample],
+    preprocessing: Preprocessing,
+    *,
+    decode: Decode = "auto",
+    folder: Path | None = None,
+    keep: bool = True,
 ) -> bool:
     """Whether `open_crops` would find what it needs. Decodes nothing."""
     folder = cache_folder() / "crops" if folder is None else folder
@@ -104,7 +109,7 @@ def has_crops(
     for kind in kinds:
         if decode in ("auto", kind):
             with suppress(BackendError):
-                if _Entry(samples, preprocessing, kind, folder).path.exists():
+                if _Entry(samples, preprocessing, kind, folder, keep).path.exists():
                     return True
     return False
 

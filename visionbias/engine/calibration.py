@@ -21,6 +21,7 @@ from visionbias.decode.cache import has_crops, open_crops
 from visionbias.engine.arms import Arm
 from visionbias.engine.inputs import crop_rule, render_batch, shared_preprocessing, stimulus_buffer
 from visionbias.engine.precision import EXACT, compared_stimuli, fast_forward, pays
+from visionbias.models.differentiable import Differentiable
 from visionbias.models.fast import Compiler, fast_dtypes
 from visionbias.models.forward import Forward
 from visionbias.models.model import Model
@@ -47,23 +48,28 @@ class Prediction:
     compare_s: float  # 16 bits with float32, where a run has not begun
     synthesis_s: float  # of what is left
     forward_s: float  # of what is left
+    attack_s: float  # gradients of what is left
     weight_bytes: int  # of all models
 
     @property
     def total_s(self) -> float:
         """Of the whole run."""
-        return self.load_s + self.decode_s + self.compile_s + self.compare_s + self.synthesis_s + self.forward_s
+        return sum(self._steps.values())
 
-    def __str__(self) -> str:
-        steps = {
+    @property
+    def _steps(self) -> dict[str, float]:
+        return {
             "load": self.load_s,
             "decode": self.decode_s,
             "compile": self.compile_s,
             "compare": self.compare_s,
             "synthesize": self.synthesis_s,
             "forward": self.forward_s,
+            "attack": self.attack_s,
         }
-        named = ", ".join(f"{step} {seconds:,.1f} s" for step, seconds in steps.items() if seconds >= 0.05)
+
+    def __str__(self) -> str:
+        named = ", ".join(f"{step} {seconds:,.1f} s" for step, seconds in self._steps.items() if seconds >= 0.05)
         return f"about {self.total_s:,.0f} s, as measured here just now ({named})"
 
 
@@ -98,7 +104,8 @@ def predict(
     blocks = {arm.data.name: -(-sizes[arm.data.name] // batches[1]) for arm in study.arms}
     passes = sum(blocks[arm.data.name] * len(arm.conditions) for arm in study.arms)
     stimuli = sum(sizes[arm.data.name] * len(arm.conditions) for arm in study.arms)
-    load_s = compile_s = compare_s = forward_s = 0.0
+    gradients = sum(blocks[arm.data.name] * attack.steps for arm in study.arms for attack in arm.attacks)
+    load_s = compile_s = compare_s = forward_s = attack_s = 0.0
     weight_bytes, seen = 0, {}
     for kind, name in first.items():
         began = time.perf_counter()
@@ -108,6 +115,8 @@ def predict(
         compile_s += timed.compile_s
         compare_s += count[kind] * timed.compare_s
         forward_s += count[kind] * timed.batch_s * passes * left
+        if gradients:
+            attack_s += count[kind] * _time_gradient(study, model, device, batches[1]) * gradients * left
         weight_bytes += count[kind] * _bytes_of(model, timed.dtype)
         rule = shared_preprocessing(study) or model.preprocessing
         seen[rule, model.normalization] = timed
@@ -125,6 +134,7 @@ def predict(
             for (rule, _), timed in seen.items()
         ),
         forward_s=forward_s,
+        attack_s=attack_s,
         weight_bytes=weight_bytes,
     )
 
@@ -159,6 +169,18 @@ def _time_forward(forward: Forward, crop: int, device: torch.device) -> float:
     return _seconds(lambda: forward(x), device)
 
 
+def _time_gradient(study: "Study", model: Model, device: torch.device, batch: int) -> float:
+    crop = (shared_preprocessing(study) or model.preprocessing).crop
+    differentiable = Differentiable(model, device)
+    x = torch.rand(batch, 3, crop, crop, device=device).contiguous(memory_format=differentiable.memory_format)
+
+    def gradient() -> None:
+        with torch.inference_mode(False), torch.enable_grad():
+            torch.autograd.grad(differentiable(x.requires_grad_()).sum(), x)
+
+    return _seconds(gradient, device)
+
+
 def _time_synthesis(
     study: "Study",
     arm: Arm,
@@ -188,13 +210,15 @@ def _time_decoding(study: "Study", data: Dataset, rule: Preprocessing) -> float:
     wanted, seconds = crop_rule(data, rule), 0.0
     partners = tuple({sample.id: sample for sample in data.partners}.values())
     for samples in filter(None, (data.samples, partners)):
-        if has_crops(samples, wanted, decode=study.decode, folder=study.cache):
+        found = has_crops(samples, wanted, decode=study.decode, folder=study.cache, keep=study.keep_crops)
+        times = (0 if found else 1) + (0 if study.keep_crops else 1)
+        if not times:
             continue
         few, some = (samples[:: -(-len(samples) // n)] for n in _DECODED)
-        seconds += _decode(study, few, wanted)
+        seconds += times * _decode(study, few, wanted)
         if len(some) > len(few):
             each_s = (_decode(study, some, wanted) - _decode(study, few, wanted)) / (len(some) - len(few))
-            seconds += max(each_s, 0.0) * (len(samples) - len(few))
+            seconds += times * max(each_s, 0.0) * (len(samples) - len(few))
     return seconds
 
 

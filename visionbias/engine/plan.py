@@ -135,7 +135,7 @@ def make_plan(study: "Study", folder: Path | None) -> Plan:
         units_done=done,
         gradients=len(study.models)
         * sum(attack.steps * sizes[arm.data.name] for arm in study.arms for attack in arm.attacks),
-        cache_bytes=sum(len(arm.data.samples) for arm in study.arms) * pixels,
+        cache_bytes=sum(len(arm.data.samples) for arm in study.arms) * pixels if study.keep_crops else 0,
         record_bytes=units * _RECORD_BYTES,
         stimulus_bytes=max(arm.shown_at_once for arm in study.arms) * batches[1] * pixels * 4,
         prediction=prediction,
