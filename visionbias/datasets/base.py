@@ -32,6 +32,7 @@ class Dataset:
     textures: tuple[int, ...] = ()  # [N] or none: class of each sample's texture, in sets of conflicting cues
     partners: tuple[Sample, ...] = ()  # [N] or none: the image that each sample is mixed with
     groups: tuple[str | None, ...] = ()  # [N] or none: what a sample belongs to besides its class, such as a camera
+    accepted: tuple[tuple[int, ...], ...] = ()  # [N] or none: classes that a second labeling takes as correct
 
     def __post_init__(self) -> None:
         if not self.samples:
@@ -54,6 +55,8 @@ class Dataset:
         digest.update(repr((self.textures, [partner.id for partner in self.partners])).encode())
         if self.groups:
             digest.update(repr(self.groups).encode())
+        if self.accepted:
+            digest.update(repr(self.accepted).encode())
         return {
             "kind": type(self).__name__,
             "name": self.name,
@@ -76,6 +79,7 @@ class Dataset:
         textures: Mapping[str, int] | None = None,  # by sample id
         partners: Mapping[str, Sample] | None = None,
         groups: Mapping[str, str] | None = None,
+        accepted: Mapping[str, tuple[int, ...]] | None = None,
     ) -> None:
         """Set all fields, for subclasses that list a source in their constructor."""
         ids = sorted(sample.id for sample in samples)
@@ -90,6 +94,7 @@ class Dataset:
             "textures": tuple(textures[id_] for id_ in ids) if textures else (),
             "partners": tuple(partners[id_] for id_ in ids) if partners else (),
             "groups": tuple(groups.get(id_) for id_ in ids) if groups else (),
+            "accepted": tuple(accepted[id_] for id_ in ids) if accepted else (),
         }
         for key, value in values.items():
             object.__setattr__(self, key, value)

@@ -123,7 +123,7 @@ def resolve_label_map(classes: Sequence[str], label_map: LabelMap | None, num_cl
         label_map.check(num_classes)
         return label_map
     if num_classes == IMAGENET_CLASSES:
-        index = {wnid: i for i, wnid in enumerate(_imagenet_wnids())}
+        index = {wnid: i for i, wnid in enumerate(imagenet_wnids())}
         if all(name in index for name in classes):
             return LabelMap(tuple(classes), tuple((index[name],) for name in classes))
         if all(name in CATEGORIES16 for name in classes):
@@ -142,13 +142,13 @@ def categories16_of(classes: Sequence[str]) -> tuple[int | None, ...]:
     category: dict[str, int | None] = {name: index for index, name in enumerate(CATEGORIES16)}
     if any(_WNID.fullmatch(name) for name in classes):
         owner = {member: index for index, members in enumerate(CATEGORIES16.values()) for member in members}
-        category |= {wnid: owner.get(i) for i, wnid in enumerate(_imagenet_wnids())}
+        category |= {wnid: owner.get(i) for i, wnid in enumerate(imagenet_wnids())}
     return tuple(category.get(name) for name in classes)
 
 
 def _strangers(classes: Sequence[str]) -> str:
     """In classes of which some are known by WordNet id or as categories, the others."""
-    known = {*CATEGORIES16, *_imagenet_wnids()}
+    known = {*CATEGORIES16, *imagenet_wnids()}
     unknown = [name for name in classes if name not in known]
     return f" (these are not: {_listed(unknown)})" if 0 < len(unknown) < len(classes) else ""
 
@@ -161,7 +161,7 @@ def _indices(name: str, members: int | Sequence[int]) -> tuple[int, ...]:
 
 
 @cache
-def _imagenet_wnids() -> tuple[str, ...]:
+def imagenet_wnids() -> tuple[str, ...]:
     """ImageNet's 1000 WordNet ids in class order, which is their sorted order."""
     from timm.data.imagenet_info import ImageNetInfo
 

@@ -58,12 +58,12 @@ def arms_of(data: Dataset, probes: Iterable[Probe]) -> tuple[Arm, ...]:
     probes = tuple(probes)
     brought: dict[str, tuple[Dataset, list[Probe]]] = {}
     for probe in probes:
-        if (own := probe.own_data) is not None:
+        for own in probe.own_data:
             known, users = brought.setdefault(own.name, (own, []))
-            if own.name == data.name or known.describe() != own.describe():
+            if own.name == data.name or (known is not own and known.describe() != own.describe()):
                 raise RunError(f"two data sets of the study are named {own.name!r}; give one another name=")
             users.append(probe)
-    users = [probe for probe in probes if probe.own_data is None]
+    users = [probe for probe in probes if not probe.own_data]
     arms = [Arm.of(data, users, own=False)] if users else []
     arms += [Arm.of(own, users, own=True) for own, users in brought.values()]
     for arm in arms:

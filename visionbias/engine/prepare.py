@@ -92,6 +92,7 @@ class PreparedArm:
             "texture": textures,
             "group": [data.groups[row] for row in self.rows] if data.groups else [None] * len(self.rows),
             "category16": [self.categories16[label] for label in self.labels],
+            **({"accepted": [data.accepted[row] for row in self.rows]} if data.accepted else {}),
         }
 
 
@@ -218,7 +219,11 @@ def _label_maps(study: "Study", data: Dataset, models: Sequence[Model]) -> dict[
 
     found = _all(models, ids, resolve, DataError)
     maps = dict(zip(ids, found, strict=True))
-    wanting = [probe for probe in study.probes if probe.reads_decision16 and (probe.own_data or study.data) is data]
+    wanting = [
+        probe
+        for probe in study.probes
+        if probe.reads_decision16 and any(shown is data for shown in probe.own_data or (study.data,))
+    ]
     if wanting:
         foreign = [model.id for model in models if model.num_classes != IMAGENET_CLASSES]
         if foreign or not _has_categories16(data):

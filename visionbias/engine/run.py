@@ -114,7 +114,7 @@ class Run:
             if model in self.failures:
                 return row | {"status": "failed", "n": 0}
             return row | {"status": "incomplete"} | self._numbers_so_far(model)
-        return row | {name: value for columns in scores for name, value in columns.items()}
+        return self._combined(row | {name: value for columns in scores for name, value in columns.items()})
 
     def _numbers_so_far(self, model: str) -> dict[str, Any]:
         """`n` and the columns of the probes whose images the model has seen in part."""
@@ -127,7 +127,11 @@ class Run:
         for probe in self.probes:
             with suppress(IncompleteError):  # it shows images of which none is measured
                 numbers |= probe.score(records)
-        return numbers
+        return self._combined(numbers)
+
+    def _combined(self, row: dict[str, Any]) -> dict[str, Any]:
+        """The row with the columns that probes compute from those of all probes."""
+        return row | {name: value for probe in self.probes for name, value in probe.combine(row).items()}
 
     def _sides(self, model: str) -> dict[str, int]:
         """Side of the crops that a model sees, for each condition."""

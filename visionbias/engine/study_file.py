@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from visionbias.datasets.base import Dataset
+from visionbias.datasets.benchmarks import Benchmark
 from visionbias.datasets.csv_manifest import CsvManifest
 from visionbias.datasets.cue_conflict import CueConflictFolder
 from visionbias.datasets.cue_pairs import CueConflict
@@ -19,6 +20,7 @@ from visionbias.engine.study import Study
 from visionbias.errors import RunError, VisionBiasError
 from visionbias.models.checkpoint import Checkpoint
 from visionbias.probes import Probe, make_probe
+from visionbias.probes.registry import image_options
 from visionbias.types import Normalization, Preprocessing
 
 
@@ -64,6 +66,8 @@ class _DataTable(_Table):
     shapes: str | None = None  # with textures: cue conflict made on the fly
     textures: str | None = None
     method: Literal["phase", "silhouette"] | None = None
+    benchmark: str | None = None  # with folder: a published set in its official layout
+    allow_partial: bool | None = None
     root: str | None = None  # of a CSV's paths
     name: str | None = None
     precropped: bool | None = None
@@ -79,11 +83,20 @@ class _DataTable(_Table):
             raise ValueError("method goes with shapes and textures only")
         if self.precropped is not None and self.shapes is not None:
             raise ValueError("precropped does not go with shapes and textures")
+        if self.benchmark is not None and self.folder is None:
+            raise ValueError("benchmark goes with folder")
+        if self.benchmark is not None and (self.precropped, self.label_map) != (None, None):
+            raise ValueError("a benchmark has a precropped and label_map of its own")
+        if self.allow_partial is not None and self.benchmark is None:
+            raise ValueError("allow_partial goes with benchmark only")
         if self.root is not None and self.csv is None:
             raise ValueError("root goes with csv only")
         return self
 
     def build(self, folder: Path) -> Dataset:
+        if self.benchmark is not None and self.folder is not None:
+            partial = bool(self.allow_partial)
+            return Benchmark(self.benchmark, folder / self.folder, allow_partial=partial, name=self.name)
         options: dict[str, Any] = {"label_map": self.label_map, "name": self.name}
         if self.shapes is not None and self.textures is not None:
             return CueConflict(folder / self.shapes, folder / self.textures, method=self.method or "phase", **options)
@@ -107,12 +120,28 @@ class _ProbeTable(_Table):
 
     probe: str
     data: str | _DataTable | None = None
+    own: list[str | _DataTable] | None = None
 
     def build(self, folder: Path) -> Probe:
         options = {"probe": self.probe, **(self.model_extra or {})}
+        for name in set(options) & set(image_options(self.probe)):
+            options[name] = _below(folder, options[name])
         if self.data is not None:
-            options["data"] = folder / self.data if isinstance(self.data, str) else self.data.build(folder)
+            options["data"] = _images(folder, self.data)
+        if self.own is not None:
+            options["own"] = tuple(_images(folder, entry) for entry in self.own)
         return make_probe(options)
+
+
+def _images(folder: Path, entry: str | _DataTable) -> Path | Dataset:
+    return folder / entry if isinstance(entry, str) else entry.build(folder)
+
+
+def _below(folder: Path, place: Any) -> Any:
+    """A path, or paths by name, from the file's folder on; the probe refuses everything else."""
+    if isinstance(place, dict):
+        return {name: _below(folder, path) for name, path in place.items()}
+    return folder / place if isinstance(place, str) else place
 
 
 class _StudyTable(_Table):

@@ -4,6 +4,7 @@
 
 from visionbias.metrics.accuracy import AccuracyResult, accuracy
 from visionbias.metrics.channel import ChannelFit, channel_fit
+from visionbias.metrics.corruptions import corruption_accuracy, mean_corruption_error
 from visionbias.metrics.decisions import CATEGORIES16, decide16
 from visionbias.metrics.error_consistency import error_consistency
 from visionbias.metrics.feature_reliance import FeatureRelianceResult, feature_reliance
@@ -23,9 +24,11 @@ __all__ = [
     "SpectralBiasResult",
     "accuracy",
     "channel_fit",
+    "corruption_accuracy",
     "decide16",
     "error_consistency",
     "feature_reliance",
+    "mean_corruption_error",
     "psychometric_fit",
     "read_responses",
     "shape_bias",

@@ -5,6 +5,7 @@
 from visionbias.probes.accuracy import Accuracy
 from visionbias.probes.critical_band import CriticalBand
 from visionbias.probes.feature_suppression import FeatureSuppression
+from visionbias.probes.generalization import Generalization
 from visionbias.probes.pgd import PGD
 from visionbias.probes.registry import Probe, known_probes, make_probe
 from visionbias.probes.shape_bias import ShapeBias
@@ -15,6 +16,7 @@ __all__ = [
     "Accuracy",
     "CriticalBand",
     "FeatureSuppression",
+    "Generalization",
     "Probe",
     "ShapeBias",
     "SpectralBias",

@@ -24,9 +24,9 @@ class Probe(ABC):
     registered_as: ClassVar[str]
 
     @property
-    def own_data(self) -> Dataset | None:
-        """The images that it shows; `None` for those of the study."""
-        return None
+    def own_data(self) -> tuple[Dataset, ...]:
+        """The sets that it shows; none for the images of the study."""
+        return ()
 
     @property
     def reads_decision16(self) -> bool:
@@ -46,6 +46,10 @@ class Probe(ABC):
     @abstractmethod
     def score(self, records: ModelRecords) -> Mapping[str, float | str]:
         """Summary columns of one model, from its complete records."""
+
+    def combine(self, columns: Mapping[str, float | str]) -> Mapping[str, float | str]:  # noqa: ARG002
+        """Further summary columns of one model, from the columns of all probes."""
+        return {}
 
     def config(self) -> dict[str, Any]:
         """The probe as JSON has it, from which `make_probe` builds it again for scoring."""
@@ -123,6 +127,15 @@ def condition_id(data_name: str | None, condition: str) -> str:
 def stimuli_of(probes: Iterable[Probe]) -> tuple[Stimulus, ...]:
     """What the probes show, each stimulus once, in their order."""
     return tuple(dict.fromkeys(stimulus for probe in probes for stimulus in probe.stimuli))
+
+
+def image_options(name: Any) -> tuple[str, ...]:
+    """The options of a probe that say where its images are.
+
+    Raises:
+        RunError: there is no such probe.
+    """
+    return tuple(field.name for field in fields(probe_class(name)) if field.metadata)  # type: ignore[arg-type]
 
 
 def known_probes() -> list[str]:

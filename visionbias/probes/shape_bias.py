@@ -95,11 +95,11 @@ class ShapeBias(Probe):
         object.__setattr__(self, "method", method)
 
     @property
-    def own_data(self) -> Dataset | None:
+    def own_data(self) -> tuple[Dataset, ...]:
         """The cue-conflict images."""
         if not isinstance(self.data, Dataset):
             raise RunError(f"ShapeBias: the images of {self.name!r} are not here; build it with data= to run it")
-        return self.data
+        return (self.data,)
 
     @property
     def reads_decision16(self) -> bool:

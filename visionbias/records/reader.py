@@ -123,6 +123,10 @@ class ModelRecords:
         """The images that a condition shows, in order of sample id: the rows of its columns."""
         return self._samples[condition]
 
+    def is_measured(self, condition: str) -> bool:
+        """Whether there are numbers to have: of an unfinished run, not of what no image has been shown for."""
+        return not self._more or len(self._samples[condition].table) > 0
+
     def image_side(self, condition: str) -> int:
         """Side in pixels of the square crops that a condition shows to the model."""
         return self._sides[condition]

@@ -1,0 +1,179 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""`Benchmark`: a published set in its official layout."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+
+from visionbias.datasets.base import Dataset
+from visionbias.datasets.benchmarks.descriptions import BENCHMARKS, SEVERITIES, Description
+from visionbias.datasets.benchmarks.real_labels import SCORED, accepted_classes
+from visionbias.datasets.label_map import imagenet_wnids
+from visionbias.datasets.listing import Found, find_images
+from visionbias.datasets.sixteen import CATEGORIES16
+from visionbias.errors import DataError
+from visionbias.types import BadSample, Sample
+
+PARTIAL = "[partial]"  # ends the name of a set that is not whole, and of every number that comes from it
+
+_LISTED = 8
+_V2 = "imagenet_v2_"
+
+
+class Benchmark(Dataset):
+    """One of the published sets, in a folder laid out as its authors publish it.
+
+    A model of ImageNet's 1000 classes decides among all of them; on ImageNet-A and -R among the 200 that have a folder,
+    and on the 16-class Stylized set among the 16 categories. In sets of corruptions, a sample's group is its corruption
+    and severity, such as `fog/3`.
+
+    Args:
+        benchmark: which one, a key of `BENCHMARKS`.
+        root: the folder of the class folders; of ImageNet-C and C-bar that of the corruptions.
+        real: of ImageNet's validation set, the path of ReaL's `real.json`: the classes that count as correct there.
+        allow_partial: take a folder whose corruptions, severities, classes or counts differ from the official ones.
+            `partial` says how, and the name ends in "[partial]".
+        name: of the data set; default that of the benchmark.
+
+    Raises:
+        DataError: no such benchmark or folder, something that does not belong in it, or a set that is not whole.
+    """
+
+    partial: tuple[str, ...]  # how it differs from what is published
+    cells: tuple[str, ...]  # the corruptions and severities that it has, such as "fog/3"
+
+    def __init__(
+        self,
+        benchmark: str,
+        root: str | Path,
+        *,
+        real: str | Path | None = None,
+        allow_partial: bool = False,
+        name: str | None = None,
+    ) -> None:
+        if benchmark not in BENCHMARKS:
+            raise DataError(f"benchmark must be one of {', '.join(BENCHMARKS)}; got {benchmark!r}")
+        if real is not None and benchmark != "imagenet_val":
+            raise DataError(f"Benchmark: real= goes with 'imagenet_val' only, got {benchmark!r}")
+        for option, path in (("root", root), ("real", real or "")):
+            if not isinstance(path, (str, PathLike)):
+                raise DataError(f"Benchmark: {option} must be a path, got {path!r:.80}")
+        root, about = Path(root), BENCHMARKS[benchmark]
+        listed = [(found, _place(root, about, found)) for found in find_images(root)]
+        places = [place for _, place in listed if place is not None]
+        partial = list(_differences(about, places))
+        classes = _classes(about, {folder for _, folder in places})
+        labels = {category: label for label, category in enumerate(classes)}
+        images = {found.id: (found.path, *place) for found, place in listed if place and found.fault is None}
+        accepted = None if real is None else accepted_classes(Path(real), images)
+        if accepted is not None and (scored := sum(map(bool, accepted.values()))) != SCORED:
+            partial.append(f"ReaL: {scored:,} of {SCORED:,} images with labels")
+        if partial and not allow_partial:
+            more = [f"{len(partial) - _LISTED} more"] if len(partial) > _LISTED else []
+            named = "\n".join(f"  {line}" for line in (*partial[:_LISTED], *more))
+            raise DataError(
+                f"{root} is not the whole of {about.title} ({about.layout}); complete it, or measure what is there, "
+                f"with {PARTIAL} in the name of every number, by allow_partial=True:\n{named}"
+            )
+        object.__setattr__(self, "partial", tuple(partial))
+        object.__setattr__(self, "cells", tuple(sorted({cell for cell, _ in places if cell})))
+        self._assemble(
+            name=f"{name or benchmark}{PARTIAL if partial else ''}",
+            root=root,
+            samples=[Sample(id_, path, labels[folder]) for id_, (path, _, folder) in images.items()],
+            classes=classes,
+            bad=[BadSample(found.id, found.fault) for found, _ in listed if found.fault is not None],
+            label_map=None,
+            precropped=about.precropped,
+            groups={id_: cell for id_, (_, cell, _) in images.items() if cell},
+            accepted=accepted,
+        )
+
+
+def v2_variants(given: str | Path | Mapping[str, str | Path]) -> dict[str, Path]:
+    """Benchmark -> folder, of a variant of ImageNet-V2, a folder that holds some, or folders by variant.
+
+    Raises:
+        DataError: no variant is found by its name, or one that does not exist is named.
+    """
+    variants = {name.removeprefix(_V2).replace("_", "-"): name for name in BENCHMARKS if name.startswith(_V2)}
+    if isinstance(given, Mapping):
+        if not given or (unknown := [name for name in given if name not in variants]):
+            raise DataError(f"imagenet_v2: wanted some of {', '.join(variants)}, got {', '.join(unknown) or 'none'}")
+        return {variants[name]: Path(path) for name, path in given.items()}
+    if not isinstance(given, (str, PathLike)):
+        raise DataError(f"imagenet_v2: wanted a path, or paths by variant, got {given!r:.80}")
+    root = Path(given)
+    places = [root, *sorted(path for path in root.iterdir() if path.is_dir())] if root.is_dir() else [root]
+    found = {name: path for path in places for variant, name in variants.items() if variant in path.resolve().name}
+    if not found:
+        raise DataError(
+            f"{root}: wanted a folder imagenetv2-<variant>-format-val, or one that holds such folders; name the "
+            f"variant of another with imagenet_v2={{{next(iter(variants))!r}: {str(root)!r}}}"
+        )
+    return found
+
+
+def _place(root: Path, about: Description, found: Found) -> tuple[str, str] | None:
+    """Corruption and severity, and class, of one file; `None` of a folder that cannot be read."""
+    *folders, _ = found.id.split("/")
+    depth = 2 if about.corruptions else 0
+    if len(folders) <= depth and found.fault is not None:
+        return None
+    cell, category = folders[:depth], _class(about, folders[depth]) if len(folders) > depth else None
+    known = not cell or (cell[0] in about.corruptions and cell[1] in SEVERITIES)
+    if category is None or not known:
+        raise DataError(f"{root}: {found.id} does not belong there; {about.title} has images {about.layout}")
+    return "/".join(cell), category
+
+
+def _class(about: Description, folder: str) -> str | None:
+    """The class that a folder is named for, if any."""
+    if about.folders == "category":
+        return folder if folder in CATEGORIES16 else None
+    if about.folders == "wnid":
+        return folder if folder in imagenet_wnids() else None
+    whole = folder.isascii() and folder.isdecimal() and len(folder) <= _LISTED
+    return imagenet_wnids()[int(folder)] if whole and int(folder) < len(imagenet_wnids()) else None
+
+
+def _classes(about: Description, present: set[str]) -> list[str]:
+    """What a model decides among."""
+    if about.folders == "category":
+        return list(CATEGORIES16)
+    return sorted(present) if about.among == "own" else list(imagenet_wnids())
+
+
+def _differences(about: Description, places: Sequence[tuple[str, str]]) -> Iterator[str]:
+    """How the folders and images that are there differ from the official ones."""
+    images = Counter(cell for cell, _ in places)
+    classes = defaultdict(set)
+    for cell, category in set(places):
+        classes[cell].add(category)
+    wanted = [name for name in about.corruptions if name not in about.optional]
+    if any(cell.split("/")[0] in about.optional for cell in images):
+        wanted = list(about.corruptions)
+    for name in wanted:
+        missing = [severity for severity in SEVERITIES if f"{name}/{severity}" not in images]
+        if len(missing) == len(SEVERITIES):
+            yield f"{name} is missing"
+        elif missing:
+            yield f"{name}: severity {', '.join(missing)} is missing"
+    for cell in sorted(images) or [""]:
+        where = f"{cell}: " if cell else ""
+        if len(classes[cell]) != about.classes:
+            official = _official_classes(about)
+            absent = [name for name in official if name not in classes[cell]]
+            without = f", without {', '.join(absent[:_LISTED])}{' ...' if len(absent) > _LISTED else ''}"
+            yield f"{where}{len(classes[cell]):,} of {about.classes:,} classes{without if official else ''}"
+        if images[cell] != about.images:
+            yield f"{where}{images[cell]:,} of {about.images:,} images"
+
+
+def _official_classes(about: Description) -> Sequence[str]:
+    """The classes that must be there; none where only their number is known."""
+    if about.folders == "category":
+        return tuple(CATEGORIES16)
+    return imagenet_wnids() if about.among == "imagenet" else ()

@@ -1,0 +1,84 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What each benchmark amounts to: its layout, its official counts, and the classes that a model decides among."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Description:
+    """One benchmark as it is published."""
+
+    title: str  # in its authors' words
+    images: int  # of a set of corruptions: under each corruption and severity
+    classes: int  # folders of them
+    # Folders are named by WordNet id, by class index (0 ... 999, which text would sort otherwise), or by category.
+    folders: Literal["wnid", "index", "category"] = "wnid"
+    among: Literal["imagenet", "own"] = "imagenet"  # a model decides among all 1000 classes, or those of the folders
+    corruptions: tuple[str, ...] = ()  # folders above those of the severities, above those of the classes
+    optional: frozenset[str] = frozenset()  # corruptions that are published apart: all of them, or none
+    precropped: bool = False
+
+    @property
+    def beside_clean(self) -> bool:
+        """Whether it has some of ImageNet's classes, among which clean images must be decided to compare."""
+        return self.folders == "wnid" and self.among == "own"
+
+    @property
+    def layout(self) -> str:
+        """The path of an image."""
+        folder = {"wnid": "<WordNet id>", "index": "<0 ... 999>", "category": "<category>"}[self.folders]
+        return f"{'<corruption>/<severity>/' if self.corruptions else ''}{folder}/<image>"
+
+
+SEVERITIES = ("1", "2", "3", "4", "5")
+
+# Hendrycks & Dietterich, "Benchmarking neural network robustness to common corruptions and perturbations", ICLR 2019.
+C15 = (
+    "gaussian_noise",
+    "shot_noise",
+    "impulse_noise",
+    "defocus_blur",
+    "glass_blur",
+    "motion_blur",
+    "zoom_blur",
+    "snow",
+    "frost",
+    "fog",
+    "brightness",
+    "contrast",
+    "elastic_transform",
+    "pixelate",
+    "jpeg_compression",
+)
+_EXTRA = ("speckle_noise", "gaussian_blur", "spatter", "saturate")
+C19 = (*C15, *_EXTRA)
+
+# Mintun et al., "On interaction between augmentations and corruptions in natural corruption robustness", NeurIPS 2021.
+_C_BAR = (
+    "blue_noise_sample",
+    "brownish_noise",
+    "caustic_refraction",
+    "checkerboard_cutout",
+    "cocentric_sine_waves",
+    "inverse_sparkles",
+    "perlin_noise",
+    "plasma_noise",
+    "single_frequency_greyscale",
+    "sparkles",
+)
+
+BENCHMARKS: Mapping[str, Description] = {
+    "imagenet_val": Description("ImageNet's validation set", 50_000, 1000),
+    "imagenet_v2_matched_frequency": Description("ImageNet-V2 matched-frequency", 10_000, 1000, folders="index"),
+    "imagenet_v2_threshold0.7": Description("ImageNet-V2 threshold-0.7", 10_000, 1000, folders="index"),
+    "imagenet_v2_top_images": Description("ImageNet-V2 top-images", 10_000, 1000, folders="index"),
+    "imagenet_a": Description("ImageNet-A", 7_500, 200, among="own"),
+    "imagenet_r": Description("ImageNet-R", 30_000, 200, among="own"),
+    "sketch": Description("ImageNet-Sketch", 50_889, 1000),
+    "stylized": Description("16-class Stylized-ImageNet", 800, 16, folders="category", among="own", precropped=True),
+    "imagenet_c": Description("ImageNet-C", 50_000, 1000, corruptions=C19, optional=frozenset(_EXTRA), precropped=True),
+    "imagenet_c_bar": Description("ImageNet-C-bar", 50_000, 1000, corruptions=_C_BAR, precropped=True),
+}
