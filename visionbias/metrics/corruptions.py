@@ -10,10 +10,11 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
 from visionbias.datasets.benchmarks import C15, SEVERITIES
 from visionbias.errors import ShapeError
+from visionbias.metrics.arrays import booleans
 from visionbias.metrics.intervals import Interval, bootstrap_accuracies
 
 # AlexNet's top-1 error, mean over the five severities, as published with the set.
@@ -37,55 +38,50 @@ ALEXNET_ERRORS: Mapping[str, float] = {
 
 
 Estimate = tuple[float, Interval]  # a number and its 95 % bootstrap interval over images
-_UNDETERMINED: Estimate = (math.nan, (math.nan, math.nan))
 
 
 def corruption_accuracy(
-    correct: NDArray[np.bool_],  # [N, F]: image, cell
+    correct: ArrayLike,  # [N, F] bool: image, corruption and severity
     cells: Sequence[str],  # [F] such as "fog/3"
     corruptions: Sequence[str] | None = None,  # default all
 ) -> Estimate:
-    """Mean over corruptions of the mean over severities, in [0, 1]. NaN without images or cells.
+    """Mean over corruptions of the mean over severities, in [0, 1]. NaN without images, or without the corruptions.
 
     Raises:
-        ShapeError: `correct` is not [N, F].
+        ShapeError: `correct` is not [N, F], or holds anything but True and False.
     """
-    names = _names(correct, cells)
+    names = [cell.split("/")[0] for cell in cells]
     kept = [name for name in dict.fromkeys(names) if corruptions is None or name in corruptions]
     weights = [1 / names.count(name) / len(kept) if name in kept else 0.0 for name in names]
-    return _linear(correct, np.array(weights), 0.0)
+    return _weighted("corruption_accuracy", correct, weights)
 
 
-def mean_corruption_error(correct: NDArray[np.bool_], cells: Sequence[str]) -> Estimate:
+def mean_corruption_error(correct: ArrayLike, cells: Sequence[str]) -> Estimate:
     """mCE: the mean over 15 corruptions of the error over AlexNet's, both means over five severities. 1 is AlexNet's.
 
-    NaN where one of the 75 is missing: the published errors of AlexNet are means over five severities.
+    NaN where one of the 75 is missing, since AlexNet's errors are known over all five severities alone.
 
     Raises:
-        ShapeError: `correct` is not [N, F].
+        ShapeError: see `corruption_accuracy`.
     """
-    names = _names(correct, cells)
-    if not {f"{name}/{severity}" for name in C15 for severity in SEVERITIES} <= set(cells):
-        return _UNDETERMINED
+    whole = {f"{name}/{severity}" for name in C15 for severity in SEVERITIES} <= set(cells)
     shares = {name: 1 / ALEXNET_ERRORS[name] / len(C15) for name in C15}
-    weights = [-shares.get(name, 0.0) / len(SEVERITIES) for name in names]
-    return _linear(correct, np.array(weights), sum(shares.values()))
+    total = sum(shares.values())
+    weights = [shares.get(cell.split("/")[0], 0.0) / total / len(SEVERITIES) if whole else 0.0 for cell in cells]
+    accuracy, (low, high) = _weighted("mean_corruption_error", correct, weights)
+    return total * (1 - accuracy), (total * (1 - high), total * (1 - low))
 
 
-def _names(correct: NDArray[np.bool_], cells: Sequence[str]) -> list[str]:
-    """The corruption [F] of each cell."""
-    if correct.ndim != 2 or correct.shape[1] != len(cells):
-        raise ShapeError(f"wanted correct [N, F] for {len(cells)} corruptions and severities, got {correct.shape}")
-    return [cell.split("/")[0] for cell in cells]
-
-
-def _linear(correct: NDArray[np.bool_], weights: NDArray[np.float64], constant: float) -> Estimate:
-    """`constant` + the weighted sum of the accuracies."""
-    used = weights != 0.0
-    if not len(correct) or not used.any():
-        return _UNDETERMINED
-    correct, weights = correct[:, used], weights[used]
-    low, high = bootstrap_accuracies(
-        correct, lambda accuracies: (constant + accuracies @ weights)[..., None], blocks=[0] * len(weights)
-    )[:, 0]
-    return float(constant + correct.mean(axis=0) @ weights), (float(low), float(high))
+def _weighted(function: str, correct: ArrayLike, weights: Sequence[float]) -> Estimate:
+    """The mean of accuracies by weights whose sum is 1, or 0 where there is no mean."""
+    outcomes = booleans(function, "correct", correct)
+    if outcomes.ndim != 2 or outcomes.shape[1] != len(weights):
+        raise ShapeError(
+            f"{function}: correct must be [N, F] for {len(weights)} corruptions and severities, got {outcomes.shape}"
+        )
+    if not len(outcomes) or not any(weights):
+        return math.nan, (math.nan, math.nan)
+    # An image's share of right answers is all that the mean depends on.
+    shares = outcomes @ np.array(weights)  # [N]
+    low, high = bootstrap_accuracies(shares[:, None], lambda accuracies: accuracies, blocks=[0])[:, 0]
+    return float(outcomes.mean(axis=0) @ weights), (float(low), float(high))

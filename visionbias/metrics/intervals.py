@@ -53,7 +53,7 @@ def mean_interval(
 
 
 def bootstrap_accuracies(
-    correct: NDArray[np.bool_],  # [N, F], N > 0
+    correct: NDArray[np.bool_ | np.float64],  # [N, F], N > 0: right or wrong, or the share that is right
     statistic: Callable[[NDArray[np.float64]], NDArray[np.float64]],  # accuracies [B, F] -> [B, T]
     *,
     blocks: Sequence[int],  # [F] of 0 ... G - 1: conditions of one block are right or wrong together in unseen samples
@@ -64,7 +64,7 @@ def bootstrap_accuracies(
     """Percentile bootstrap over samples of anything computed from the accuracies of aligned conditions.
 
     Samples are drawn once for all conditions, so their correlation is kept. Sums are of integers, hence exact, and the
-    same seed gives the same bits on every machine.
+    same seed gives the same bits on every machine, but where `correct` holds shares.
 
     A bootstrap draws only what was seen, and has no width where all samples agree. What was not seen in n samples may
     be as frequent as 1 - (tail probability)^(1/n), the limit of Clopper & Pearson (Biometrika 1934) for none of n: the

@@ -4,6 +4,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from os import PathLike
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from visionbias.datasets.base import Dataset
 from visionbias.datasets.benchmarks.descriptions import BENCHMARKS, SEVERITIES, Description
 from visionbias.datasets.benchmarks.real_labels import SCORED, accepted_classes
 from visionbias.datasets.label_map import imagenet_wnids
-from visionbias.datasets.listing import Found, find_images
+from visionbias.datasets.listing import find_images
 from visionbias.datasets.sixteen import CATEGORIES16
 from visionbias.errors import DataError
 from visionbias.types import BadSample, Sample
@@ -20,6 +21,8 @@ PARTIAL = "[partial]"  # ends the name of a set that is not whole, and of every 
 
 _LISTED = 8
 _V2 = "imagenet_v2_"
+
+Place = tuple[str, str]  # corruption and severity, such as "fog/3", or ""; and class
 
 
 class Benchmark(Dataset):
@@ -61,12 +64,10 @@ class Benchmark(Dataset):
             if not isinstance(path, (str, PathLike)):
                 raise DataError(f"Benchmark: {option} must be a path, got {path!r:.80}")
         root, about = Path(root), BENCHMARKS[benchmark]
-        listed = [(found, _place(root, about, found)) for found in find_images(root)]
-        places = [place for _, place in listed if place is not None]
-        partial = list(_differences(about, places))
-        classes = _classes(about, {folder for _, folder in places})
+        images, counts, bad = _list(root, benchmark)
+        partial = list(_differences(about, counts))
+        classes = _classes(about, {category for _, category in counts})
         labels = {category: label for label, category in enumerate(classes)}
-        images = {found.id: (found.path, *place) for found, place in listed if place and found.fault is None}
         accepted = None if real is None else accepted_classes(Path(real), images)
         if accepted is not None and (scored := sum(map(bool, accepted.values()))) != SCORED:
             partial.append(f"ReaL: {scored:,} of {SCORED:,} images with labels")
@@ -78,16 +79,16 @@ class Benchmark(Dataset):
                 f"with {PARTIAL} in the name of every number, by allow_partial=True:\n{named}"
             )
         object.__setattr__(self, "partial", tuple(partial))
-        object.__setattr__(self, "cells", tuple(sorted({cell for cell, _ in places if cell})))
+        object.__setattr__(self, "cells", tuple(sorted({cell for cell, _ in counts if cell})))
         self._assemble(
             name=f"{name or benchmark}{PARTIAL if partial else ''}",
             root=root,
-            samples=[Sample(id_, path, labels[folder]) for id_, (path, _, folder) in images.items()],
+            samples=[Sample(id_, path, labels[category]) for id_, (path, (_, category)) in images.items()],
             classes=classes,
-            bad=[BadSample(found.id, found.fault) for found, _ in listed if found.fault is not None],
+            bad=bad,
             label_map=None,
             precropped=about.precropped,
-            groups={id_: cell for id_, (_, cell, _) in images.items() if cell},
+            groups={id_: cell for id_, (_, (cell, _)) in images.items() if cell},
             accepted=accepted,
         )
 
@@ -116,17 +117,34 @@ def v2_variants(given: str | Path | Mapping[str, str | Path]) -> dict[str, Path]
     return found
 
 
-def _place(root: Path, about: Description, found: Found) -> tuple[str, str] | None:
-    """Corruption and severity, and class, of one file; `None` of a folder that cannot be read."""
-    *folders, _ = found.id.split("/")
+def _list(root: Path, benchmark: str) -> tuple[dict[str, tuple[Path, Place]], Counter[Place], list[BadSample]]:
+    """The images that can be used, by id; how many there are in each place; and those that cannot be used."""
+    about = BENCHMARKS[benchmark]
+    images: dict[str, tuple[Path, Place]] = {}
+    counts: Counter[Place] = Counter()
+    bad: list[BadSample] = []
+    for found in find_images(root):
+        place = _place(benchmark, found.id.rpartition("/")[0])
+        if place is None and found.fault is None:
+            raise DataError(f"{root}: {found.id} does not belong there; {about.title} has images {about.layout}")
+        if place is not None:
+            counts[place] += 1
+        if found.fault is not None:
+            bad.append(BadSample(found.id, found.fault))
+        elif place is not None:
+            images[found.id] = (found.path, place)
+    return images, counts, bad
+
+
+@cache
+def _place(benchmark: str, folder: str) -> Place | None:
+    """What the images in a folder are, if they belong to the benchmark."""
+    about = BENCHMARKS[benchmark]
     depth = 2 if about.corruptions else 0
-    if len(folders) <= depth and found.fault is not None:
-        return None
-    cell, category = folders[:depth], _class(about, folders[depth]) if len(folders) > depth else None
+    names = folder.split("/")
+    cell, category = names[:depth], _class(about, names[depth]) if len(names) > depth else None
     known = not cell or (cell[0] in about.corruptions and cell[1] in SEVERITIES)
-    if category is None or not known:
-        raise DataError(f"{root}: {found.id} does not belong there; {about.title} has images {about.layout}")
-    return "/".join(cell), category
+    return ("/".join(cell), category) if known and category is not None else None
 
 
 def _class(about: Description, folder: str) -> str | None:
@@ -146,11 +164,12 @@ def _classes(about: Description, present: set[str]) -> list[str]:
     return sorted(present) if about.among == "own" else list(imagenet_wnids())
 
 
-def _differences(about: Description, places: Sequence[tuple[str, str]]) -> Iterator[str]:
+def _differences(about: Description, counts: Mapping[Place, int]) -> Iterator[str]:
     """How the folders and images that are there differ from the official ones."""
-    images = Counter(cell for cell, _ in places)
+    images: Counter[str] = Counter()
     classes = defaultdict(set)
-    for cell, category in set(places):
+    for (cell, category), n in counts.items():
+        images[cell] += n
         classes[cell].add(category)
     wanted = [name for name in about.corruptions if name not in about.optional]
     if any(cell.split("/")[0] in about.optional for cell in images):
