@@ -56,6 +56,7 @@ def small_copies(root: Path) -> dict[str, Path]:
     for i, path in enumerate(val_paths()):
         number = int(path[-13:-5])
         labels[number - 1] = [[], [i % 1000, CLASSES[0]], list(range(1000))][i % 3]  # none, two, all
+    root.mkdir(parents=True, exist_ok=True)
     (root / "real.json").write_text(json.dumps(labels))
     v2 = root / "v2" / "imagenetv2-matched-frequency-format-val"
     return {

@@ -76,23 +76,26 @@ def probe(copies: dict[str, Path], own: vb.CsvManifest) -> vb.Generalization:
 
 
 @pytest.fixture(scope="module")
-def run(
+def study(
     probe: vb.Generalization,
     copies: dict[str, Path],
     networks: dict[str, torch.nn.Module],
     tmp_path_factory: pytest.TempPathFactory,
-) -> vb.Run:
-    folder = tmp_path_factory.mktemp("run")
-    study = vb.Study(
+) -> vb.Study:
+    return vb.Study(
         list(networks.items()),
         data=copies["imagenet_v2"],
         probes=[probe],
         preprocessing=PREPROCESSING,
         decode="pillow",
         device="cpu",
-        cache=folder / "crops",
+        cache=tmp_path_factory.mktemp("crops"),
     )
-    return study.run(folder / "run", progress=False)
+
+
+@pytest.fixture(scope="module")
+def run(study: vb.Study, tmp_path_factory: pytest.TempPathFactory) -> vb.Run:
+    return study.run(tmp_path_factory.mktemp("run"), progress=False)
 
 
 @pytest.fixture(scope="module")
@@ -222,10 +225,29 @@ def test_same_numbers_where_images_and_models_are_not(run: vb.Run) -> None:
     pd.testing.assert_frame_equal(vb.open_run(run.folder).summary(), run.summary())
 
 
+def test_finished_run_is_known_again(run: vb.Run, study: vb.Study) -> None:
+    plan = study.plan(run.folder)
+    assert plan.units_done == plan.units > 0
+
+
 def test_pgd_joins_the_adversarial_group(probe: vb.Generalization) -> None:
     found = make_probe(json.loads(json.dumps(probe.config()))).combine({"pgd": 0.25, "pgd_low": 0.2, "pgd_high": 0.3})
     assert found["adversarial"] == 0.25
     assert (found["adversarial_low"], found["adversarial_high"]) == pytest.approx((0.2, 0.3))
+
+
+def test_sets_of_the_same_images_err_together(probe: vb.Generalization) -> None:
+    names = ["imagenet_val", "imagenet_v2_matched_frequency", "real", "sketch"]
+    columns = {f"{name}[partial]": 0.5 for name in names} | {"photos": 0.6}
+    for name, value in list(columns.items()):
+        columns |= {f"{name}_low": value - 0.1, f"{name}_high": value + 0.2}
+    found = probe.combine(columns)
+    below, above = (math.hypot(2 * width, width) / 3 for width in (0.1, 0.2))  # val and ReaL; V2
+    assert (found["ID[partial]_low"], found["ID[partial]_high"]) == pytest.approx((0.5 - below, 0.5 + above))
+    assert found["mine[partial]_low"] == pytest.approx(0.55 - math.hypot(0.1, 0.1) / 2)
+    both = make_probe(probe.config() | {"groups": {"mine": ["photos", "imagenet_a_clean"]}})
+    more = {f"imagenet_a_clean[partial]{end}": columns[f"photos{end}"] for end in ("", "_low", "_high")}
+    assert both.combine(columns | more)["mine[partial]_low"] == pytest.approx(0.5)
 
 
 def test_unfinished_run_has_the_sets_that_were_come_to(

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
@@ -387,3 +388,26 @@ def test_names_that_cannot_be_folders_are_refused() -> None:
         check_names(["é" * 42], "model")
     with pytest.raises(RunError, match="UTF-8"):
         check_names(["\ud800"], "model")
+
+
+def test_rows_of_images_that_every_group_has(tmp_path: Path) -> None:
+    ids = ["fog/1/a", "fog/1/b", "fog/1/c", "fog/2/b", "fog/2/c", "snow/1/a", "snow/1/b", "snow/1/c"]
+    groups = [id_.rpartition("/")[0] for id_ in ids]
+    nothing = dict.fromkeys(("texture", "category16"), [None] * len(ids))
+    write_samples(tmp_path, "c", {"sample_id": ids, "category": ["x"] * len(ids), "group": groups, **nothing})
+    table = SampleTable(tmp_path, "c", ["x"])
+    assert table.rows_by_group(["fog/1", "snow/1"]).tolist() == [[0, 5], [1, 6], [2, 7]]
+    assert table.rows_by_group(["snow/1", "fog/2", "fog/1"]).tolist() == [[6, 3, 1], [7, 4, 2]]
+    assert table.rows_by_group(["fog/1", "fog/9"]).shape == (0, 2)
+
+
+def test_second_labels_are_kept_where_there_are_some(tmp_path: Path) -> None:
+    columns = {"sample_id": ["a", "b", "c"], "category": ["x"] * 3}
+    columns |= dict.fromkeys(("texture", "group", "category16"), [None] * 3)
+    write_samples(tmp_path, "none", columns)
+    write_samples(tmp_path, "some", columns | {"accepted": [[4, 7], [], [1]]})
+    sizes, members = SampleTable(tmp_path, "some", ["x"]).accepted()
+    assert (sizes.tolist(), members.tolist()) == ([2, 0, 1], [4, 7, 1])
+    sizes, members = SampleTable(tmp_path, "some", ["x"], pa.array(["b", "c"])).accepted()
+    assert (sizes.tolist(), members.tolist()) == ([0, 1], [1])
+    assert SampleTable(tmp_path, "none", ["x"]).accepted()[0].tolist() == [0, 0, 0]
