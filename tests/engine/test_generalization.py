@@ -324,6 +324,8 @@ allow_partial = true
         ({"sketch": "", "groups": {"mine": "sketch"}}, "must be a list of sets"),
         ({"sketch": "", "groups": {"top1": ["sketch"]}}, "the name 'top1' is taken"),
         ({"sketch": "", "groups": ["sketch"]}, "groups must map names"),
+        ({"sketch": "", "groups": {3: ["sketch"]}}, "the name 3 is taken, or no name"),
+        ({"sets": {"sketch": "sketch"}}, r"sets must be as config\(\) gives them"),
         ({"own": "photos"}, "own must be a list"),
         ({"own": [3]}, "own must hold data sets or folders, got 3"),
     ],

@@ -87,6 +87,8 @@ class Generalization(Probe):
             raise RunError(f"Generalization: allow_partial must be True or False, got {self.allow_partial!r}")
         if self._has_images:
             object.__setattr__(self, "sets", self._described())
+        elif not isinstance(self.sets, Mapping) or not all(map(_is_description, self.sets.values())):
+            raise RunError(f"Generalization: sets must be as config() gives them, got {self.sets!r:.80}")
         if not self.sets:
             raise RunError("Generalization: wanted at least one set; try vb.Generalization(sketch='imagenet-sketch/')")
         object.__setattr__(self, "groups", self._checked_groups())
@@ -136,8 +138,8 @@ class Generalization(Probe):
                 raise RunError(
                     f"Generalization: group {group!r} names {', '.join(unknown)}; the sets are {', '.join(known)}"
                 )
-            if group in {*self.sets, *_TAKEN, *known_probes()} - set(GROUPS):
-                raise RunError(f"Generalization: the name {group!r} is taken; give the group another")
+            if not isinstance(group, str) or group in {*self.sets, *_TAKEN, *known_probes()} - set(GROUPS):
+                raise RunError(f"Generalization: the name {group!r} is taken, or no name; give the group another")
             checked[group] = list(dict.fromkeys(members))
         return checked
 
@@ -207,6 +209,10 @@ class Generalization(Probe):
         if name == "imagenet_c":
             name = "imagenet_c_19" if _has_extra(about["cells"]) else "imagenet_c_15"
         return f"{name}{PARTIAL if about['partial'] else ''}"
+
+
+def _is_description(about: object) -> bool:
+    return isinstance(about, Mapping) and {"images", "partial", "cells"} <= set(about)
 
 
 def _family(name: str) -> str:
