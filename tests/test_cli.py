@@ -2,11 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line as a user types it."""
 
+import csv
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from io import StringIO
 from pathlib import Path
 from subprocess import PIPE
 
@@ -68,9 +71,20 @@ def test_plan_run_report(study_file: Path) -> None:
 
     reported = typed("report", out)
     assert reported.stdout == ran.stdout
-    csv = typed("report", out, "--csv").stdout.splitlines()
-    assert csv[0].startswith("model,status,n,bad,precision,top1,")
-    assert len(csv) == 2
+    expected = visionbias.open_run(out).summary()
+    from_csv = list(csv.DictReader(StringIO(typed("report", out, "--format", "csv").stdout)))
+    from_json = json.loads(typed("report", out, "--format", "json").stdout)
+    for rows in (from_csv, from_json):
+        assert list(rows[0]) == list(expected.columns)
+        assert [row["model"] for row in rows] == ["net"]
+        for name in expected.select_dtypes("number"):
+            read = [np.nan if row[name] in ("", None) else float(row[name]) for row in rows]
+            np.testing.assert_array_equal(read, expected[name])  # to the bit
+
+    page = study_file.parent / "pages" / "report.html"
+    told = typed("report", out, "--html", page)
+    assert told.stdout == f"Report: {page}\n"
+    assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
 
     again = typed("run", study_file, "--out", out)
     assert "nothing to do" in again.stderr
@@ -139,7 +153,7 @@ def test_report_of_an_unfinished_run(study_file: Path, tmp_path: Path) -> None:
     assert reported.returncode == 0, reported.stderr
     assert "incomplete" in reported.stdout
     assert "unfinished: 24 of 30 forward passes are done (80.0 %)" in reported.stdout
-    assert "unfinished" not in typed("report", out, "--csv").stdout
+    assert "unfinished" not in typed("report", out, "--format", "csv").stdout
 
 
 def test_models_lists_names() -> None:

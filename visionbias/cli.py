@@ -4,6 +4,7 @@
 
 import sys
 from collections.abc import Iterable
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -55,6 +56,14 @@ def _options(
     pass
 
 
+class Format(StrEnum):
+    """How a summary is printed."""
+
+    TABLE = "table"
+    CSV = "csv"
+    JSON = "json"
+
+
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="Study file.")]
 Progress = Annotated[bool | None, typer.Option(help="Progress bar; default: on a terminal.")]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")]
@@ -66,6 +75,7 @@ def demo(
     progress: Progress = None,
 ) -> None:
     """Train small networks with known biases and measure them: a whole study in minutes, without a download."""
+    from visionbias.analysis import correlate, verdict
     from visionbias.demo import run_demo
     from visionbias.demo.calibration import check_calibration
     from visionbias.report.text import summary_table
@@ -77,6 +87,10 @@ def demo(
     typer.echo(f"\nRun folder: {finished.folder}")
     typer.echo("What the recipes promise, and what was measured (95 % intervals must not overlap):")
     _show(check_calibration(summary))
+    benchmarks = [name for names in finished.benchmarks.values() for name in names]
+    typer.echo("\nWhether a bias predicts the benchmarks (Spearman, over the networks):")
+    typer.echo(str(verdict(correlate(summary, finished.biases, benchmarks, methods=["spearman"]), finished.benchmarks)))
+    typer.echo(f"\nReport: {finished.report(finished.folder / 'report.html')}")
 
 
 @app.command()
@@ -107,18 +121,28 @@ def plan(
 @app.command()
 def report(
     run: RunFolder,
-    csv: Annotated[bool, typer.Option("--csv", help="All columns as CSV instead of a table.")] = False,
+    html: Annotated[Path | None, typer.Option(help="Write a page with figures instead, such as report.html.")] = None,
+    format_: Annotated[
+        Format, typer.Option("--format", help="The table, or all columns as CSV or JSON.")
+    ] = Format.TABLE,
+    columns: Annotated[
+        Path | None, typer.Option(metavar="CSV", help="With --html: further columns, by the column 'model'.")
+    ] = None,
 ) -> None:
-    """Print the summary of a run, finished or not, from its records alone."""
+    """Show the summary of a run, finished or not, from its records alone."""
     from visionbias.engine.run import open_run
-    from visionbias.report.text import summary_table, unfinished
+    from visionbias.report.text import summary_csv, summary_json, summary_table, unfinished
 
     opened = open_run(run)
+    if html is not None:
+        typer.echo(f"Report: {opened.report(html, columns=columns)}")
+        return
     summary = opened.summary()
-    typer.echo(summary.to_csv(index=False).rstrip() if csv else summary_table(summary))
+    show = {Format.TABLE: summary_table, Format.CSV: summary_csv, Format.JSON: summary_json}
+    typer.echo(show[format_](summary))
     done, total = opened.progress()
     if done < total:
-        typer.echo(unfinished(done, total), err=csv)
+        typer.echo(unfinished(done, total), err=format_ is not Format.TABLE)
     failed = summary.loc[summary["status"] == "failed", "model"]
     for model, reason in ((model, opened.failures[model]) for model in failed):
         typer.echo(f"failed: {model}: {reason}", err=True)

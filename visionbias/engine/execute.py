@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from visionbias.engine.arguments import number_from_zero
 from visionbias.engine.claims import claimed
 from visionbias.engine.environment import describe_environment
+from visionbias.engine.gallery import keep_gallery
 from visionbias.engine.identity import identity_before_reading
 from visionbias.engine.inputs import pick_device
 from visionbias.engine.loop import Loop, Part
@@ -61,6 +62,7 @@ def run_study(
             _say(f"{model} runs in float32; {how.refused}", progress)
     for p in prepared.arms:
         write_samples(folder, p.arm.data.name, p.sample_columns())
+        keep_gallery(folder, p, study.seed, prepared.device)
     with claimed(folder, shard):
         if shard == (0, 1):
             remove_leftovers(folder)

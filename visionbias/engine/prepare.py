@@ -77,6 +77,7 @@ class PreparedArm:
         """What the manifest says of the arm."""
         return {
             "n": len(self.sample_ids),
+            "root": str(self.arm.data.root),
             "classes": list(self.arm.data.classes),
             "conditions": list(self.arm.conditions),
             "bad_samples": [{"id": sample.id, "reason": sample.reason} for sample in self.bad],

@@ -19,6 +19,7 @@ from visionbias.records.reader import IncompleteError, ModelRecords, measured_sa
 from visionbias.records.samples import SampleTable
 from visionbias.records.schema import SCHEMA_VERSION
 from visionbias.records.writer import count_rows
+from visionbias.runtime.durable import write_file
 from visionbias.types import BadSample
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.dataset as ds
 
+    from visionbias.report.contents import Contents
+
+STUDY = "study:"  # before the names of the study's checkpoints
 _LOCK = ".run.lock"
 _LISTED = 20  # differences that are named
 
@@ -46,6 +50,19 @@ class Run:
     def probes(self) -> tuple[Probe, ...]:
         """The probes of the study."""
         return tuple(make_probe(config) for config in self.manifest["study"]["probes"])
+
+    @property
+    def biases(self) -> tuple[str, ...]:
+        """Columns of the summary that say how a model sees."""
+        return tuple(name for probe in self.probes for name in probe.biases)
+
+    @property
+    def benchmarks(self) -> dict[str, tuple[str, ...]]:
+        """Group -> columns of the summary that say how well a model generalizes."""
+        groups: dict[str, tuple[str, ...]] = {}
+        for group, names in (item for probe in self.probes for item in probe.benchmarks.items()):
+            groups[group] = (*groups.get(group, ()), *names)
+        return groups
 
     @property
     def bad_samples(self) -> tuple[BadSample, ...]:
@@ -87,6 +104,32 @@ class Run:
         samples = self._samples()
         return pd.DataFrame([self._row(model, samples) for model in self.model_ids])
 
+    def report(self, path: str | Path, *, columns: "str | Path | pd.DataFrame | None" = None) -> Path:
+        """Write one HTML page with everything that the run shows, finished or not; it needs no network and no file.
+
+        Args:
+            path: the page, such as "report.html"; its folder is made.
+            columns: a CSV file or a DataFrame with a column `model` and others, see `analysis.join_columns`: numbers of
+                your own are benchmarks of the group "own", and `category` says of what kind each model is.
+
+        Raises:
+            RunError: the page cannot be written, or a file of the run cannot be read.
+            DataError: the columns do not fit the models.
+        """
+        from visionbias.report.html import html_report
+
+        page = html_report(self._contents(columns)).encode("utf-8", "backslashreplace")
+        path = path_of("path", path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_file(path, page)
+        except OSError as error:
+            raise RunError(
+                f"cannot write the report {path}: {error.strerror or error}; wanted the name of a file, such as "
+                "report.html, in a folder that can be written"
+            ) from error
+        return path
+
     def progress(self) -> tuple[int, int]:
         """Forward passes that are done, and how many there are to do in all.
 
@@ -98,6 +141,52 @@ class Run:
         total = len(self.model_ids) * sum(described["n"] * len(described["conditions"]) for described in sets)
         return count_rows(self.folder / RECORDS, self.model_ids, conditions), total
 
+    def _contents(self, columns: "str | Path | pd.DataFrame | None") -> "Contents":
+        """What a report shows."""
+        from visionbias.analysis.own_columns import join_columns
+        from visionbias.analysis.tables import CATEGORY
+        from visionbias.report.contents import Contents
+
+        summary, benchmarks = self.summary(), self.benchmarks
+        if columns is not None:
+            joined = join_columns(summary, columns)
+            own = [str(name) for name in joined.columns.difference(summary.columns, sort=False) if name != CATEGORY]
+            summary, benchmarks = joined, benchmarks | {"own": tuple(own)}
+        there = {group: tuple(name for name in names if name in summary) for group, names in benchmarks.items()}
+        status = dict(zip(summary["model"], summary["status"], strict=True))
+        samples = self._samples()
+        return Contents(
+            folder=self.folder,
+            manifest=self.manifest,
+            summary=summary,
+            probes=self.probes,
+            records={
+                model: self._records(model, samples) if state == "complete" else self._records_so_far(model)
+                for model, state in status.items()
+                if state != "failed"
+            },
+            progress=self.progress(),
+            failures={model: self.failures[model] for model, state in status.items() if state == "failed"},
+            biases=tuple(name for name in self.biases if name in summary),
+            benchmarks={group: names for group, names in there.items() if names},
+            categories=self._categories(summary),
+        )
+
+    def _categories(self, summary: "pd.DataFrame") -> dict[str, str]:
+        """The kinds of the models that are known: from the user's column, and of the study's checkpoints."""
+        from visionbias.analysis.tables import CATEGORY
+
+        if CATEGORY in summary:
+            known = summary[summary[CATEGORY].notna()]
+            return {str(model): str(kind) for model, kind in zip(known["model"], known[CATEGORY], strict=True)}
+        sources = {model: str(described.get("source")) for model, described in self.manifest["study"]["models"].items()}
+        names = {model: source.removeprefix(STUDY) for model, source in sources.items() if source.startswith(STUDY)}
+        if not names:
+            return {}
+        from visionbias.models.study import MODELS  # it loads torch
+
+        return {model: MODELS[name].category for model, name in names.items() if name in MODELS}
+
     def _row(self, model: str, samples: Mapping[str, SampleTable]) -> dict[str, Any]:
         sets = self.manifest["data_sets"]
         row: dict[str, Any] = {
@@ -107,7 +196,7 @@ class Run:
             "bad": sum(len(described["bad_samples"]) for described in sets.values()),
             "precision": self.manifest["study"]["models"][model].get("precision"),
         }
-        records = ModelRecords(self.folder / RECORDS, model, samples, self._sides(model))
+        records = self._records(model, samples)
         try:
             scores = [probe.score(records) for probe in self.probes]
         except IncompleteError:
@@ -118,12 +207,9 @@ class Run:
 
     def _numbers_so_far(self, model: str) -> dict[str, Any]:
         """`n` and the columns of the probes whose images the model has seen in part."""
-        measured = {
-            name: measured_samples(self.folder / RECORDS, model, described["conditions"])
-            for name, described in self.manifest["data_sets"].items()
-        }
+        measured = self._measured(model)
         numbers: dict[str, Any] = {"n": len(next(iter(measured.values())))}
-        records = ModelRecords(self.folder / RECORDS, model, self._samples(measured), self._sides(model), more=True)
+        records = self._records(model, self._samples(measured), more=True)
         for probe in self.probes:
             with suppress(IncompleteError):  # it shows images of which none is measured
                 numbers |= probe.score(records)
@@ -132,6 +218,20 @@ class Run:
     def _combined(self, row: dict[str, Any]) -> dict[str, Any]:
         """The row with the columns that probes compute from those of all probes."""
         return row | {name: value for probe in self.probes for name, value in probe.combine(row).items()}
+
+    def _records(self, model: str, samples: Mapping[str, SampleTable], *, more: bool = False) -> ModelRecords:
+        return ModelRecords(self.folder / RECORDS, model, samples, self._sides(model), more=more)
+
+    def _records_so_far(self, model: str) -> ModelRecords:
+        """The records of the images that an incomplete model has seen under every condition."""
+        return self._records(model, self._samples(self._measured(model)), more=True)
+
+    def _measured(self, model: str) -> "dict[str, pa.Array[Any]]":
+        """Data set -> ids of the samples that a model has seen under every condition."""
+        return {
+            name: measured_samples(self.folder / RECORDS, model, described["conditions"])
+            for name, described in self.manifest["data_sets"].items()
+        }
 
     def _sides(self, model: str) -> dict[str, int]:
         """Side of the crops that a model sees, for each condition."""

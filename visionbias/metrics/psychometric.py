@@ -17,6 +17,7 @@ from visionbias.metrics.arrays import booleans
 from visionbias.metrics.channel import (
     OCTAVE_ZERO_CPI,
     WIDTH,
+    Channel,
     Criterion,
     criterion_of,
     fit_channel,
@@ -78,10 +79,8 @@ def psychometric_fit(
     n, s, b = outcomes.shape
     _, x = strongest_first("psychometric_fit", 100.0 * outcomes.mean(axis=0), noise_sds, bands, criterion)
     octave_zero_cpi = frequency("psychometric_fit", octave_zero_cpi)
-    sds = np.asarray(noise_sds, dtype=np.float64)
-    order = np.argsort(-sds)
-    octaves = np.log2(sds.max() / sds[order][:-1])
-    octaves = np.append(octaves, octaves[-1] + 1.0)  # [S], rising
+    order = np.argsort(-np.asarray(noise_sds, dtype=np.float64))
+    octaves = octaves_below_strongest(noise_sds)
     top = float(octaves[-1])
 
     def numbers(accuracies: NDArray[np.float64]) -> NDArray[np.float64]:  # [R, S * B] -> [R, B + 6]
@@ -118,6 +117,36 @@ def psychometric_fit(
         identifiable=bool(np.isfinite(mu)),
         n=n,
     )
+
+
+def psychometric_channel(
+    accuracy: ArrayLike,  # [S, B] in percent
+    noise_sds: ArrayLike,  # [S], one of them 0
+    *,
+    bands: Sequence[int] | None = None,  # [B], default 0 ... B - 1
+    criterion: Criterion = "absolute",
+    threshold: float = 50.0,
+) -> tuple[NDArray[np.float64], Channel | None]:
+    """The thresholds [B] of `psychometric_fit` and the channel through them, without intervals.
+
+    There is no channel where a threshold is not known. See `psychometric_fit` for the arguments.
+
+    Raises:
+        ShapeError: the arrays do not belong together, or a value is not of its kind.
+    """
+    rows, x = strongest_first("psychometric_channel", accuracy, noise_sds, bands, criterion)
+    octaves = octaves_below_strongest(noise_sds)
+    wanted = criterion_of("psychometric_channel", rows[None], criterion, threshold)
+    (thresholds,) = _thresholds(rows[None], wanted, octaves)
+    known = bool(np.isfinite(thresholds).all())
+    return thresholds, fit_channel(x, thresholds, float(octaves[-1])) if known else None
+
+
+def octaves_below_strongest(noise_sds: ArrayLike) -> NDArray[np.float64]:  # [S], one of them 0 -> [S], rising
+    """The noise levels from the strongest down, as thresholds have them; none is an octave below the weakest."""
+    sds = np.sort(np.asarray(noise_sds, dtype=np.float64))[::-1]
+    octaves = np.log2(sds[0] / sds[:-1])
+    return np.append(octaves, octaves[-1] + 1.0)
 
 
 def _thresholds(

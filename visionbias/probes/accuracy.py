@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Accuracy on the unchanged images."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,11 @@ class Accuracy(Probe):
 
     There is no top-5 accuracy among five classes or fewer, where every answer is in the top five.
     """
+
+    @property
+    def benchmarks(self) -> Mapping[str, tuple[str, ...]]:
+        """See `Probe.benchmarks`."""
+        return {"ID": ("top1",)}
 
     @property
     def stimuli(self) -> tuple[Stimulus, ...]:

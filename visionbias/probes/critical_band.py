@@ -13,8 +13,8 @@ from visionbias.conditions.noise_bands import NoiseBands
 from visionbias.conditions.stimulus import Stimulus
 from visionbias.errors import RunError
 from visionbias.metrics.accuracy import accuracy
-from visionbias.metrics.channel import Criterion, channel_fit
-from visionbias.metrics.psychometric import psychometric_fit
+from visionbias.metrics.channel import Channel, Criterion, channel_fit
+from visionbias.metrics.psychometric import psychometric_channel, psychometric_fit
 from visionbias.probes.options import distinct, number, numbers, whole_numbers
 from visionbias.probes.registry import Probe, register
 from visionbias.records.reader import ModelRecords
@@ -28,7 +28,6 @@ class _FitOptions(TypedDict):
     bands: tuple[int, ...]
     criterion: Criterion
     threshold: float
-    octave_zero_cpi: float
 
 
 @register("critical_band")
@@ -91,6 +90,11 @@ class CriticalBand(Probe):
         return (self._shown,)
 
     @property
+    def biases(self) -> tuple[str, ...]:
+        """See `Probe.biases`."""
+        return ("channel_bandwidth", "channel_center", "peak_noise_sensitivity")
+
+    @property
     def reads_decision16(self) -> bool:
         """See `Probe.reads_decision16`."""
         return self.decision == "categories16"
@@ -106,14 +110,10 @@ class CriticalBand(Probe):
         """
         correct = self._correct(records)  # [N, 1 + S, B]
         sds = (0.0, *self.noise_sds)
-        options: _FitOptions = {
-            "bands": self.bands,
-            "criterion": self.criterion,
-            "threshold": self.threshold,
-            "octave_zero_cpi": records.image_side(self._shown.without_noise) / 2.0 ** (BANDS[-1] + 1),
-        }
+        octave_zero_cpi = self.octave_zero_cpi(records)
+        options = self._fit_options
         seen = accuracy(correct[:, 0, 0])
-        published = channel_fit(100.0 * correct.mean(axis=0), sds, **options)
+        published = channel_fit(100.0 * correct.mean(axis=0), sds, octave_zero_cpi=octave_zero_cpi, **options)
         columns = {
             "low_contrast_accuracy": seen.accuracy,
             "low_contrast_accuracy_low": seen.interval[0],
@@ -123,7 +123,7 @@ class CriticalBand(Probe):
             "critical_band_peak_sensitivity": published.peak_noise_sensitivity,
             "critical_band_identifiable": float(published.identifiable),
         }
-        fit = psychometric_fit(correct, sds, **options)
+        fit = psychometric_fit(correct, sds, octave_zero_cpi=octave_zero_cpi, **options)
         columns["channel_identifiable"] = float(fit.identifiable)
         for name, attribute in (
             ("channel_bandwidth", "bandwidth"),
@@ -133,6 +133,23 @@ class CriticalBand(Probe):
             columns[name] = getattr(fit, attribute)
             columns[f"{name}_low"], columns[f"{name}_high"] = getattr(fit, f"{attribute}_interval")
         return columns
+
+    def octave_zero_cpi(self, records: ModelRecords) -> float:
+        """The center of band 0 in cycles/image; that of each further band is twice as high."""
+        return records.image_side(self._shown.without_noise) / 2.0 ** (BANDS[-1] + 1)
+
+    def accuracies(self, records: ModelRecords) -> NDArray[np.float64]:
+        """Accuracy [1 + S, B] without noise, which counts for every band, then at each level and band."""
+        accuracies: NDArray[np.float64] = self._correct(records).mean(axis=0)
+        return accuracies
+
+    def channel(self, accuracies: NDArray[np.float64]) -> tuple[NDArray[np.float64], Channel | None]:
+        """Thresholds [B] and channel of such accuracies, see `psychometric_channel`."""
+        return psychometric_channel(100.0 * accuracies, (0.0, *self.noise_sds), **self._fit_options)
+
+    @property
+    def _fit_options(self) -> _FitOptions:
+        return {"bands": self.bands, "criterion": self.criterion, "threshold": self.threshold}
 
     def _correct(self, records: ModelRecords) -> NDArray[np.bool_]:
         """[N, 1 + S, B]; the noise-free condition counts for every band."""

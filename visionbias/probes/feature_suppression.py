@@ -65,6 +65,11 @@ class FeatureSuppression(Probe):
         }
 
     @property
+    def biases(self) -> tuple[str, ...]:
+        """See `Probe.biases`."""
+        return tuple(f"{feature}_reliance" for feature in self._shown)
+
+    @property
     def stimuli(self) -> tuple[Stimulus, ...]:
         """The clean image, and each suppression."""
         return (Clean(), *self._shown.values())

@@ -34,6 +34,16 @@ class Probe(ABC):
         return False
 
     @property
+    def biases(self) -> tuple[str, ...]:
+        """Its summary columns that say how a model sees: what may explain generalization."""
+        return ()
+
+    @property
+    def benchmarks(self) -> Mapping[str, tuple[str, ...]]:
+        """Group -> its summary columns that say how well a model generalizes: what may be explained."""
+        return {}
+
+    @property
     @abstractmethod
     def stimuli(self) -> tuple[Stimulus, ...]:
         """What must be shown."""

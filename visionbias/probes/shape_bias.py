@@ -106,6 +106,11 @@ class ShapeBias(Probe):
         """See `Probe.reads_decision16`."""
         return self.decision == "categories16"
 
+    @property
+    def biases(self) -> tuple[str, ...]:
+        """See `Probe.biases`."""
+        return ("shape_bias",)
+
     @cached_property
     def _shown(self) -> Stimulus:
         return Clean() if self.method is None else MixedCues(self.method)

@@ -5,6 +5,9 @@
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
+from numpy.typing import NDArray
+
 from visionbias.conditions.clean import CLEAN, Clean
 from visionbias.conditions.spectral import STUDY_CUTOFFS, FilteredImages
 from visionbias.conditions.stimulus import Stimulus
@@ -49,6 +52,11 @@ class SpectralBias(Probe):
         return low, tuple(highpass(cutoff, offset=self.offset) for cutoff in self.cutoffs)
 
     @property
+    def biases(self) -> tuple[str, ...]:
+        """See `Probe.biases`."""
+        return ("spectral_bias", "lpp", "hpp")
+
+    @property
     def stimuli(self) -> tuple[Stimulus, ...]:
         """The clean image and two filtered ones a cutoff."""
         low, high = self._bands
@@ -56,10 +64,7 @@ class SpectralBias(Probe):
 
     def score(self, records: ModelRecords) -> dict[str, float]:
         """Columns `spectral_bias`, `lpp`, `hpp` with `_low` and `_high`, and `lfc_<cutoff>`, `hfc_<cutoff>`."""
-        low, high = ([band.name for band in bands] for bands in self._bands)
-        correct = records.correct([CLEAN, *low, *high])
-        f = len(self.cutoffs)
-        result = spectral_bias(correct[:, 0], correct[:, 1 : 1 + f], correct[:, 1 + f :], self.cutoffs)
+        result = spectral_bias(*self.correct(records), self.cutoffs)
         columns: dict[str, float] = {}
         for name in ("spectral_bias", "lpp", "hpp"):
             columns[name] = getattr(result, name)
@@ -67,3 +72,10 @@ class SpectralBias(Probe):
         for side, curve in (("lfc", result.lfc), ("hfc", result.hfc)):
             columns |= {f"{side}_{cutoff:.4g}": float(value) for cutoff, value in zip(self.cutoffs, curve, strict=True)}
         return columns
+
+    def correct(self, records: ModelRecords) -> tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]]:
+        """Whether a model is right on the clean images [N], and under low-pass and high-pass at each cutoff [N, F]."""
+        low, high = ([band.name for band in bands] for bands in self._bands)
+        correct = records.correct([CLEAN, *low, *high])
+        f = len(self.cutoffs)
+        return correct[:, 0], correct[:, 1 : 1 + f], correct[:, 1 + f :]

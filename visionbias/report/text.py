@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A run as a table for the terminal."""
 
-from math import floor
+import json
+from math import floor, isfinite
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,20 @@ def summary_table(summary: "pd.DataFrame", width: int | None = None) -> str:  # 
         else:
             blocks[-1] = wider
     return "\n\n".join(block.to_string(index=False) for block in blocks)
+
+
+def summary_csv(summary: "pd.DataFrame") -> str:
+    """All columns; a number that is not known is empty. Read again, the numbers are the same to the bit."""
+    return summary.to_csv(index=False).rstrip("\n")
+
+
+def summary_json(summary: "pd.DataFrame") -> str:
+    """A list with an object a model; a number that is not known is null. Read again, the numbers are the same."""
+    rows = [
+        {str(name): None if isinstance(value, float) and not isfinite(value) else value for name, value in row.items()}
+        for row in summary.to_dict("records")
+    ]
+    return json.dumps(rows, indent=1, ensure_ascii=False, allow_nan=False)
 
 
 def unfinished(done: int, total: int) -> str:  # forward passes

@@ -1,0 +1,157 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The page in headless Chromium: what people see and can do."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+from report_models import EVIL
+
+import visionbias as vb
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+FIGURES = ("spectral", "channel", "shape", "scatter", "correlations")
+PHONE = {"width": 390, "height": 844}
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    if found is None:
+        pytest.skip(f"no browser: none of {', '.join(NAMES)} is on the PATH")
+    with sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=found, args=["--no-sandbox"])  # root has no other way
+        yield browser
+        browser.close()
+
+
+class Opened:
+    """A page, and what it complained of or asked for."""
+
+    def __init__(self, browser: Browser, path: Path, **options: object) -> None:
+        self.page: Page = browser.new_page(**options)  # type: ignore[arg-type]
+        self.page.set_default_timeout(20_000)
+        self.complaints: list[str] = []
+        self.requests: list[str] = []
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.goto(path.as_uri())
+        self.page.wait_for_selector("body[data-drawn]")
+
+
+@pytest.fixture(scope="module")
+def desktop(browser: Browser, page: Path) -> Iterator[Opened]:
+    opened = Opened(browser, page, viewport={"width": 1280, "height": 900})
+    yield opened
+    assert opened.complaints == []
+    assert [url for url in opened.requests if not url.startswith(("file:", "data:", "blob:"))] == []
+    opened.page.close()
+
+
+def test_every_figure_is_drawn(desktop: Opened) -> None:
+    plots = desktop.page.locator(".plot")
+    assert [plots.nth(i).get_attribute("data-figure") for i in range(plots.count())] == list(FIGURES)
+    for name in FIGURES:
+        drawn = desktop.page.locator(f'.plot[data-figure="{name}"]')
+        assert drawn.locator("svg.main-svg").first.bounding_box()["height"] > 200  # type: ignore[index]
+        marks = drawn.locator(".scatterlayer .point, .heatmaplayer image")
+        assert marks.count() > 0, name
+
+
+def test_every_section_has_something_to_see(desktop: Opened, tmp_path: Path) -> None:
+    sections = desktop.page.locator("main > section")
+    for i in range(sections.count()):
+        path = tmp_path / f"{sections.nth(i).get_attribute('id')}.png"
+        sections.nth(i).screenshot(path=path)
+        with Image.open(path) as shot:
+            assert len(shot.convert("RGB").getcolors(2**24)) > 20, path.name
+
+
+def test_hovering_names_the_model(desktop: Opened) -> None:
+    figure = desktop.page.locator('.plot[data-figure="scatter"]')
+    figure.scroll_into_view_if_needed()
+    assert EVIL in figure.locator(".textpoint").all_text_contents()  # as text, not as tags
+    figure.locator(".point").first.hover(force=True)
+    label = desktop.page.locator('.plot[data-figure="scatter"] .hoverlayer .hovertext')
+    label.wait_for()
+    assert "top1: " in label.text_content()  # type: ignore[operator]
+
+
+def test_another_model_is_chosen_by_keyboard(desktop: Opened, rich: vb.Run) -> None:
+    shown = """document.querySelector('.plot[data-figure="channel"]').data[0].z.flat()"""
+    select = desktop.page.locator('select[data-figure="channel"]')
+    before = desktop.page.evaluate(shown)
+    select.focus()
+    desktop.page.keyboard.press("ArrowDown")
+    assert select.input_value() == rich.model_ids[1]
+    assert desktop.page.evaluate(shown) != before
+
+
+def test_another_pair_is_chosen(desktop: Opened, summary: pd.DataFrame) -> None:
+    desktop.page.select_option('select[data-axis="x"]', "shape_bias")
+    plot = """document.querySelector('.plot[data-figure="scatter"]')"""
+    assert desktop.page.evaluate(f"{plot}.layout.xaxis.title.text") == "shape_bias"
+    assert desktop.page.evaluate(f"{plot}.data[0].x") == summary["shape_bias"].tolist()
+    assert "n = 6" in desktop.page.evaluate(f"{plot}.layout.title.text")
+
+
+def test_headings_sort(desktop: Opened, summary: pd.DataFrame) -> None:
+    table = desktop.page.locator("#summary .screen table.sortable")
+    heading = table.get_by_role("button", name="top1", exact=True)
+    for rising, order in ((True, "ascending"), (False, "descending")):
+        heading.click()
+        assert table.locator("[aria-sort]").get_attribute("aria-sort") == order
+        column = [float(row.split(" ")[0]) for row in table.locator("tbody tr td:nth-child(3)").all_text_contents()]
+        assert column == [round(value, 3) for value in sorted(summary["top1"], reverse=not rising)]
+
+
+def test_the_keyboard_reaches_the_summary_first(browser: Browser, page: Path) -> None:
+    opened = Opened(browser, page)
+    opened.page.keyboard.press("Tab")
+    assert opened.page.evaluate("document.activeElement.className") == "skip"
+    opened.page.keyboard.press("Enter")
+    assert opened.page.evaluate("document.activeElement.id") == "summary"
+    opened.page.close()
+
+
+def test_names_are_no_code(desktop: Opened) -> None:
+    assert "visionbias" in desktop.page.title()
+    assert desktop.page.locator('img[src="x"], main b, main i').count() == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_need_not_scroll_sideways(browser: Browser, page: Path, tmp_path: Path, scheme: str) -> None:
+    opened = Opened(browser, page, viewport=PHONE, color_scheme=scheme)
+    assert opened.page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    for name in FIGURES:
+        box = opened.page.locator(f'.plot[data-figure="{name}"] svg.main-svg').first.bounding_box()
+        assert box is not None
+        assert 300 < box["width"] <= PHONE["width"]
+    ink = opened.page.evaluate("""document.querySelector('.plot').layout.font.color""")
+    assert (ink == "#e6e9ec") == (scheme == "dark")
+    opened.page.screenshot(path=tmp_path / "phone.png", full_page=True)
+    assert opened.complaints == []
+    opened.page.close()
+
+
+def test_print_has_figures_of_the_width_of_the_page(browser: Browser, page: Path, tmp_path: Path) -> None:
+    opened = Opened(browser, page, viewport={"width": 1280, "height": 900}, color_scheme="dark")
+    opened.page.evaluate(
+        """addEventListener("beforeprint", () => {
+          document.body.dataset.widths = [...document.querySelectorAll(".plot")].map((plot) => plot.layout.width);
+          document.body.dataset.ink = document.querySelector(".plot").layout.font.color;
+        })"""
+    )
+    path = tmp_path / "report.pdf"
+    opened.page.pdf(path=path, format="A4", print_background=True)
+    assert path.read_bytes().startswith(b"%PDF")
+    assert opened.page.evaluate("document.body.dataset.widths") == ",".join(["660"] * len(FIGURES))
+    assert opened.page.evaluate("document.body.dataset.ink") == "#1b1f24"  # paper is white
+    assert opened.complaints == []
+    opened.page.close()

@@ -1,0 +1,296 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The page without a browser: sections, numbers, and names that are not markup."""
+
+import base64
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from plotly import graph_objects
+from report_models import CLASSES, EVIL, network
+
+import visionbias as vb
+
+EVERY_SECTION = [
+    "summary",
+    "spectral",
+    "channel",
+    "shape",
+    "scatter",
+    "correlations",
+    "verdict",
+    "worst",
+    "stimuli",
+    "provenance",
+]
+
+
+class Page(HTMLParser):
+    """Section ids, rows of tables by caption, pictures, and the text of the page."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.sections: list[str] = []
+        self.tables: dict[str, list[list[str]]] = {}
+        self.images: dict[str, str] = {}  # alt -> source
+        self.scripts: list[str] = []
+        self.policy = ""
+        self.text = ""
+        self._row: list[str] | None = None
+        self._caption = ""
+        self._inside = ""
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self._inside = tag
+        if tag == "section":
+            self.sections.append(given["id"] or "")
+        elif tag == "img":
+            self.images[given["alt"] or ""] = given["src"] or ""
+        elif tag == "meta" and given.get("http-equiv") == "Content-Security-Policy":
+            self.policy = given["content"] or ""
+        elif tag == "caption":
+            self._caption = ""
+        elif tag == "tr":
+            self._row = []
+        elif tag in ("td", "th") and self._row is not None:
+            self._row.append(given.get("data-value") or "")
+        elif tag == "script":
+            self.scripts.append("")
+
+    def handle_data(self, data: str) -> None:
+        if self._inside == "script":
+            self.scripts[-1] += data
+            return
+        self.text += data
+        if self._inside == "caption":
+            self._caption += data.strip()
+        elif self._inside in ("td", "th", "button") and self._row and not self._row[-1]:
+            self._row[-1] = data.strip()
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "tr" and self._row is not None:
+            self.tables.setdefault(self._caption, []).append(self._row)
+            self._row = None
+        self._inside = ""
+
+    @property
+    def specs(self) -> dict[str, Any]:
+        """What the script draws."""
+        return json.loads(self.scripts[0])
+
+
+@pytest.fixture(scope="module")
+def parsed(page: Path) -> Page:
+    return Page(page)
+
+
+def test_every_section_is_there(parsed: Page) -> None:
+    assert parsed.sections == EVERY_SECTION
+    assert list(parsed.specs) == ["spectral", "channel", "shape", "scatter", "correlations"]
+
+
+def test_the_table_has_the_numbers_of_the_summary(parsed: Page, summary: pd.DataFrame) -> None:
+    head, *rows = parsed.tables["All models"][: len(summary) + 1]
+    assert [row[0] for row in rows] == summary["model"].tolist()
+    assert {"top1", "spectral_bias", "shape_bias", "color_reliance", "peak_noise_sensitivity"} <= set(head)
+    for column, name in list(enumerate(head))[2:]:
+        shown = [np.nan if row[column] == "–" else float(row[column]) for row in rows]
+        np.testing.assert_array_equal(shown, summary[name])
+
+
+def test_figures_have_the_numbers_of_the_summary(parsed: Page, rich: vb.Run, summary: pd.DataFrame) -> None:
+    first = summary[summary["model"] == "first"].iloc[0]
+    traces = {
+        trace["xaxis"]: trace for trace in parsed.specs["spectral"]["views"][""]["data"] if trace["name"] == "first"
+    }
+    assert traces["x"]["x"] == [0.1, 0.5, 0.9]
+    for axis, side in (("x", "lfc"), ("x2", "hfc")):
+        relative = [first[f"{side}_{cutoff}"] for cutoff in (0.1, 0.5, 0.9)]
+        np.testing.assert_allclose(np.array(traces[axis]["y"]) / first["top1"], relative, rtol=1e-12)
+
+    heat = parsed.specs["channel"]["views"]["first"]["data"][0]
+    assert np.shape(heat["z"]) == (3, 3)
+    np.testing.assert_array_equal(heat["z"][0], first["low_contrast_accuracy"])
+    noisy = rich.records().to_table().to_pandas().query("model == 'first' and condition == 'noise-0.2-band-4'")
+    assert heat["z"][2][0] == (noisy["label"] == noisy["pred"]).mean()
+
+    shape = next(trace for trace in parsed.specs["shape"]["views"][""]["data"] if trace.get("name") == "first")
+    shares = [1 - first[f"shape_bias[{category}]"] for category in shape["y"]]
+    np.testing.assert_allclose(np.array(shape["x"], dtype=float), shares, rtol=1e-12)
+    assert sorted(shape["y"]) == sorted(CLASSES)
+
+    axes = parsed.specs["scatter"]["axes"]
+    assert axes["x"]["names"] == list(rich.biases)
+    np.testing.assert_array_equal(np.array(axes["columns"]["shape_bias"], dtype=float), summary["shape_bias"])
+    found = vb.correlate(summary, ["shape_bias"], ["top1"], methods=["spearman"]).iloc[0]
+    assert axes["titles"]["top1"]["shape_bias"].startswith(f"ρ = {found['rho']:.2f}".replace("-", "−"))
+
+
+def test_figures_are_what_plotly_knows(parsed: Page) -> None:
+    for spec in parsed.specs.values():
+        for view in spec["views"].values():
+            for extra in ({}, spec["narrow"]):
+                figure = graph_objects.Figure(view["data"], {**spec["layout"], **view.get("layout", {})})
+                figure.update_layout(extra)
+
+
+def test_the_gallery_shows_every_condition(parsed: Page, rich: vb.Run) -> None:
+    conditions = {name for described in rich.manifest["data_sets"].values() for name in described["conditions"]}
+    shown = {alt.split(", ")[-1] for alt in parsed.images}
+    assert conditions <= shown
+    assert all(source.startswith("data:image/jpeg;base64,/9j/") for source in parsed.images.values())
+
+
+def test_worst_slices_show_their_images(parsed: Page, rich: vb.Run) -> None:
+    worst = vb.analysis.failures(rich.folder, against="others")
+    worst = worst[worst["kind"] != "condition"].iloc[0]
+    samples = vb.analysis.slice_samples(rich.folder, worst)
+    lost = samples.loc[~samples["correct"], "path"]
+    assert set(lost) & set(parsed.images)
+    assert "Worst conditions of each model" in parsed.tables
+
+
+def test_the_provenance_names_what_was_left_out(parsed: Page, rich: vb.Run) -> None:
+    assert parsed.tables["Images that were left out"][1][:2] == ["photos", "photos/ape/broken.png"]
+    assert f"torch {torch.__version__.split('+')[0]}" in parsed.text
+    assert str(rich.folder) in parsed.text
+
+
+def test_names_are_no_markup(page: Path, parsed: Page) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert EVIL not in text
+    assert "<img src=x" not in text
+    assert "<i>left" not in text
+    assert EVIL in parsed.text
+    assert EVIL in parsed.specs["channel"]["views"]
+    names = [trace["name"] for trace in parsed.specs["spectral"]["views"][""]["data"]]
+    assert not any("<" in name for name in names)  # Plotly would read it as a tag
+
+
+def test_only_the_scripts_of_the_page_may_run(page: Path, parsed: Page) -> None:
+    assert "default-src 'none'" in parsed.policy
+    text = page.read_text(encoding="utf-8")
+    assert not re.search(r"<(script|link|img|iframe)[^>]+(src|href)=[\"']?(https?:)?//", text)
+    data, *scripts = parsed.scripts
+    assert len(scripts) == 2
+    for script in scripts:
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        assert f"'sha256-{digest}'" in parsed.policy
+    assert EVIL.split(">")[0] not in data
+
+
+def test_one_model_and_one_probe(make_study: Callable[..., vb.Study], tmp_path: Path) -> None:
+    study = make_study(models=[("only", network(0))], probes=[vb.Accuracy()])
+    parsed = Page(study.run(tmp_path / "run", progress=False).report(tmp_path / "page/report.html"))
+    assert parsed.sections == ["summary", "generalization", "worst", "stimuli", "provenance"]
+    assert "needs a probe of a bias, two models with numbers" in parsed.text
+    assert parsed.specs == {}
+
+
+def test_one_model_under_every_probe(make_study: Callable[..., vb.Study], tmp_path: Path) -> None:
+    study = make_study(models=[("only", network(0))])
+    parsed = Page(study.run(tmp_path / "run", progress=False).report(tmp_path / "report.html"))
+    assert [name for name in EVERY_SECTION if name in parsed.sections] == [
+        name for name in EVERY_SECTION if name not in ("scatter", "correlations", "verdict")
+    ]
+    assert list(parsed.specs["channel"]["views"]) == ["only"]
+    assert parsed.tables["Worst conditions of each model"][1][0] == "only"
+
+
+def test_forty_eight_models(make_study: Callable[..., vb.Study], tmp_path: Path) -> None:
+    models = [(f"m{i:02d}", network(i)) for i in range(48)]
+    study = make_study(models=models, probes=[vb.Accuracy(), vb.SpectralBias(cutoffs=(0.1, 0.5))])
+    kinds = pd.DataFrame({"model": [name for name, _ in models], "category": ["even", "odd"] * 24})
+    parsed = Page(study.run(tmp_path / "run", progress=False).report(tmp_path / "report.html", columns=kinds))
+    traces = parsed.specs["spectral"]["views"][""]["data"]
+    looks = {(trace["marker"]["color"], trace["marker"]["symbol"]) for trace in traces}
+    assert len(looks) == 48
+    assert [trace["name"] for trace in parsed.specs["scatter"]["views"][""]["data"]] == ["even", "odd"]
+    assert "too few" not in parsed.text
+
+
+def test_columns_of_ones_own_are_benchmarks(rich: vb.Run, tmp_path: Path) -> None:
+    table = pd.DataFrame({"model": rich.model_ids, "clicks": range(6)})
+    table.to_csv(tmp_path / "kpi.csv", index=False)
+    parsed = Page(rich.report(tmp_path / "report.html", columns=tmp_path / "kpi.csv"))
+    assert parsed.specs["scatter"]["axes"]["y"]["names"] == ["top1", "clicks"]
+    assert "own" in parsed.text
+    with pytest.raises(vb.DataError, match="not in the table"):
+        rich.report(tmp_path / "other.html", columns=table.assign(model=list("abcdef")))
+    assert not (tmp_path / "other.html").exists()
+
+
+def test_an_unfinished_run(make_study: Callable[..., vb.Study], tmp_path: Path) -> None:
+    models = [("first", network(0)), ("second", network(1))]
+    run = make_study(models=models).run(tmp_path / "run", shard=(0, 2), progress=False)
+    parsed = Page(run.report(tmp_path / "report.html"))
+    done, total = run.progress()
+    assert f"{done:,} of {total:,} forward passes are done" in parsed.text
+    assert parsed.sections == EVERY_SECTION
+    head, *rows = parsed.tables["All models"][:3]
+    assert [row[head.index("status")] for row in rows] == ["incomplete"] * 2
+    assert [float(row[head.index("top1")]) for row in rows] == run.summary()["top1"].tolist()
+    assert "There is nothing to compare" in parsed.text
+
+
+def test_a_run_that_has_just_begun(rich: vb.Run, tmp_path: Path) -> None:
+    folder = shutil.copytree(rich.folder, tmp_path / "run")
+    shutil.rmtree(folder / "records")
+    shutil.rmtree(folder / "gallery")
+    parsed = Page(vb.open_run(folder).report(tmp_path / "report.html"))
+    assert "0 of" in parsed.text
+    assert "This run has kept no pictures of its stimuli." in parsed.text
+    assert parsed.specs == {}
+
+
+def test_models_that_fail_are_told(make_study: Callable[..., vb.Study], tmp_path: Path) -> None:
+    def broken(x: torch.Tensor) -> torch.Tensor:
+        if x.shape[0] == 8 and float(x.abs().max()) > 0:
+            raise ValueError("it <b>broke</b>")
+        return torch.zeros(len(x), 3)
+
+    study = make_study(models=[("broken", broken), ("whole", network(0))], probes=[vb.Accuracy()])
+    with pytest.raises(vb.RunError, match="1 of 2 models failed"):
+        study.run(tmp_path / "run", progress=False)
+    page = vb.open_run(tmp_path / "run").report(tmp_path / "report.html")
+    parsed = Page(page)
+    assert parsed.tables["Models that failed"][1][0] == "broken"
+    assert "it <b>broke</b>" in parsed.text
+    assert "<b>broke" not in page.read_text(encoding="utf-8")
+    assert [row[0] for row in parsed.tables["All models"][1:]] == ["broken", "whole"]
+
+
+def test_images_that_are_gone_are_named(rich: vb.Run, tmp_path: Path) -> None:
+    folder = shutil.copytree(rich.folder, tmp_path / "run")
+    manifest = json.loads((folder / "run.json").read_text())
+    for described in manifest["data_sets"].values():
+        described["root"] = str(tmp_path / "gone")
+    (folder / "run.json").write_text(json.dumps(manifest))
+    parsed = Page(vb.open_run(folder).report(tmp_path / "report.html"))
+    assert "Unchanged images of the worst" in parsed.text
+    assert not any(alt.endswith(".png") for alt in parsed.images)
+    assert re.search(r"photos/\w+/\d+\.png, photos/", parsed.text)
+
+
+def test_a_damaged_gallery_is_an_error_with_a_fix(rich: vb.Run, tmp_path: Path) -> None:
+    folder = shutil.copytree(rich.folder, tmp_path / "run")
+    (folder / "gallery/photos.parquet").write_bytes(b"PAR1")
+    with pytest.raises(vb.RunError, match="delete it, the run does not need it"):
+        vb.open_run(folder).report(tmp_path / "report.html")
+
+
+def test_a_page_that_cannot_be_written(rich: vb.Run, tmp_path: Path) -> None:
+    with pytest.raises(vb.RunError, match=r"wanted the name of a file, such as report\.html"):
+        rich.report(tmp_path)

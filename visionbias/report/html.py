@@ -1,0 +1,96 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""A run as one page that needs nothing else: no network, no other file."""
+
+import base64
+import hashlib
+import math
+from dataclasses import asdict
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+import visionbias
+from visionbias.report.blocks import Figure, Section
+from visionbias.report.contents import Contents
+from visionbias.report.sections.channel import channel_section
+from visionbias.report.sections.gallery import gallery_section
+from visionbias.report.sections.generalization import Generalization
+from visionbias.report.sections.provenance import provenance_section
+from visionbias.report.sections.shape import shape_section
+from visionbias.report.sections.spectral import spectral_section
+from visionbias.report.sections.summary import summary_section
+from visionbias.report.sections.worst import worst_section
+from visionbias.report.text import unfinished
+
+_PAGE = files("visionbias.report") / "page"
+
+
+def html_report(contents: Contents) -> str:
+    """The page. Scripts run only if they are the page's own: the browser knows them by their sha256.
+
+    Raises:
+        RunError: records or pictures cannot be read.
+    """
+    from jinja2 import Environment, StrictUndefined
+    from markupsafe import Markup
+    from plotly.offline import get_plotlyjs
+
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["base64"] = lambda data: base64.b64encode(data).decode("ascii")
+    environment.policies["json.dumps_kwargs"] = {"allow_nan": False, "separators": (",", ":")}
+    scripts = [get_plotlyjs(), _read("script.js")]
+    sections = sections_of(contents)
+    figures = [block for section in sections for block in section.blocks if isinstance(block, Figure)]
+    done, total = contents.progress
+    return environment.from_string(_read("page.html.j2")).render(
+        title=contents.folder.resolve().name,
+        version=visionbias.__version__,
+        models=len(contents.models),
+        data_sets=contents.manifest["data_sets"],
+        unfinished=unfinished(done, total) if done < total else "",
+        failures=contents.failures,
+        sections=sections,
+        specs={figure.id: _plain(_spec(figure)) for figure in figures},
+        style=Markup(_read("style.css")),
+        scripts=[Markup(script) for script in scripts],
+        hashes=[_sha256(script) for script in scripts],
+    )
+
+
+def sections_of(contents: Contents) -> list[Section]:
+    """The sections of the page that the run has something to say in, in order."""
+    shown = [
+        summary_section(contents),
+        *(make(contents) for make in (spectral_section, channel_section, shape_section)),
+        *Generalization(contents).sections(),
+        worst_section(contents),
+        gallery_section(contents),
+        provenance_section(contents),
+    ]
+    return [section for section in shown if section is not None]
+
+
+def _spec(figure: Figure) -> dict[str, Any]:
+    """What script.js reads of a figure."""
+    return {key: value for key, value in asdict(figure).items() if key in ("views", "layout", "narrow", "axes")}
+
+
+def _plain(value: Any) -> Any:
+    """As JSON has it: what is no number is null."""
+    if isinstance(value, dict):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(inner) for inner in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _read(name: str) -> str:
+    return (_PAGE / name).read_text(encoding="utf-8")
+
+
+def _sha256(script: str) -> str:
+    return "sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")

@@ -1,0 +1,142 @@
+// SPDX-FileCopyrightText: visionbias contributors
+// SPDX-License-Identifier: Apache-2.0
+// Draws the figures, follows choices, the color scheme and the printer, and sorts tables.
+"use strict";
+
+const NARROW = 620; // pixels
+const PAGE = 660; // width of a figure in print, pixels
+const specs = JSON.parse(document.getElementById("specs").textContent);
+const dark = matchMedia("(prefers-color-scheme: dark)");
+let printing = false;
+
+const isObject = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
+
+function merged(base, over) {
+  const result = { ...base };
+  for (const [key, value] of Object.entries(over)) {
+    result[key] = isObject(value) && isObject(result[key]) ? merged(result[key], value) : value;
+  }
+  return result;
+}
+
+const escaped = (name) => name.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+
+function themed(layout) {
+  const onDark = dark.matches && !printing;
+  const ink = onDark ? "#e6e9ec" : "#1b1f24";
+  const rule = onDark ? "#333a42" : "#d8dee4";
+  const theme = {
+    paper_bgcolor: "rgba(0,0,0,0)",
+    plot_bgcolor: "rgba(0,0,0,0)",
+    font: { color: ink, size: 13, family: getComputedStyle(document.body).fontFamily },
+    margin: { l: 60, r: 20, t: 32, b: 55 },
+    hoverlabel: { align: "left" },
+    xaxis: {},
+    yaxis: {},
+  };
+  const whole = merged(theme, layout);
+  for (const key of Object.keys(whole).filter((name) => /^[xy]axis/.test(name))) {
+    whole[key] = merged({ gridcolor: rule, zerolinecolor: rule, linecolor: rule, automargin: true }, whole[key]);
+  }
+  return whole;
+}
+
+// A scatter plot of two of the columns: each trace shows the rows in its meta.
+function scatter(spec, x, y) {
+  const { columns, low, high, titles } = spec.axes;
+  const errors = (name, rows) =>
+    low[name] && high[name]
+      ? {
+          array: rows.map((row) => high[name][row] - columns[name][row]),
+          arrayminus: rows.map((row) => columns[name][row] - low[name][row]),
+          thickness: 1,
+          width: 0,
+        }
+      : {};
+  const data = Object.values(spec.views)[0].data.map((trace) => ({
+    ...trace,
+    x: trace.meta.map((row) => columns[x][row]),
+    y: trace.meta.map((row) => columns[y][row]),
+    error_x: errors(x, trace.meta),
+    error_y: errors(y, trace.meta),
+    hovertemplate: `%{text}<br>${escaped(x)}: %{x:.3f}<br>${escaped(y)}: %{y:.3f}<extra></extra>`,
+  }));
+  const layout = {
+    title: { text: titles[y][x], font: { size: 15 } },
+    xaxis: { title: { text: escaped(x) } },
+    yaxis: { title: { text: escaped(y) } },
+  };
+  return { data, layout };
+}
+
+function draw(element) {
+  const id = element.dataset.figure;
+  const spec = specs[id];
+  const chosen = (attribute) => document.querySelector(`select[data-figure="${id}"][${attribute}]`);
+  const view = spec.axes
+    ? scatter(spec, chosen('data-axis="x"').value, chosen('data-axis="y"').value)
+    : Object.values(spec.views)[chosen("data-view")?.selectedIndex ?? 0];
+  if (!view) return undefined;
+  const width = printing ? PAGE : element.clientWidth;
+  const named = view.data.filter((trace) => trace.showlegend !== false).length;
+  let layout = merged(spec.layout, view.layout ?? {});
+  if (width < NARROW) {
+    layout = merged(layout, spec.narrow);
+    const rows = layout.showlegend === false || named < 2 ? 0 : Math.ceil(named / 2);
+    layout.height += 24 * rows;
+    layout.margin = merged({ l: 45, r: 8, t: 40, b: 50 }, layout.margin ?? {});
+    layout.legend = { orientation: "h", x: 0, y: -70 / (layout.height - 24 * rows), yanchor: "top" };
+  }
+  if (printing) layout.width = PAGE;
+  const config = {
+    responsive: true,
+    displaylogo: false,
+    modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
+    toImageButtonOptions: { format: "svg", filename: id },
+  };
+  return Plotly.react(element, view.data, themed(layout), config);
+}
+
+const plots = [...document.querySelectorAll(".plot")];
+const drawAll = () => Promise.all(plots.map(draw));
+
+for (const select of document.querySelectorAll("select[data-figure]")) {
+  select.addEventListener("change", () => draw(document.querySelector(`.plot[data-figure="${select.dataset.figure}"]`)));
+}
+
+for (const [column, head] of [...document.querySelectorAll(".sortable thead")].flatMap((head) => [
+  ...head.querySelectorAll("th").entries(),
+])) {
+  head.querySelector("button").addEventListener("click", () => {
+    const rising = head.getAttribute("aria-sort") !== "ascending";
+    const body = head.closest("table").tBodies[0];
+    const key = (row) => row.cells[column].dataset.value ?? row.cells[column].textContent.trim();
+    const missing = (row) => row.cells[column].textContent.trim() === "–";
+    const order = (a, b) =>
+      missing(a) - missing(b) || (rising ? 1 : -1) * key(a).localeCompare(key(b), "en", { numeric: true });
+    const numeric = (a, b) => missing(a) - missing(b) || (rising ? 1 : -1) * (key(a) - key(b));
+    const rows = [...body.rows];
+    const numbers = rows.some((row) => row.cells[column].dataset.value !== undefined);
+    for (const other of head.parentElement.cells) other.removeAttribute("aria-sort");
+    head.setAttribute("aria-sort", rising ? "ascending" : "descending");
+    body.append(...rows.sort(numbers ? numeric : order));
+  });
+}
+
+let wasNarrow = innerWidth < NARROW;
+addEventListener("resize", () => {
+  if (innerWidth < NARROW !== wasNarrow) drawAll();
+  wasNarrow = innerWidth < NARROW;
+});
+dark.addEventListener("change", drawAll);
+addEventListener("beforeprint", () => {
+  printing = true;
+  drawAll();
+});
+addEventListener("afterprint", () => {
+  printing = false;
+  drawAll();
+});
+drawAll().then(() => {
+  document.body.dataset.drawn = plots.length;
+});

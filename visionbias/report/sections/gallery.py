@@ -1,0 +1,28 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The stimuli themselves."""
+
+from itertools import groupby
+
+from visionbias.records.gallery import read_gallery
+from visionbias.report.blocks import Image, Pictures, Section, Strip
+from visionbias.report.contents import Contents
+
+
+def gallery_section(contents: Contents) -> Section:
+    """A few images of every data set under every condition."""
+    blocks = []
+    for data, described in contents.manifest["data_sets"].items():
+        pictures = read_gallery(contents.folder, data)
+        strips = [
+            Strip(condition, [Image(picture.jpeg, f"{picture.sample_id}, {condition}") for picture in shown])
+            for condition, shown in groupby(pictures, key=lambda picture: picture.condition)
+        ]
+        if strips:
+            blocks.append(Pictures(f"{data}: {described['n']:,} images", strips))
+    lead = (
+        "A few images of each set under every condition, as the models see them, before they are normalized."
+        if blocks
+        else "This run has kept no pictures of its stimuli."
+    )
+    return Section("stimuli", "Stimuli", lead, blocks)

@@ -1,0 +1,209 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Whether a bias explains a benchmark: scatter plots, correlations, predictions, and the verdict."""
+
+from functools import cached_property
+from math import isfinite
+
+import numpy as np
+import pandas as pd
+
+from visionbias.analysis.correlation import FEWEST_MODELS, correlate, undetermined
+from visionbias.analysis.prediction import leave_one_out
+from visionbias.analysis.verdict import verdict
+from visionbias.report.blocks import Cell, Figure, Json, Section, Sentences, Table, number
+from visionbias.report.contents import Contents
+from visionbias.report.style import DIVERGING, marker, text
+
+_CLEAN = "top1"
+
+
+class Generalization:
+    """The sections on biases and benchmarks; both, and two models, are needed for any."""
+
+    def __init__(self, contents: Contents) -> None:
+        self._contents = contents
+        self._table = contents.summary[contents.summary["model"].isin(contents.records)]
+        self._biases = contents.biases
+        self._benchmarks = tuple(name for names in contents.benchmarks.values() for name in names)
+
+    def sections(self) -> list[Section]:
+        """Scatter, correlations and verdict, or one sentence on what is missing."""
+        missing = [
+            name
+            for name, there in (
+                ("a probe of a bias", self._biases),
+                ("a benchmark", self._benchmarks),
+                (f"two models with numbers ({FEWEST_MODELS} for p and intervals)", len(self._table) > 1),
+            )
+            if not there
+        ]
+        if missing:
+            lead = f"Whether a bias goes with a benchmark needs {', '.join(missing)}, which this run lacks."
+            return [Section("generalization", "Biases and benchmarks", lead)]
+        return [self._scatter(), self._correlations(), self._verdict()]
+
+    @cached_property
+    def _found(self) -> pd.DataFrame:
+        return correlate(
+            self._table,
+            self._biases,
+            self._benchmarks,
+            methods=["spearman"],
+            given=_CLEAN if _CLEAN in self._table else None,
+        )
+
+    @cached_property
+    def _spearman(self) -> pd.DataFrame:
+        rows = self._found[self._found["method"] == "spearman"]
+        return rows.assign(why=undetermined(rows)).set_index(["feature", "target"])
+
+    def _scatter(self) -> Section:
+        models = [str(name) for name in self._table["model"]]
+        kinds = [self._contents.categories.get(model, "") for model in models]
+        named = sorted(set(kinds))
+        views: list[Json] = []
+        for i, kind in enumerate(named):
+            rows = [row for row, own in enumerate(kinds) if own == kind]
+            views.append(
+                {
+                    "type": "scatter",
+                    "mode": "markers+text" if len(models) <= 12 else "markers",
+                    "name": text(kind or "other"),
+                    "showlegend": len(named) > 1,
+                    "text": [text(models[row]) for row in rows],
+                    "textposition": "top center",
+                    "cliponaxis": False,
+                    "meta": rows,
+                    "hovertemplate": "%{text}<br>%{xaxis.title.text}: %{x:.3f}<br>%{yaxis.title.text}: %{y:.3f}"
+                    "<extra></extra>",
+                    "marker": marker(i) | {"size": 11},
+                }
+            )
+        names = (*self._biases, *self._benchmarks)
+        axes = {
+            "x": {"label": "Bias", "names": list(self._biases)},
+            "y": {"label": "Benchmark", "names": list(self._benchmarks)},
+            "columns": {name: self._column(name) for name in names},
+            "low": {name: self._column(f"{name}_low") for name in names if f"{name}_low" in self._table},
+            "high": {name: self._column(f"{name}_high") for name in names if f"{name}_high" in self._table},
+            "titles": {
+                benchmark: {bias: self._title(bias, benchmark) for bias in self._biases}
+                for benchmark in self._benchmarks
+            },
+        }
+        rows_of_table = [
+            [Cell(model), *(number(value) for value in self._table[list(names)].iloc[row].astype(float))]
+            for row, model in enumerate(models)
+        ]
+        figure = Figure(
+            "scatter",
+            "A benchmark against a bias, a marker a model, with 95 % intervals.",
+            {"": {"data": views}},
+            {"height": 540, "xaxis": {"zeroline": False}, "yaxis": {"zeroline": False}, "margin": {"t": 70}},
+            {"height": 460, "margin": {"t": 90}},
+            axes=axes,
+            table=Table("Biases and benchmarks", ["model", *names], rows_of_table, sortable=True),
+        )
+        lead = (
+            "ρ is Spearman's rank correlation over the models, with a 95 % bootstrap interval; p is adjusted for the "
+            "number of pairs (Benjamini and Hochberg)."
+        )
+        return Section("scatter", "Bias and benchmark", lead, [figure])
+
+    def _column(self, name: str) -> list[float | None]:
+        return [value if isfinite(value) else None for value in self._table[name].astype(float).tolist()]
+
+    def _title(self, bias: str, benchmark: str) -> str:
+        """Such as "ρ = −0.41 [−0.83, 0.32], p = 0.24, n = 10"."""
+        rows = self._spearman.loc[self._spearman.index == (bias, benchmark)].to_dict("records")
+        if not rows:  # a column and itself
+            return ""
+        (row,) = rows
+        if not isfinite(row["rho"]):
+            return text(f"no ρ: {row['why']}")
+        interval = f"[{row['low']:.2f}, {row['high']:.2f}]" if isfinite(row["low"]) else f"({row['why']})"
+        p = f", p = {row['p_adjusted']:.2g}" if isfinite(row["p_adjusted"]) else ""
+        return text(f"ρ = {row['rho']:.2f} {interval}{p}, n = {row['n']}".replace("-", "−"))
+
+    def _correlations(self) -> Section:
+        grid = self._spearman["rho"].unstack("target").loc[list(self._biases), list(self._benchmarks)]
+        sure = self._spearman["p_adjusted"].unstack("target").loc[grid.index, grid.columns] < 0.05
+        shown = [
+            [f"{rho:.2f}{'*' if star else ''}" if isfinite(rho) else "–" for rho, star in zip(*rows, strict=True)]
+            for rows in zip(grid.to_numpy(), sure.to_numpy(), strict=True)
+        ]
+        heat: Json = {
+            "type": "heatmap",
+            "x": list(map(text, grid.columns)),
+            "y": list(map(text, grid.index)),
+            "z": np.where(np.isfinite(grid), grid, np.nan).tolist(),
+            "text": shown,
+            "texttemplate": "%{text}",
+            "zmin": -1.0,
+            "zmax": 1.0,
+            "colorscale": DIVERGING,
+            "colorbar": {"title": {"text": "ρ"}, "thickness": 14, "outlinewidth": 0},
+            "hovertemplate": "%{y}, %{x}: ρ = %{text}<extra></extra>",
+            "xgap": 2,
+            "ygap": 2,
+        }
+        figure = Figure(
+            "correlations",
+            "Spearman's ρ of each bias and benchmark; * adjusted p below 0.05.",
+            {"": {"data": [heat]}},
+            {
+                "height": 170 + 34 * len(grid),
+                "xaxis": {"automargin": True, "showgrid": False, "tickangle": -45 if len(grid.columns) > 4 else 0},
+                "yaxis": {"automargin": True, "showgrid": False, "autorange": "reversed"},
+            },
+            {},
+            table=self._table_of(self._found),
+        )
+        return Section(
+            "correlations",
+            "Correlations",
+            "Blue: models with more of the bias have a higher benchmark; orange: a lower one. In the table, "
+            "partial_spearman is the correlation among models of equal clean accuracy.",
+            [figure, self._predictions()],
+        )
+
+    def _table_of(self, found: pd.DataFrame) -> Table:
+        rows = [
+            [
+                *(Cell(row[name]) for name in ("feature", "target", "method")),
+                number(row["rho"])._replace(
+                    note=f"[{row['low']:.3f}, {row['high']:.3f}]" if isfinite(row["low"]) else why
+                ),
+                number(row["p"], 4),
+                number(row["p_adjusted"], 4),
+                Cell(str(row["n"]), value=float(row["n"])),
+            ]
+            for row, why in zip(found.to_dict("records"), undetermined(found), strict=True)
+        ]
+        columns = ["bias", "benchmark", "method", "rho", "p", "p_adjusted", "n"]
+        return Table("Correlations over models", columns, rows, sortable=True)
+
+    def _predictions(self) -> Table:
+        clean = _CLEAN if _CLEAN in self._table else None
+        found = leave_one_out(self._table, self._biases, self._benchmarks, clean=clean)
+        grid = found.pivot(index="predictor", columns="target", values="r2")
+        order = list(dict.fromkeys(found["predictor"]))
+        grid = grid.loc[order, [name for name in self._benchmarks if name in grid.columns]]
+        rows = [
+            [Cell(str(name)), *map(number, values)] for name, values in zip(grid.index, grid.to_numpy(), strict=True)
+        ]
+        caption = (
+            "R² of each benchmark, predicted for a model from the others: 1 is exact, 0 or less no better than the mean"
+        )
+        return Table(caption, ["from", *map(str, grid.columns)], rows)
+
+    def _verdict(self) -> Section:
+        found = verdict(self._found, self._contents.benchmarks)
+        return Section(
+            "verdict",
+            "Verdict",
+            "A bias predicts a group of benchmarks if, in each of them, the adjusted p is below 0.05, the interval "
+            "excludes 0, and the sign is the same.",
+            [Sentences(found.sentences)],
+        )

@@ -1,0 +1,104 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Where models lose most, with the images that they lose."""
+
+from contextlib import suppress
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from PIL import Image as Pixels
+
+from visionbias.analysis.failures import failures, slice_samples
+from visionbias.decode.pillow import decode_pillow
+from visionbias.errors import DataError, RunError
+from visionbias.report.blocks import Block, Cell, Image, Pictures, Section, Strip, Table, number
+from visionbias.report.contents import Contents
+from visionbias.types import Preprocessing
+
+_ROWS = 3  # of a model
+_SLICES = 4  # with pictures
+_IMAGES = 6  # of a slice
+_SIDE = 112  # pixels
+
+
+def worst_section(contents: Contents) -> Section:
+    """The worst slices of each model, and images of the very worst."""
+    try:
+        found = _found(contents)
+    except RunError as error:  # no model has all of its records yet
+        return Section("worst", "Worst slices", f"There is nothing to compare: {error}.")
+    blocks: list[Block] = []
+    condition = found["kind"] == "condition"
+    for kinds, rows in (("conditions", found[condition]), ("classes and groups", found[~condition])):
+        if len(rows):
+            blocks.append(_table(f"Worst {kinds} of each model", rows.groupby("model", sort=False).head(_ROWS)))
+    worst = found[~condition].groupby("model", sort=False).head(1).head(_SLICES)
+    strips = [_strip(contents, row) for row in worst.to_dict("records")]
+    if strips:
+        blocks.append(Pictures("Unchanged images of the worst classes and groups, which are not recognized", strips))
+    return Section(
+        "worst",
+        "Worst slices",
+        "A slice is all images under one condition, or those of a class or a group. What is lost is accuracy against "
+        "the mean of the other models or, of a single model, against its own on the unchanged images. "
+        "visionbias.analysis.slice_samples gives the images of a row.",
+        blocks,
+    )
+
+
+def _found(contents: Contents) -> pd.DataFrame:
+    """The worst slices of each model.
+
+    Raises:
+        RunError: no model has all of its records.
+    """
+    with suppress(RunError):
+        return failures(contents.folder, against="others", top=_ROWS)
+    return failures(contents.folder, against="clean", top=_ROWS)
+
+
+def _table(caption: str, rows: pd.DataFrame) -> Table:
+    columns = ["model", "condition", "slice", "n", "accuracy", "clean", "others", "lost"]
+    cells = [
+        [
+            Cell(row["model"]),
+            Cell(row["condition"]),
+            Cell(row["slice"], note=row["data"]),
+            Cell(f"{row['n']:,}", value=float(row["n"])),
+            *(number(row[name]) for name in columns[4:]),
+        ]
+        for row in rows.to_dict("records")
+    ]
+    return Table(caption, columns, cells, sortable=True)
+
+
+def _strip(contents: Contents, row: dict[Any, Any]) -> Strip:
+    """Images of a slice that the model loses, those first that it knows unchanged."""
+    samples = slice_samples(contents.folder, row)
+    lost = samples[~samples["correct"]].sort_values("clean", ascending=False, kind="stable").head(_IMAGES)
+    paths = [str(path) for path in lost["path"]]
+    found = [(path, _thumbnail(contents, row["data"], row["model"], path)) for path in paths]
+    return Strip(
+        f"{row['model']}, {row['condition']}: {row['slice']}, {row['accuracy']:.3f} of {row['n']:,}",
+        [Image(jpeg, path) for path, jpeg in found if jpeg is not None],
+        [path for path, jpeg in found if jpeg is None],
+    )
+
+
+def _thumbnail(contents: Contents, data: str, model: str, sample_id: str) -> bytes | None:
+    """The crop that the model sees, where the image still lies where it was."""
+    root = contents.manifest["data_sets"][data].get("root")
+    if not root:
+        return None
+    rule = Preprocessing(**contents.manifest["study"]["data"][data]["models"][model]["preprocessing"])
+    try:
+        pixels = decode_pillow((Path(root) / sample_id).read_bytes(), rule)
+    except (OSError, ValueError, DataError):  # it is not there any more, or is another one
+        return None
+    image = Pixels.fromarray(pixels)
+    image.thumbnail((_SIDE, _SIDE))
+    file = BytesIO()
+    image.save(file, "JPEG", quality=90)
+    return file.getvalue()

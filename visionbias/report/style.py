@@ -1,0 +1,34 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""How plots look: colors that the color-blind tell apart, always together with a shape."""
+
+from html import escape
+from typing import Any
+
+# Okabe & Ito, "Color universal design", less black and yellow, which vanish on dark or on white paper.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x", "triangle-down", "star")
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+DIVERGING = ((0.0, "#D55E00"), (0.5, "#F5F5F5"), (1.0, "#0072B2"))  # -1, 0, 1
+SEQUENTIAL = "Viridis"
+
+
+def color(i: int) -> str:
+    """Of the i-th model or kind."""
+    return COLORS[i % len(COLORS)]
+
+
+def marker(i: int) -> dict[str, Any]:
+    """Of the i-th model or kind: 48 of them differ."""
+    turn = i // len(COLORS)
+    return {"color": color(i), "symbol": SYMBOLS[(i + turn) % len(SYMBOLS)], "size": 9, "line": {"width": 0.5}}
+
+
+def line(i: int) -> dict[str, Any]:
+    """Of the i-th model."""
+    return {"color": color(i), "dash": DASHES[i // len(COLORS) % len(DASHES)], "width": 2}
+
+
+def text(name: object) -> str:
+    """A text for Plotly, which reads tags and entities in all of its texts."""
+    return escape(str(name), quote=False)  # it knows no &quot;
