@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 from report_models import CLASSES, EVIL, network
 
@@ -24,6 +25,12 @@ class Images:
 
     data: vb.CsvManifest
     cues: Path
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> None:
+    """Networks this small gain nothing from threads, and lose much where other processes hold the cores."""
+    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

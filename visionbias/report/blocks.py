@@ -123,11 +123,11 @@ class Section:
 
 def number(value: float, digits: int = 3) -> Cell:
     """A number as it is shown; a dash where it is not known."""
-    return Cell(f"{value:.{digits}f}", value=float(value)) if isfinite(value) else Cell("–", value=None)
+    return Cell(f"{value:z.{digits}f}", value=float(value)) if isfinite(value) else Cell("–", value=None)
 
 
 def with_interval(value: float, low: float, high: float) -> Cell:
     """A number with its interval."""
     cell = number(value)
     known = cell.value is not None and isfinite(low + high)
-    return cell._replace(note=f"[{low:.3f}, {high:.3f}]") if known else cell
+    return cell._replace(note=f"[{low:z.3f}, {high:z.3f}]") if known else cell

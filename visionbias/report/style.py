@@ -29,6 +29,12 @@ def line(i: int) -> dict[str, Any]:
     return {"color": color(i), "dash": DASHES[i // len(COLORS) % len(DASHES)], "width": 2}
 
 
+def color_axis(low: float, high: float, scale: object, title: str) -> dict[str, Any]:
+    """From numbers to the colors of a heat map."""
+    bar = {"title": {"text": title}, "thickness": 14, "outlinewidth": 0}
+    return {"cmin": low, "cmax": high, "colorscale": scale, "colorbar": bar}
+
+
 def text(name: object) -> str:
     """A text for Plotly, which reads tags and entities in all of its texts."""
     return escape(str(name), quote=False)  # it knows no &quot;

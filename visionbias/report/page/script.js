@@ -42,13 +42,14 @@ function themed(layout) {
 }
 
 // A scatter plot of two of the columns: each trace shows the rows in its meta.
-function scatter(spec, x, y) {
+function scatter(spec, x, y, width) {
   const { columns, low, high, titles } = spec.axes;
-  const errors = (name, rows) =>
+  const errors = (name, rows, color) =>
     low[name] && high[name]
       ? {
           array: rows.map((row) => high[name][row] - columns[name][row]),
           arrayminus: rows.map((row) => columns[name][row] - low[name][row]),
+          color: `${color}80`, // half transparent
           thickness: 1,
           width: 0,
         }
@@ -57,36 +58,44 @@ function scatter(spec, x, y) {
     ...trace,
     x: trace.meta.map((row) => columns[x][row]),
     y: trace.meta.map((row) => columns[y][row]),
-    error_x: errors(x, trace.meta),
-    error_y: errors(y, trace.meta),
+    error_x: errors(x, trace.meta, trace.marker.color),
+    error_y: errors(y, trace.meta, trace.marker.color),
     hovertemplate: `%{text}<br>${escaped(x)}: %{x:.3f}<br>${escaped(y)}: %{y:.3f}<extra></extra>`,
   }));
   const layout = {
-    title: { text: titles[y][x], font: { size: 15 } },
+    title: { text: titles[y][x], font: { size: width < NARROW ? 13 : 15 } },
     xaxis: { title: { text: escaped(x) } },
     yaxis: { title: { text: escaped(y) } },
   };
   return { data, layout };
 }
 
+// On narrow screens the legend stands below the plot, in as many columns as its names leave room for.
+function withLegendBelow(layout, data, width) {
+  const names = data.filter((trace) => trace.showlegend !== false).map((trace) => trace.name ?? "");
+  const margin = { l: 45, r: 8, ...layout.margin };
+  if (layout.showlegend === false || names.length < 2) return { ...layout, margin };
+  const columns = Math.max(1, Math.floor(width / (50 + 7.5 * Math.max(...names.map((name) => name.length)))));
+  const room = 20 * Math.min(12, Math.ceil(names.length / columns)) + 10;
+  return {
+    ...layout,
+    height: layout.height + room,
+    margin: { ...margin, b: 55 + room },
+    legend: { orientation: "h", x: 0, y: 0, yref: "container", yanchor: "bottom", maxheight: room },
+  };
+}
+
 function draw(element) {
   const id = element.dataset.figure;
   const spec = specs[id];
   const chosen = (attribute) => document.querySelector(`select[data-figure="${id}"][${attribute}]`);
+  const width = printing ? PAGE : element.clientWidth;
   const view = spec.axes
-    ? scatter(spec, chosen('data-axis="x"').value, chosen('data-axis="y"').value)
+    ? scatter(spec, chosen('data-axis="x"').value, chosen('data-axis="y"').value, width)
     : Object.values(spec.views)[chosen("data-view")?.selectedIndex ?? 0];
   if (!view) return undefined;
-  const width = printing ? PAGE : element.clientWidth;
-  const named = view.data.filter((trace) => trace.showlegend !== false).length;
   let layout = merged(spec.layout, view.layout ?? {});
-  if (width < NARROW) {
-    layout = merged(layout, spec.narrow);
-    const rows = layout.showlegend === false || named < 2 ? 0 : Math.ceil(named / 2);
-    layout.height += 24 * rows;
-    layout.margin = merged({ l: 45, r: 8, t: 40, b: 50 }, layout.margin ?? {});
-    layout.legend = { orientation: "h", x: 0, y: -70 / (layout.height - 24 * rows), yanchor: "top" };
-  }
+  if (width < NARROW) layout = withLegendBelow(merged(layout, spec.narrow), view.data, width);
   if (printing) layout.width = PAGE;
   const config = {
     responsive: true,

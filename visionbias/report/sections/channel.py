@@ -9,7 +9,7 @@ from visionbias.metrics.psychometric import octaves_below_strongest
 from visionbias.probes.critical_band import CriticalBand
 from visionbias.report.blocks import Cell, Figure, Json, Section, Table, number
 from visionbias.report.contents import Contents
-from visionbias.report.style import SEQUENTIAL
+from visionbias.report.style import SEQUENTIAL, color_axis
 
 _BELOW = -0.3  # octaves from the middle of a cell to its number, out of the way of the thresholds
 _BRIGHT = 0.6  # accuracy from which cells are bright
@@ -58,8 +58,9 @@ def channel_section(contents: Contents) -> Section | None:
             },
             "height": 460,
             "showlegend": False,
+            "coloraxis": color_axis(0.0, 1.0, SEQUENTIAL, "accuracy"),
         },
-        {"height": 400},
+        {"height": 400, "coloraxis": {"showscale": False}},
         choose="Model",
         table=Table("Accuracy by noise and band", ["model", "noise", *(f"band {b}" for b in probe.bands)], rows),
     )
@@ -89,10 +90,7 @@ def _traces(
             "y": (-levels).tolist(),
             "z": accuracies.tolist(),
             "customdata": [[name] * len(bands) for name in names],
-            "zmin": 0.0,
-            "zmax": 1.0,
-            "colorscale": SEQUENTIAL,
-            "colorbar": {"title": {"text": "accuracy"}, "thickness": 14, "outlinewidth": 0},
+            "coloraxis": "coloraxis",
             "hovertemplate": "band %{x}, noise %{customdata}: %{z:.3f}<extra></extra>",
             "xgap": 2,
             "ygap": 2,

@@ -13,7 +13,7 @@ from visionbias.analysis.prediction import leave_one_out
 from visionbias.analysis.verdict import verdict
 from visionbias.report.blocks import Cell, Figure, Json, Section, Sentences, Table, number
 from visionbias.report.contents import Contents
-from visionbias.report.style import DIVERGING, marker, text
+from visionbias.report.style import DIVERGING, color_axis, marker, text
 
 _CLEAN = "top1"
 
@@ -124,13 +124,13 @@ class Generalization:
             return text(f"no ρ: {row['why']}")
         interval = f"[{row['low']:.2f}, {row['high']:.2f}]" if isfinite(row["low"]) else f"({row['why']})"
         p = f", p = {row['p_adjusted']:.2g}" if isfinite(row["p_adjusted"]) else ""
-        return text(f"ρ = {row['rho']:.2f} {interval}{p}, n = {row['n']}".replace("-", "−"))
+        return text(f"ρ = {row['rho']:z.2f} {interval}{p}, n = {row['n']}".replace("-", "−"))
 
     def _correlations(self) -> Section:
         grid = self._spearman["rho"].unstack("target").loc[list(self._biases), list(self._benchmarks)]
         sure = self._spearman["p_adjusted"].unstack("target").loc[grid.index, grid.columns] < 0.05
         shown = [
-            [f"{rho:.2f}{'*' if star else ''}" if isfinite(rho) else "–" for rho, star in zip(*rows, strict=True)]
+            [f"{rho:z.2f}{'*' if star else ''}" if isfinite(rho) else "–" for rho, star in zip(*rows, strict=True)]
             for rows in zip(grid.to_numpy(), sure.to_numpy(), strict=True)
         ]
         heat: Json = {
@@ -140,10 +140,7 @@ class Generalization:
             "z": np.where(np.isfinite(grid), grid, np.nan).tolist(),
             "text": shown,
             "texttemplate": "%{text}",
-            "zmin": -1.0,
-            "zmax": 1.0,
-            "colorscale": DIVERGING,
-            "colorbar": {"title": {"text": "ρ"}, "thickness": 14, "outlinewidth": 0},
+            "coloraxis": "coloraxis",
             "hovertemplate": "%{y}, %{x}: ρ = %{text}<extra></extra>",
             "xgap": 2,
             "ygap": 2,
@@ -154,10 +151,11 @@ class Generalization:
             {"": {"data": [heat]}},
             {
                 "height": 170 + 34 * len(grid),
-                "xaxis": {"automargin": True, "showgrid": False, "tickangle": -45 if len(grid.columns) > 4 else 0},
-                "yaxis": {"automargin": True, "showgrid": False, "autorange": "reversed"},
+                "xaxis": {"dtick": 1, "showgrid": False, "tickangle": -45 if len(grid.columns) > 4 else 0},
+                "yaxis": {"dtick": 1, "showgrid": False, "autorange": "reversed"},
+                "coloraxis": color_axis(-1.0, 1.0, DIVERGING, "ρ"),
             },
-            {},
+            {"coloraxis": {"showscale": False}},
             table=self._table_of(self._found),
         )
         return Section(

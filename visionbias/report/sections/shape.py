@@ -60,7 +60,8 @@ def shape_section(contents: Contents) -> Section | None:
     share = [i / 5 for i in range(6)]
     figure = Figure(
         "shape",
-        "Shape and texture decisions by category of the shape. Vertical lines: each model over all categories.",
+        "Shape and texture decisions by category of the shape. Vertical lines: each model over all categories. In the "
+        "legend a click hides a model, a double click shows it alone.",
         {"": {"data": traces}},
         {
             "xaxis": {

@@ -49,7 +49,8 @@ def spectral_section(contents: Contents) -> Section | None:
     named = [f"{side} {cutoff:.4g}" for side in _SIDES for cutoff in cutoffs]
     figure = Figure(
         "spectral",
-        "Accuracy against the cutoff of the filter.",
+        "Accuracy against the cutoff of the filter. In the legend a click hides a model, a double click shows it "
+        "alone.",
         {"": {"data": traces}},
         {
             "xaxis": {"title": {"text": "low-pass cutoff"}, "domain": [0.0, 0.48]},

@@ -2,14 +2,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The table of all models."""
 
+import math
+
+import pandas as pd
+
 from visionbias.report.blocks import Cell, Section, Table, with_interval
 from visionbias.report.contents import Contents
 
 
 def summary_section(contents: Contents) -> Section:
-    """A row a model: each number with its interval where it has one; curves and categories have figures."""
+    """A row a model: accuracies, biases and benchmarks with their intervals; curves and categories have figures."""
     summary = contents.summary
-    numbers = [str(name) for name in summary.columns if f"{name}_low" in summary and f"{name}_high" in summary]
+    named = {*contents.biases, *(name for names in contents.benchmarks.values() for name in names)}
+    numbers = [name for name in map(str, summary.columns) if name in named or _has_interval(summary, name)]
     unfinished = (summary["status"] != "complete").any()
     columns = ["model", *(["status"] if unfinished else []), "n", *numbers]
     rows = []
@@ -17,7 +22,10 @@ def summary_section(contents: Contents) -> Section:
         cells = [Cell(str(row["model"]))]
         cells += [Cell(str(row["status"]))] if unfinished else []
         cells.append(Cell(f"{row['n']:,}", value=float(row["n"])))
-        cells += [with_interval(row[name], row[f"{name}_low"], row[f"{name}_high"]) for name in numbers]
+        cells += [
+            with_interval(row[name], row.get(f"{name}_low", math.nan), row.get(f"{name}_high", math.nan))
+            for name in numbers
+        ]
         rows.append(cells)
     return Section(
         "summary",
@@ -26,3 +34,7 @@ def summary_section(contents: Contents) -> Section:
         "the study's data behind a row. Headings sort.",
         [Table("All models", columns, rows, sortable=True)],
     )
+
+
+def _has_interval(summary: pd.DataFrame, name: str) -> bool:
+    return f"{name}_low" in summary and f"{name}_high" in summary
