@@ -156,6 +156,20 @@ def test_report_of_an_unfinished_run(study_file: Path, tmp_path: Path) -> None:
     assert "unfinished" not in typed("report", out, "--format", "csv").stdout
 
 
+@pytest.mark.parametrize(
+    ("words", "fault"),
+    [
+        (("--html", "report.html", "--format", "csv"), "give one of them"),
+        (("--columns", "kpi.csv"), "goes with --html"),
+        (("--format", "xml"), "'table', 'csv', 'json'"),
+    ],
+)
+def test_options_of_report_that_do_not_fit(words: tuple[str, ...], fault: str, tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["report", str(tmp_path), *words], env={"COLUMNS": "200", "TERM": "dumb"})
+    assert result.exit_code == 2
+    assert fault in result.stderr
+
+
 def test_models_lists_names() -> None:
     answer = typed("models", "torchvision:resnet18")
     assert answer.returncode == 0

@@ -133,6 +133,10 @@ def report(
     from visionbias.engine.run import open_run
     from visionbias.report.text import summary_csv, summary_json, summary_table, unfinished
 
+    if html is not None and format_ is not Format.TABLE:
+        raise typer.BadParameter("--html writes a page, --format prints; give one of them")
+    if html is None and columns is not None:
+        raise typer.BadParameter("--columns goes with --html")
     opened = open_run(run)
     if html is not None:
         typer.echo(f"Report: {opened.report(html, columns=columns)}")

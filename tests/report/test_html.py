@@ -120,11 +120,15 @@ def test_figures_have_the_numbers_of_the_summary(parsed: Page, rich: vb.Run, sum
         relative = [first[f"{side}_{cutoff}"] for cutoff in (0.1, 0.5, 0.9)]
         np.testing.assert_allclose(np.array(traces[axis]["y"]) / first["top1"], relative, rtol=1e-12)
 
+    records = rich.records().to_table().to_pandas().query("model == 'first'")
+    accuracy = (records["label"] == records["pred"]).groupby(records["condition"]).mean()
+    assert traces["x"]["y"][1] == accuracy["lowpass-0.5"]
+    assert traces["x2"]["y"][2] == accuracy["highpass-0.9"]
+
     heat = parsed.specs["channel"]["views"]["first"]["data"][0]
     assert np.shape(heat["z"]) == (3, 3)
     np.testing.assert_array_equal(heat["z"][0], first["low_contrast_accuracy"])
-    noisy = rich.records().to_table().to_pandas().query("model == 'first' and condition == 'noise-0.2-band-4'")
-    assert heat["z"][2][0] == (noisy["label"] == noisy["pred"]).mean()
+    assert heat["z"][2][0] == accuracy["noise-0.2-band-4"]
 
     shape = next(trace for trace in parsed.specs["shape"]["views"][""]["data"] if trace.get("name") == "first")
     shares = [1 - first[f"shape_bias[{category}]"] for category in shape["y"]]
