@@ -92,7 +92,7 @@ function draw(element) {
   const width = printing ? PAGE : element.clientWidth;
   const view = spec.axes
     ? scatter(spec, chosen('data-axis="x"').value, chosen('data-axis="y"').value, width)
-    : Object.values(spec.views)[chosen("data-view")?.selectedIndex ?? 0];
+    : spec.views[chosen("data-view")?.value ?? Object.keys(spec.views)[0]];
   if (!view) return undefined;
   let layout = merged(spec.layout, view.layout ?? {});
   if (width < NARROW) layout = withLegendBelow(merged(layout, spec.narrow), view.data, width);

@@ -151,8 +151,8 @@ class Generalization:
             {"": {"data": [heat]}},
             {
                 "height": 170 + 34 * len(grid),
-                "xaxis": {"dtick": 1, "showgrid": False, "tickangle": -45 if len(grid.columns) > 4 else 0},
-                "yaxis": {"dtick": 1, "showgrid": False, "autorange": "reversed"},
+                "xaxis": {"type": "category", "dtick": 1, "showgrid": False, "tickangle": -45 if len(grid.columns) > 4 else 0},
+                "yaxis": {"type": "category", "dtick": 1, "showgrid": False, "autorange": "reversed"},
                 "coloraxis": color_axis(-1.0, 1.0, DIVERGING, "ρ"),
             },
             {"coloraxis": {"showscale": False}},

@@ -3,7 +3,6 @@
 """Shape or texture, in the form of Geirhos et al. (ICLR 2019): categories down, from shape to texture across."""
 
 import re
-from math import isfinite
 
 from visionbias.probes.shape_bias import ShapeBias
 from visionbias.report.blocks import Cell, Figure, Json, Section, Table, number, with_interval
@@ -37,7 +36,7 @@ def shape_section(contents: Contents) -> Section | None:
                 "name": text(model),
                 "x": [None if share.value is None else 1.0 - share.value for share in shares],
                 "y": list(map(text, categories)),
-                "text": [f"shape bias {s.text} of {n:.0f}" for s, n in zip(shares, of, strict=True) if isfinite(n)],
+                "text": [f"shape bias {s.text} of {n:.0f}" for s, n in zip(shares, of, strict=True)],
                 "hovertemplate": f"{text(model)}<br>%{{y}}: %{{text}}<extra></extra>",
                 "marker": marker(i) | {"size": 10},
             }
@@ -80,7 +79,7 @@ def shape_section(contents: Contents) -> Section | None:
                 "showgrid": False,
                 "zeroline": False,
             },
-            "yaxis": {"automargin": True, "categoryarray": list(map(text, categories)), "categoryorder": "array"},
+            "yaxis": {"type": "category", "categoryarray": list(map(text, categories)), "categoryorder": "array"},
             "shapes": lines,
             "height": 200 + 26 * len(categories),
             "margin": {"t": 70},
