@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
-EVIL = "</script><img src=x onerror=\"document.title='broken'\"><b>&amp;"  # a name that is code where it is not escaped
+EVIL = "</script><img src=x onerror=\"document.title='broken'\"><b>&amp;%{x}"  # code where it is not escaped
 CLASSES = ("ape", "bee", "cow")
 
 

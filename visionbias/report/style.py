@@ -36,5 +36,5 @@ def color_axis(low: float, high: float, scale: object, title: str) -> dict[str, 
 
 
 def text(name: object) -> str:
-    """A text for Plotly, which reads tags and entities in all of its texts."""
-    return escape(str(name), quote=False)  # it knows no &quot;
+    """A text for Plotly, which reads tags, entities and, where the mouse is, %{variables} in its texts."""
+    return escape(str(name), quote=False).replace("%", "&#37;")  # it knows no &quot;

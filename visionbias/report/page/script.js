@@ -19,7 +19,7 @@ function merged(base, over) {
   return result;
 }
 
-const escaped = (name) => name.replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+const escaped = (name) => name.replace(/[&<>"'%]/g, (c) => `&#${c.charCodeAt(0)};`);
 
 function themed(layout) {
   const onDark = dark.matches && !printing;

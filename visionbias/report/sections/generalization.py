@@ -145,14 +145,15 @@ class Generalization:
             "xgap": 2,
             "ygap": 2,
         }
+        names: Json = {"type": "category", "dtick": 1, "showgrid": False}
         figure = Figure(
             "correlations",
             "Spearman's ρ of each bias and benchmark; * adjusted p below 0.05.",
             {"": {"data": [heat]}},
             {
                 "height": 170 + 34 * len(grid),
-                "xaxis": {"type": "category", "dtick": 1, "showgrid": False, "tickangle": -45 if len(grid.columns) > 4 else 0},
-                "yaxis": {"type": "category", "dtick": 1, "showgrid": False, "autorange": "reversed"},
+                "xaxis": {**names, "tickangle": -45 if len(grid.columns) > 4 else 0},
+                "yaxis": {**names, "autorange": "reversed"},
                 "coloraxis": color_axis(-1.0, 1.0, DIVERGING, "ρ"),
             },
             {"coloraxis": {"showscale": False}},
