@@ -18,6 +18,7 @@ from PIL import Image
 from visionbias.datasets.cue_conflict import CueConflictFolder
 from visionbias.datasets.shapes16 import CATEGORIES, HELD_OUT_TEXTURES, Shapes16, compose, draw_layer_set, draw_layers
 from visionbias.datasets.shapes16 import folder as shapes16_folder
+from visionbias.datasets.shapes16.corruptions import Corruption
 from visionbias.datasets.shapes16.drawing import draw_image, draw_sketch, image_rng
 from visionbias.datasets.shapes16.folder import Texture
 from visionbias.datasets.shapes16.silhouettes import draw_silhouette
@@ -142,6 +143,16 @@ def test_every_texture_can_be_asked_for(tmp_path: Path, texture: Texture) -> Non
     assert all(same) if texture == "own" else not any(same)
 
 
+@pytest.mark.parametrize("corruption", get_args(Corruption))
+def test_a_corruption_changes_every_image_a_little(tmp_path: Path, corruption: Corruption) -> None:
+    data, own = (Shapes16(size=32, per_class=1, corruption=kind, folder=tmp_path) for kind in (corruption, None))
+    assert data.name == f"shapes16-test-own-{corruption}"
+    for a, b in zip(data.samples, own.samples, strict=True):
+        changed, image = (np.asarray(Image.open(sample.path), dtype=float) for sample in (a, b))
+        assert 1.0 < np.abs(changed - image).mean() < 50.0
+        assert abs(changed.mean() - image.mean()) < 5.0
+
+
 def test_other_textures_make_a_cue_conflict_set(tmp_path: Path) -> None:
     data = Shapes16(size=24, per_class=3, texture="other", folder=tmp_path)
     conflict = CueConflictFolder(data.root)
@@ -210,6 +221,7 @@ def test_killed_drawing_leaves_no_set(tmp_path: Path) -> None:
         ({"seed": -1}, "seed"),
         ({"split": "val"}, "split must be one of train, test; got 'val'"),
         ({"texture": "plaid"}, "texture must be one of own, other"),
+        ({"corruption": "fog"}, "corruption must be one of noise, blur, contrast, jpeg; got 'fog'"),
     ],
 )
 def test_wrong_arguments_are_named(tmp_path: Path, arguments: dict[str, object], message: str) -> None:

@@ -6,20 +6,40 @@ import hashlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from visionbias.datasets.cue_conflict import CueConflictFolder
+from visionbias.datasets.folder import ImageFolder
 from visionbias.datasets.shapes16 import Shapes16
 from visionbias.demo.train import Settings, Trained, train_all
 from visionbias.engine.run import Run, open_run
 from visionbias.engine.study import Study
 from visionbias.models.checkpoint import Checkpoint
-from visionbias.probes import PGD, Accuracy, CriticalBand, FeatureSuppression, Probe, ShapeBias, SpectralBias
+from visionbias.probes import (
+    PGD,
+    Accuracy,
+    CriticalBand,
+    FeatureSuppression,
+    Generalization,
+    Probe,
+    ShapeBias,
+    SpectralBias,
+)
 from visionbias.runtime.cache_folder import cache_folder
 from visionbias.types import Preprocessing
 
 TEST_PER_CLASS = 30
+# Group -> sets that the networks were not trained for -> how `Shapes16` draws them.
+BENCHMARKS: dict[str, dict[str, dict[str, Any]]] = {
+    "robustness": {kind: {"corruption": kind} for kind in ("noise", "blur", "contrast", "jpeg")},
+    "concepts": {
+        "new-textures": {"texture": "held-out"},
+        "flat-colors": {"texture": "flat"},
+        "outlines": {"texture": "sketch"},
+    },
+}
 
 
 def run_demo(out: Path | None = None, *, settings: Settings | None = None, progress: bool | None = None) -> Run:
@@ -37,7 +57,16 @@ def run_demo(out: Path | None = None, *, settings: Settings | None = None, progr
     networks = train_all(settings=settings, progress=progress)
     own = Shapes16(settings.size, TEST_PER_CLASS, settings.data_seed, "test", progress=progress)
     other = Shapes16(settings.size, TEST_PER_CLASS, settings.data_seed, "test", texture="other", progress=progress)
-    probes = probes_of(CueConflictFolder(other.root, name="other-textures"))
+    benchmarks = [
+        ImageFolder(
+            Shapes16(settings.size, TEST_PER_CLASS, settings.data_seed, "test", progress=progress, **how).root,
+            name=name,
+            precropped=True,
+        )
+        for sets in BENCHMARKS.values()
+        for name, how in sets.items()
+    ]
+    probes = probes_of(CueConflictFolder(other.root, name="other-textures"), benchmarks)
     if out is None:
         about = [network.path.parent.name for network in networks], own.describe(), other.describe(), probes
         out = cache_folder() / "demo" / f"run-{hashlib.sha256(repr(about).encode()).hexdigest()[:16]}"
@@ -54,7 +83,7 @@ def run_demo(out: Path | None = None, *, settings: Settings | None = None, progr
     return open_run(out)
 
 
-def probes_of(cues: CueConflictFolder) -> tuple[Probe, ...]:
+def probes_of(cues: CueConflictFolder, benchmarks: Sequence[ImageFolder]) -> tuple[Probe, ...]:
     """What the demo measures. What must come of a probe that is added here goes to calibration.py."""
     return (
         Accuracy(),
@@ -64,6 +93,7 @@ def probes_of(cues: CueConflictFolder) -> tuple[Probe, ...]:
         ShapeBias(cues),
         FeatureSuppression(strengths=(1.0,)),
         PGD(eps=2 / 255, steps=4, step_size=1 / 255),
+        Generalization(own=benchmarks, groups={group: list(sets) for group, sets in BENCHMARKS.items()}),
     )
 
 

@@ -151,6 +151,17 @@ class Generalization(Probe):
         return tuple(one.data for one in self._listed.values())
 
     @property
+    def benchmarks(self) -> Mapping[str, tuple[str, ...]]:
+        """See `Probe.benchmarks`: its sets by group; those that no group has are "own"."""
+        grouped = {
+            group: tuple(self._column(name) for name in members if name in self.sets)
+            for group, members in {**GROUPS, **self.groups}.items()
+        }
+        of_groups = {name for names in grouped.values() for name in names}
+        rest = tuple(name for name in map(self._column, self.sets) if name not in of_groups)
+        return {group: names for group, names in {**grouped, "own": rest}.items() if names}
+
+    @property
     def stimuli(self) -> tuple[Stimulus, ...]:
         """The images as they are."""
         return (Clean(),)

@@ -78,6 +78,11 @@ class PGD(Probe):
         return super().config() | {"bands": [band_options(band) for band in self.bands]}
 
     @property
+    def benchmarks(self) -> Mapping[str, tuple[str, ...]]:
+        """See `Probe.benchmarks`."""
+        return {"adversarial": ("pgd",)}
+
+    @property
     def stimuli(self) -> tuple[Stimulus, ...]:
         """None: what it shows is made for each model."""
         return ()

@@ -164,7 +164,7 @@ def test_torch_accepts_the_op(make_images):
 
 
 def test_fast_and_exact_are_different_plans(make_images):
-    x = make_images(1, 1, 24, 24).to(DEVICE)
+    x = make_images(8, 3, 24, 24).to(DEVICE)  # of one image alone the error varies by a factor of three
     exact, fast = (vb.filter_bank(x, FEW, backend=name).cpu() for name in ("triton", "triton_fast"))
     rms = [(y - definition(x, FEW)).square().mean().sqrt() * 255 for y in (exact, fast)]
     assert rms[0] < 3e-4

@@ -5,6 +5,7 @@
 from pathlib import Path
 
 from visionbias.datasets.folder import ImageFolder
+from visionbias.datasets.shapes16.corruptions import Corruption
 from visionbias.datasets.shapes16.drawing import Layers, Split, compose, draw_image, draw_layer_set, draw_layers
 from visionbias.datasets.shapes16.folder import Texture, write_images
 from visionbias.datasets.shapes16.silhouettes import CATEGORIES
@@ -34,6 +35,7 @@ class Shapes16(ImageFolder):
         texture: what fills the silhouettes: "own", the category's; "other", another category's (files are then named as
             `CueConflictFolder` reads them); "held-out", of no category; "flat", one color; "grey", the same grey for
             all; "sketch", nothing: dark outlines on white.
+        corruption: what is done to each image at last: "noise", "blur", "contrast" (less of it) or "jpeg".
         folder: where such sets are kept. Default `$VISIONBIAS_CACHE/shapes16` or `~/.cache/visionbias/shapes16`.
         progress: show a bar while drawing; `None`: on a terminal only.
 
@@ -49,8 +51,9 @@ class Shapes16(ImageFolder):
         split: Split = "test",
         *,
         texture: Texture = "own",
+        corruption: Corruption | None = None,
         folder: str | Path | None = None,
         progress: bool | None = None,
     ) -> None:
-        root = write_images(size, per_class, seed, split, texture, folder, progress)
-        super().__init__(root, name=f"shapes16-{split}-{texture}", precropped=True)
+        root = write_images(size, per_class, seed, split, texture, corruption, folder, progress)
+        super().__init__(root, name="-".join(filter(None, ("shapes16", split, texture, corruption))), precropped=True)

@@ -13,6 +13,7 @@ from typing import Literal, get_args
 
 from PIL import Image
 
+from visionbias.datasets.shapes16.corruptions import CORRUPTIONS, Corruption
 from visionbias.datasets.shapes16.drawing import VERSION, Pixels, Split, draw_image, draw_sketch, image_rng
 from visionbias.datasets.shapes16.silhouettes import CATEGORIES
 from visionbias.datasets.shapes16.textures import HELD_OUT_TEXTURES
@@ -31,6 +32,7 @@ def write_images(
     seed: int,
     split: Split,
     texture: Texture,
+    corruption: Corruption | None = None,
     folder: str | Path | None = None,
     progress: bool | None = None,
 ) -> Path:
@@ -42,9 +44,10 @@ def write_images(
     Raises:
         DataError: an argument is out of range, or the disk is full or not writable; no part is left behind then.
     """
-    _check(size, per_class, seed, split, texture)
+    _check(size, per_class, seed, split, texture, corruption)
     home = cache_folder() / "shapes16" if folder is None else Path(folder)
-    key = f"v{VERSION}-{split}-{texture}-{size}px-{per_class}-seed{seed}"
+    kind = "-".join(filter(None, (split, texture, corruption)))
+    key = f"v{VERSION}-{kind}-{size}px-{per_class}-seed{seed}"
     target, wanted = home / key, len(CATEGORIES) * per_class
     if _count(target) == wanted:
         return target
@@ -53,8 +56,8 @@ def write_images(
     try:
         temporary.mkdir(parents=True)
         _remove_abandoned(home)
-        with progress_bar(wanted, progress, f"shapes16 {split} {texture}") as bar:
-            for name, pixels in _draw(size, per_class, seed, split, texture):
+        with progress_bar(wanted, progress, f"shapes16 {kind}") as bar:
+            for name, pixels in _draw(size, per_class, seed, split, texture, corruption):
                 written += _write_png(temporary / name, pixels)
                 bar.update()
         for made in (*temporary.iterdir(), temporary):
@@ -71,16 +74,23 @@ def write_images(
     return target
 
 
-def _check(size: int, per_class: int, seed: int, split: Split, texture: Texture) -> None:
+def _check(size: int, per_class: int, seed: int, split: Split, texture: Texture, corruption: Corruption | None) -> None:
     for name, value, least in (("size", size, 16), ("per_class", per_class, 1), ("seed", seed, 0)):
         if not isinstance(value, int) or value < least:
             raise DataError(f"Shapes16: {name} must be a whole number of at least {least}, got {value!r}")
-    for name, choice, allowed in (("split", split, get_args(Split)), ("texture", texture, get_args(Texture))):
+    chosen = (
+        ("split", split, get_args(Split)),
+        ("texture", texture, get_args(Texture)),
+        ("corruption", corruption or "noise", get_args(Corruption)),
+    )
+    for name, choice, allowed in chosen:
         if choice not in allowed:
             raise DataError(f"Shapes16: {name} must be one of {', '.join(allowed)}; got {choice!r}")
 
 
-def _draw(size: int, per_class: int, seed: int, split: Split, texture: Texture) -> Iterator[tuple[str, Pixels]]:
+def _draw(
+    size: int, per_class: int, seed: int, split: Split, texture: Texture, corruption: Corruption | None
+) -> Iterator[tuple[str, Pixels]]:
     """File names below the set's folder, and their images."""
     for label, category in enumerate(CATEGORIES):
         for number in range(per_class):
@@ -95,7 +105,7 @@ def _draw(size: int, per_class: int, seed: int, split: Split, texture: Texture) 
                 image = draw_sketch(category, rng, size)
             else:
                 image = draw_image(category, None if texture == "grey" else fill, rng, size, flat=texture == "flat")
-            yield f"{name}.png", image
+            yield f"{name}.png", image if corruption is None else CORRUPTIONS[corruption](image, rng)
 
 
 def _write_png(path: Path, pixels: Pixels) -> int:
