@@ -107,6 +107,7 @@ def test_the_code_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.Mo
 
     x = torch.rand(2, 3, 224, 224)
     names: dict[str, Any] = {"thousand": thousand, "x": x, "shape": x, "texture": x.flip(0), "ids": ["a", "b"]}
+    names |= {"model": thousand, "labels": torch.tensor([0, 1])}
     code = "\n".join(blocks("python"))
     code, models = re.subn(r"    models=\[.*\],\n", '    models=[("mine", thousand)],\n', code)
     code, devices = re.subn('device="cuda"', 'device="cpu"', code)
@@ -129,6 +130,7 @@ def test_columns_of_the_table_are_those_of_a_summary(tmp_path: Path) -> None:
             Image.new("RGB", (224, 224), (40 * i,) * 3).save(path)
     (tmp_path / "photos.csv").write_text("path,label,group\nphotos/ape/ape1.png,0,left\nphotos/fox/fox1.png,5,right\n")
     probes = [vb.SpectralBias(), vb.CriticalBand(), vb.ShapeBias(tmp_path / "cues"), vb.FeatureSuppression()]
+    probes.append(vb.PGD(steps=1, bands=[vb.lowpass(0.2)]))
 
     def summary(data: vb.ImageFolder | vb.CsvManifest, classes: int, *probes: Any) -> set[str]:
         study = vb.Study([("m", lambda x: thousand(x)[:, :classes])], data, probes, device="cpu", decode="pillow")
@@ -138,7 +140,7 @@ def test_columns_of_the_table_are_those_of_a_summary(tmp_path: Path) -> None:
     found |= summary(vb.CsvManifest(tmp_path / "photos.csv"), 2, vb.Accuracy())
     (table,) = re.findall(r"\| probe \|.*?\n\n", README, re.DOTALL)
     named = re.findall(r"`([a-z][\w<>*\[\]]*)`", table)
-    kinds = [re.sub(r"<\w+>|\\\*", r"[\\w.]+", re.escape(name)) for name in named]
-    known = re.compile(f"(model|status|n|bad|({'|'.join(kinds)})(_low|_high)?)")
+    kinds = [re.sub(r"<\w+>|\\\*", r"[\\w.-]+", re.escape(name)) for name in named]
+    known = re.compile(f"(model|status|n|bad|precision|({'|'.join(kinds)})(_low|_high)?)")
     assert [name for name in sorted(found) if not known.fullmatch(name)] == []
     assert [kind for kind in kinds if not any(re.fullmatch(kind, name) for name in found)] == []

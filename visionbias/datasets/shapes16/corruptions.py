@@ -28,7 +28,8 @@ def blur(image: Pixels, rng: np.random.Generator) -> Pixels:  # noqa: ARG001
 def contrast(image: Pixels, rng: np.random.Generator) -> Pixels:  # noqa: ARG001
     """A third of what it was, around the mean of the image."""
     mean = image.mean()
-    return ((image - mean) / 3 + mean).round().astype(np.uint8)
+    faded: Pixels = ((image - mean) / 3 + mean).round().astype(np.uint8)
+    return faded
 
 
 def jpeg(image: Pixels, rng: np.random.Generator) -> Pixels:  # noqa: ARG001
