@@ -2,9 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the cache of crops adds to the decoder that fills it."""
 
-import atexit
-import shutil
-import tempfile
 import uuid
 from collections.abc import Iterator
 from functools import partial
@@ -12,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.folder import temporary_folder
 from benchmarks.registry import Case, benchmark
 from benchmarks.whole_job import write_jpegs
 from visionbias.decode.cache import Decode, open_crops
@@ -29,8 +27,7 @@ LEVELS = {"dali": 1, "pillow": 0}  # largest difference from Pillow
 @benchmark("decode")
 def cases(device: str, n: int = 512) -> Iterator[Case]:  # noqa: ARG001
     """One case a decoder that this machine has, from files that the system holds in memory."""
-    folder = Path(tempfile.mkdtemp(prefix="visionbias-decode-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    folder = temporary_folder("decode")
     paths = write_jpegs(folder / "images", n)
     samples = [Sample(path.name, path, 0) for path in paths]
     for kind in LEVELS:

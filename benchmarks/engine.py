@@ -2,9 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the engine adds to the forward passes: the loop of a run against a bare loop on tensors that are ready."""
 
-import atexit
-import shutil
-import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 import visionbias as vb
+from benchmarks.folder import temporary_folder
 from benchmarks.registry import Case, benchmark
 from visionbias.engine.loop import Loop, Part
 from visionbias.engine.precision import Chosen, dtype_name, fast_forward
@@ -42,8 +40,7 @@ def cases(device: str, batch: int = 32, size: int = 224) -> Iterator[Case]:
     ready: loading, comparing and compiling come once a run, however long it is.
     """
     for arch, n in ARCHITECTURES.items():
-        folder = Path(tempfile.mkdtemp(prefix="visionbias-engine-"))
-        atexit.register(shutil.rmtree, folder, ignore_errors=True)
+        folder = temporary_folder("engine")
         yield _case(arch, device, n, batch, size, folder)
 
 

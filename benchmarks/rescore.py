@@ -2,11 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What it costs to read a finished run again: the summary of all probes, and the slices in which models fail."""
 
-import atexit
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -16,6 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 import visionbias as vb
+from benchmarks.folder import temporary_folder
 from benchmarks.registry import Case, benchmark
 from visionbias.analysis import failures
 from visionbias.probes.registry import stimuli_of
@@ -40,8 +38,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 @benchmark("rescore")
 def cases(device: str, models: int = 48, n: int = 50_000) -> Iterator[Case]:  # noqa: ARG001
     """One case a reader, without a device, on the records of `models` x 60 conditions x `n` images from a seed."""
-    folder = Path(tempfile.mkdtemp(prefix="visionbias-rescore-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    folder = temporary_folder("rescore")
     accuracies = write_run(folder, models, n)
     readers = {"summary": lambda: vb.open_run(folder).summary(), "failures": lambda: failures(folder)}
     for name, read in readers.items():

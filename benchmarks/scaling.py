@@ -2,11 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How the cost of a run grows: with the number of checkpoints, and with the number of images."""
 
-import atexit
-import shutil
 import subprocess
 import sys
-import tempfile
 import uuid
 from collections.abc import Iterator
 from functools import partial
@@ -18,6 +15,7 @@ from safetensors.torch import save_file
 
 import visionbias as vb
 from benchmarks.engine import CONDITIONS, PROBES, write_images
+from benchmarks.folder import temporary_folder
 from benchmarks.registry import Case, benchmark
 
 ARCHITECTURE = "resnet10t"
@@ -37,8 +35,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 @benchmark("scaling")
 def cases(device: str, n: int = 64, size: int = 224) -> Iterator[Case]:
     """A case a number of checkpoints, then a case a number of images: the rate tells what each costs."""
-    folder = Path(tempfile.mkdtemp(prefix="visionbias-scaling-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    folder = temporary_folder("scaling")
     for seed in range(max(MODELS)):
         torch.manual_seed(seed)
         save_file(timm.create_model(ARCHITECTURE, num_classes=4).state_dict(), folder / f"{seed}.safetensors")

@@ -2,9 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A whole study of spectral bias and critical band: ours, and the published way of running it."""
 
-import atexit
-import shutil
-import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -22,6 +19,7 @@ import visionbias as vb
 from benchmarks.band_noise import BANDS as NOISE_BANDS
 from benchmarks.band_noise import NOISE_SDS, low_contrast, noisy
 from benchmarks.filter_bank import BANDS, passed
+from benchmarks.folder import temporary_folder
 from benchmarks.images import constants
 from benchmarks.registry import Case, benchmark
 from visionbias.decode.cache import Decode
@@ -96,8 +94,7 @@ def published(models: list[torch.nn.Module], paths: list[Path], device: str, wor
 @benchmark("whole_job")
 def cases(device: str, arch: str = "resnet50", models: int = 2, n: int = 32, workers: int = 2) -> Iterator[Case]:
     """One case: images from JPEG files, which ours decodes each time as well."""
-    folder = Path(tempfile.mkdtemp(prefix="visionbias-job-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    folder = temporary_folder("job")
     paths = write_jpegs(folder / "images", n)
     loaded = []
     for seed in range(models):

@@ -107,18 +107,21 @@ def predict(
     gradients = sum(blocks[arm.data.name] * attack.steps for arm in study.arms for attack in arm.attacks)
     load_s = compile_s = compare_s = forward_s = attack_s = 0.0
     weight_bytes, seen = 0, {}
+    shared = shared_preprocessing(study)
     for kind, name in first.items():
         began = time.perf_counter()
-        model = untrained(entries[name], device=device, crop=_crop_of(study), batch=batches[1])
+        crop = None if shared is None else shared.crop
+        model = untrained(entries[name], device=device, crop=crop, batch=batches[1])
         load_s += count[kind] * (time.perf_counter() - began)
-        timed = _time_model(study, model, device, batches[1], stimuli, None if begun is None else begun.get(name))
+        rule = shared or model.preprocessing
+        found = None if begun is None else begun.get(name)
+        timed = _time_model(study, model, rule.crop, device, batches[1], stimuli, found)
         compile_s += timed.compile_s
         compare_s += count[kind] * timed.compare_s
         forward_s += count[kind] * timed.batch_s * passes * left
         if gradients:
-            attack_s += count[kind] * _time_gradient(study, model, device, batches[1]) * gradients * left
+            attack_s += count[kind] * _time_gradient(model, rule.crop, device, batches[1]) * gradients * left
         weight_bytes += count[kind] * _bytes_of(model, timed.dtype)
-        rule = shared_preprocessing(study) or model.preprocessing
         seen[rule, model.normalization] = timed
     return Prediction(
         load_s=load_s,
@@ -139,15 +142,15 @@ def predict(
     )
 
 
-def _crop_of(study: "Study") -> int | None:
-    shared = shared_preprocessing(study)
-    return None if shared is None else shared.crop
-
-
 def _time_model(
-    study: "Study", model: Model, device: torch.device, batch: int, stimuli: int, begun: Mapping[str, Any] | None
+    study: "Study",
+    model: Model,
+    crop: int,
+    device: torch.device,
+    batch: int,
+    stimuli: int,
+    begun: Mapping[str, Any] | None,
 ) -> _Timed:
-    crop = (shared_preprocessing(study) or model.preprocessing).crop
     exact_s = _time_forward(Forward(model, device=device, batch=batch), crop, device)
     if begun is not None:
         fast = [getattr(torch, begun["precision"])] if begun["precision"] != "float32" else []
@@ -169,8 +172,7 @@ def _time_forward(forward: Forward, crop: int, device: torch.device) -> float:
     return _seconds(lambda: forward(x), device)
 
 
-def _time_gradient(study: "Study", model: Model, device: torch.device, batch: int) -> float:
-    crop = (shared_preprocessing(study) or model.preprocessing).crop
+def _time_gradient(model: Model, crop: int, device: torch.device, batch: int) -> float:
     differentiable = Differentiable(model, device)
     x = torch.rand(batch, 3, crop, crop, device=device).contiguous(memory_format=differentiable.memory_format)
 
