@@ -19,6 +19,7 @@ from visionbias.metrics.arrays import floats, percentage
 Criterion = Literal["absolute", "relative"]
 OCTAVE_ZERO_CPI = 1.75  # center of band 0 of 224 pixels, cycles/image
 WIDTH = 2.0 * np.sqrt(np.log(4.0))  # of a Gaussian at half of its height, in octaves of sigma
+START = 1.0, 0.0, 1.0  # amplitude, mu, sigma from which the published fit sets out
 MOST_CONDITION = 100.0  # of the Jacobian, beyond which the data do not determine the parameters
 
 
@@ -153,15 +154,16 @@ def fit_channel(
     x: NDArray[np.float64],  # [B] bands
     thresholds: NDArray[np.float64],  # [B]
     highest: float,  # bound of the amplitude
+    start: tuple[float, float, float] = START,
 ) -> Channel:
-    """Bounded least squares from (1, 0, 1)."""
+    """Bounded least squares."""
     from scipy.optimize import OptimizeWarning, curve_fit
 
     bounds = ([0.0, -np.inf, -np.inf], [highest, np.inf, np.inf])
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore", OptimizeWarning)
         try:
-            found, _ = curve_fit(_gaussian, x, thresholds, p0=(1.0, 0.0, 1.0), bounds=bounds, jac=_jacobian)
+            found, _ = curve_fit(_gaussian, x, thresholds, p0=start, bounds=bounds, jac=_jacobian)
         except RuntimeError:  # no convergence
             nan = float("nan")
             return Channel(nan, nan, nan, False, nan, np.full(len(x), nan), float("inf"))

@@ -79,10 +79,12 @@ def bootstrap_accuracies(
             f"bootstrap: wanted resamples of 1 or more, confidence in (0, 1), got {resamples}, {confidence}"
         )
     n = len(correct)
-    outcomes = correct.astype(np.float64)
+    # Whole numbers up to 2^24 are exact in float32, in which they are summed twice as fast.
+    outcomes = correct.astype(np.float32 if correct.dtype == bool and n <= 2**24 else np.float64)
     kept = n * resamples <= _MOST_KEPT
     counts = _kept_counts(n, resamples, seed) if kept else _counts(n, resamples, seed)
-    accuracies = np.concatenate([drawn.astype(np.float64) @ outcomes for drawn in counts]) / n
+    sums = np.concatenate([drawn.astype(outcomes.dtype) @ outcomes for drawn in counts])
+    accuracies = sums.astype(np.float64) / n
     values = statistic(accuracies)
     tail = (1 - confidence) / 2
     unseen = np.array(list(product((0.0, 1.0), repeat=max(blocks) + 1)))[:, list(blocks)]  # [2^G, F]

@@ -16,6 +16,7 @@ from visionbias.errors import ShapeError
 from visionbias.metrics.arrays import booleans
 from visionbias.metrics.channel import (
     OCTAVE_ZERO_CPI,
+    START,
     WIDTH,
     Channel,
     Criterion,
@@ -83,22 +84,32 @@ def psychometric_fit(
     octaves = octaves_below_strongest(noise_sds)
     top = float(octaves[-1])
 
-    def numbers(accuracies: NDArray[np.float64]) -> NDArray[np.float64]:  # [R, S * B] -> [R, B + 6]
+    flat = outcomes[:, order].reshape(n, s * b)
+    seen = flat.mean(axis=0, keepdims=True)
+
+    def thresholds(accuracies: NDArray[np.float64]) -> NDArray[np.float64]:  # [R, S * B] -> [R, B]
         percent = 100.0 * accuracies.reshape(-1, s, b)
-        found = _thresholds(percent, criterion_of("psychometric_fit", percent, criterion, threshold), octaves)
+        return _thresholds(percent, criterion_of("psychometric_fit", percent, criterion, threshold), octaves)
+
+    start = START
+    if np.isfinite(thresholds(seen)).all():
+        fit = fit_channel(x, thresholds(seen)[0], top)
+        start = (fit.amplitude, fit.mu, fit.sigma) if fit.identifiable else START
+
+    def numbers(accuracies: NDArray[np.float64]) -> NDArray[np.float64]:  # [R, S * B] -> [R, B + 6]
+        found = thresholds(accuracies)
         channel = np.full((len(found), 3), np.nan)
         for row in np.flatnonzero(np.isfinite(found).all(axis=1)):
-            fit = fit_channel(x, found[row], top)
+            fit = fit_channel(x, found[row], top, start)
             channel[row] = fit.amplitude, fit.mu, abs(fit.sigma)
         amplitude, mu, width = channel.T
         highest = found.max(axis=1)
         return np.column_stack([found, highest, amplitude, mu, width, WIDTH * width, octave_zero_cpi * 2.0**mu])
 
-    flat = outcomes[:, order].reshape(n, s * b)
     # Samples not seen may be right or wrong without noise, in noise of the coarse bands, and in that of the fine ones.
     blocks = np.where(np.arange(s)[:, None] == s - 1, 0, 1 + (np.arange(b) >= b // 2)).ravel().tolist()
     ends = bootstrap_accuracies(flat, numbers, blocks=blocks, resamples=resamples, confidence=confidence, seed=seed)
-    observed = np.where(np.isnan(ends[0]), np.nan, numbers(flat.mean(axis=0, keepdims=True))[0])
+    observed = np.where(np.isnan(ends[0]), np.nan, numbers(seen)[0])
     ends[0, : b + 1][ends[0, : b + 1] == 0.0] = -np.inf
     highest, amplitude, mu, sigma, bandwidth, center = map(float, observed[b:])
     low, high = 2.0 ** (ends[:, b] - top)
