@@ -19,13 +19,14 @@ class Case:
     shape: str  # of one call, as in "22 x [8, 3, 224, 224]"
     dtype: str
     unit: str  # of `work`, as in "conditions"
-    work: float  # units done by one call
+    work: float  # units done by one call of ours
     bytes_moved: int  # least number of bytes that one call must read and write
     contenders: Mapping[str, Callable[[], object]]
     check: Callable[
         [str], float
     ]  # largest error of a contender on fresh random input; raises AssertionError if too large
-    floors: Mapping[str, float] = field(default_factory=dict)  # peer -> least ratio of its best time to ours to reach
+    floors: Mapping[str, float] = field(default_factory=dict)  # peer -> least ratio of our best rate to its to reach
+    parts: Mapping[str, float] = field(default_factory=dict)  # peer -> share of the work that it does, if not all
     side: int | None = None  # the longer one of the images, of an op
 
 

@@ -41,6 +41,7 @@ def measure(case: Case, device: str, repeats: int, bandwidth: float) -> tuple[li
     if not errors:
         return [], failures
     timings = interleaved({name: case.contenders[name] for name in errors}, repeats, device)
+    parts = {name: case.parts.get(name, 1.0) for name in timings}
     rows = [
         {
             "op": case.op,
@@ -49,14 +50,15 @@ def measure(case: Case, device: str, repeats: int, bandwidth: float) -> tuple[li
             "side": case.side,
             "dtype": case.dtype,
             "unit": f"{case.unit}/s",
-            "rate": round(case.work / timing.median, 1),
+            "work": case.work * parts[name],
+            "rate": round(case.work * parts[name] / timing.median, 1),
             "median_s": round(timing.median, 9),
             "best_s": round(timing.best, 9),
             "spread": round(timing.spread, 4),
             "repeats": repeats,
             "first_s": round(first[name].seconds, 6),
             "peak_bytes": first[name].peak_bytes,
-            "copy_fraction": round(case.bytes_moved / timing.median / bandwidth, 4),
+            "copy_fraction": round(case.bytes_moved * parts[name] / timing.median / bandwidth, 4),
             "error": errors[name],
             "device": device_name(device),
             "generation": generation(device),
@@ -97,10 +99,10 @@ def write(rows: list[dict[str, Any]], folder: Path) -> None:
 
 
 def table(rows: list[dict[str, Any]], floors: Mapping[str, float]) -> str:
-    """Rows for people; the ratio is the best time of a peer over that of the first row, beside its floor if any."""
+    """Rows for people; the ratio is the best rate of the first row over that of a peer, beside its floor if any."""
     lines = [f"{rows[0]['op']}  {rows[0]['shape']} -> {rows[0]['dtype']}  on {rows[0]['device']}"]
     for row in rows:
-        ratio = row["best_s"] / rows[0]["best_s"]
+        ratio = (row["best_s"] / row["work"]) / (rows[0]["best_s"] / rows[0]["work"])
         floor = floors.get(row["backend"])
         verdict = "" if floor is None else f"  ({'reaches' if ratio >= floor else 'MISSES'} {floor:.2f})"
         lines.append(

@@ -55,11 +55,9 @@ def first_call(call: Callable[[], object], device: str) -> FirstCall:
 
 
 def interleaved(contenders: Mapping[str, Callable[[], object]], repeats: int, device: str) -> dict[str, Timing]:
-    """Time each contender `repeats` times, at least 5, in the order A B B A A B ... after one untimed call of each."""
+    """Time each contender, which is warm, `repeats` times, at least 5, in the order A B B A A B ..."""
     if repeats < 5:
         raise ValueError(f"wanted at least 5 repeats, got {repeats}")
-    for run in contenders.values():
-        run()
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
     order = list(contenders)
     for _ in range(repeats):

@@ -5,6 +5,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -15,7 +16,7 @@ from benchmarks.registry import Case
 
 MAY_BE_MISSING = ("PIL", "pandas", "pyarrow", "pydantic", "safetensors", "timm", "tqdm", "typer", "hypothesis")
 KEYS = {
-    *("op", "backend", "shape", "side", "dtype", "unit", "rate", "median_s", "best_s", "spread", "repeats"),
+    *("op", "backend", "shape", "side", "dtype", "unit", "work", "rate", "median_s", "best_s", "spread", "repeats"),
     *("first_s", "peak_bytes", "copy_fraction", "error", "device", "generation", "versions", "commit"),
 }
 
@@ -28,7 +29,7 @@ def toy(calls, check=lambda name: 0.0):
 def test_contenders_alternate():
     calls = []
     timings = timing.interleaved(toy(calls).contenders, 5, "cpu")
-    assert calls[2:] == ["ours", "peer", "peer", "ours"] * 2 + ["ours", "peer"]
+    assert calls == ["ours", "peer", "peer", "ours"] * 2 + ["ours", "peer"]
     assert {len(t.seconds) for t in timings.values()} == {5}
     with pytest.raises(ValueError, match="at least 5"):
         timing.interleaved(toy(calls).contenders, 4, "cpu")
@@ -50,6 +51,14 @@ def test_a_floor_is_reached_or_missed():
         ours, peer = run.table(rows, {"peer": 0.90}).splitlines()[1:]
         assert verdict in peer
         assert "0.90" not in ours
+
+
+def test_a_peer_that_does_a_part_is_compared_by_its_rate():
+    rows, _ = run.measure(replace(toy([]), work=12, parts={"peer": 0.25}), "cpu", 5, 1e9)
+    assert [row["work"] for row in rows] == [12, 3]
+    rows[0]["best_s"], rows[1]["best_s"] = 2.0, 1.0
+    assert "2.00x the time" in run.table(rows, {}).splitlines()[2]
+    assert rows[1]["rate"] == pytest.approx(3 / rows[1]["median_s"], rel=0.01)
 
 
 def test_the_engine_computes_what_a_bare_loop_does(monkeypatch):
@@ -172,9 +181,14 @@ def test_a_cache_holds_what_the_decoder_makes():
 
 
 def test_a_job_run_in_the_published_way_computes_the_same():
-    (case,) = registry.load()["whole_job"]("cpu", arch="test_resnet", models=1, n=4, workers=0)
+    options = {"arch": "test_resnet", "n": 4, "n_published": 2, "workers": 0, "decode": "pillow"}
+    (case,) = registry.load()["whole_job"]("cpu", **options)
+    ours, theirs = case.contenders.values()
+    ours()
     assert case.check("visionbias") < 1e-4
-    assert case.work == 52 * 4
+    theirs()
+    assert case.work == 2 * 52 * 4
+    assert list(case.parts.values()) == [0.25]
 
 
 def test_runs_of_more_images_take_no_more_memory(monkeypatch):
