@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
+from hooked_network import Hooked
 from PIL import Image
 from torch import nn
 
@@ -21,20 +21,6 @@ import visionbias.engine.prepare
 from visionbias.engine.decoded import Decoded, decode_set
 
 Make = Callable[..., vb.Study]
-
-
-class Hooked(nn.Module):
-    """A network that does something else before its `at`-th batch."""
-
-    def __init__(self, network: nn.Module, at: int, hook: Callable[[], None]) -> None:
-        super().__init__()
-        self.network, self.at, self.hook, self.calls = network, at, hook, 0
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        self.calls += 1
-        if self.calls == self.at:
-            self.hook()
-        return self.network(x)
 
 
 @pytest.fixture
@@ -53,8 +39,8 @@ def test_an_interrupted_run_keeps_what_it_has_measured(
         return make_study(models=[("m", Hooked(tiny_net(1), at, interrupt).eval())], probes=[vb.SpectralBias()])
 
     with pytest.raises(KeyboardInterrupt):
-        study(at=31).run(tmp_path / "run", progress=False)
-    # The first call shows how many classes there are; 29 others went through, 23 of whole first batches of 8.
+        study(at=30).run(tmp_path / "run", progress=False)
+    # 29 batches of 8 went through, 23 of them whole first batches.
     (session,) = vb.open_run(tmp_path / "run").manifest["sessions"]
     assert session["forwards"] == 29 * 8
     plan = study(at=0).plan(tmp_path / "run")
@@ -73,7 +59,7 @@ def test_images_that_change_in_the_middle_of_a_run(
     victim = images / "class_2" / "035.png"
 
     def study(hook: Callable[[], None]) -> vb.Study:
-        models = [("m", Hooked(tiny_net(1), 3, hook).eval())]
+        models = [("m", Hooked(tiny_net(1), 2, hook).eval())]
         return make_study(models=models, data=images, cache=tmp_path / "cache")
 
     before = study(lambda: None).run(tmp_path / "before", progress=False).summary().to_csv()

@@ -53,7 +53,7 @@ def test_a_model_that_ends_the_process_fails_alone(
 
     def leaves(x: torch.Tensor) -> torch.Tensor:
         calls.append(1)
-        if len(calls) > later:
+        if len(calls) > 2 * later:  # two calls tell what it is
             raise SystemExit(3)
         return x.mean(dim=(2, 3))
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
+from hooked_network import Hooked
 from torch import nn
 
 import visionbias as vb
@@ -19,27 +19,13 @@ Make = Callable[..., vb.Study]
 HAS_DALI = importlib.util.find_spec("nvidia.dali") is not None if importlib.util.find_spec("nvidia") else False
 
 
-class Hooked(nn.Module):
-    """A network that does something else before its `at`-th batch."""
-
-    def __init__(self, network: nn.Module, at: int, hook: Callable[[], None]) -> None:
-        super().__init__()
-        self.network, self.at, self.hook, self.calls = network, at, hook, 0
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        self.calls += 1
-        if self.calls == self.at:
-            self.hook()
-        return self.network(x)
-
-
 def interrupt() -> None:
     raise KeyboardInterrupt
 
 
 @pytest.fixture
 def hooked(make_study: Make, tiny_net: type[nn.Module]) -> Callable[[int, Callable[[], None]], vb.Study]:
-    """A study of one model under 23 conditions; its first call shows how many classes there are."""
+    """A study of one model under 23 conditions."""
 
     def make(at: int, hook: Callable[[], None]) -> vb.Study:
         return make_study(
@@ -60,7 +46,7 @@ def test_the_first_batch_is_saved_before_it_is_whole(
 ) -> None:
     """What is on disk while the run is at its 20th forward pass, still with its first 8 images."""
     found = []
-    study = hooked(21, lambda: found.append(count_rows(tmp_path / "run/records", ["m"], study.conditions)))
+    study = hooked(20, lambda: found.append(count_rows(tmp_path / "run/records", ["m"], study.conditions)))
     study.run(tmp_path / "run", progress=False, save_interval_s=0.0)
     assert found[0] >= 8
     files = [len(list(folder.iterdir())) for folder in (tmp_path / "run/records/model=m").iterdir()]
@@ -71,7 +57,7 @@ def test_going_on_is_said_and_an_unfinished_run_shows_what_it_has(
     hooked: Callable[[int, Callable[[], None]], vb.Study], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
-        hooked(31, interrupt).run(tmp_path / "run", progress=False)
+        hooked(30, interrupt).run(tmp_path / "run", progress=False)
     run = vb.open_run(tmp_path / "run")
     assert run.progress() == (29 * 8, 23 * 37)
     row = run.summary().iloc[0]
@@ -94,7 +80,7 @@ def test_a_run_that_has_not_begun_shows_no_numbers(
     hooked: Callable[[int, Callable[[], None]], vb.Study], tmp_path: Path
 ) -> None:
     with pytest.raises(KeyboardInterrupt):
-        hooked(2, interrupt).run(tmp_path / "run", progress=False)
+        hooked(1, interrupt).run(tmp_path / "run", progress=False)
     summary = vb.open_run(tmp_path / "run").summary()
     nothing = {"model": "m", "status": "incomplete", "n": 0, "bad": 0, "precision": "float32"}
     assert summary.to_dict("records") == [nothing]

@@ -312,3 +312,43 @@ def test_untrained_models_are_built_without_their_weights(lookups: list[object])
     assert (model.architecture, model.num_classes, model.channels_last) == ("timm:test_resnet", 7, True)
     assert untrained("timm:test_vit.r160_in1k", device=CPU).num_classes == 1000
     assert lookups == []
+
+
+class Normalized(nn.Module):
+    """A network with one normalization layer."""
+
+    def __init__(self, norm: nn.Module) -> None:
+        super().__init__()
+        self.features = nn.Sequential(nn.Conv2d(3, 8, 3), norm)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.features(x).relu().mean(dim=(2, 3))
+
+
+def in_training_mode() -> Callable[[Tensor], Tensor]:
+    module = Normalized(nn.BatchNorm2d(8)).train()
+    return lambda x: module(x)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        in_training_mode(),
+        Normalized(nn.BatchNorm2d(8, track_running_stats=False)),
+        lambda x: nn.functional.dropout(x.mean(dim=(2, 3)), training=True),
+        lambda x: x.mean(dim=(2, 3)) - x.mean(),
+    ],
+    ids=["training mode", "no statistics", "dropout", "mean of the batch"],
+)
+def test_an_answer_must_not_depend_on_the_batch(call: Callable[[Tensor], Tensor]) -> None:
+    with pytest.raises(CheckpointError, match=r"model 'mine': wanted logits of an image that depend on nothing else"):
+        resolve_model(("mine", call), device=CPU, crop=32, batch=4)
+
+
+def test_a_batch_of_one_has_no_company() -> None:
+    assert resolve_model(("mine", in_training_mode()), device=CPU, crop=32).num_classes == 8
+
+
+@pytest.mark.parametrize("norm", [nn.BatchNorm2d(8), nn.GroupNorm(2, 8), nn.Identity()])
+def test_what_depends_on_its_image_alone_is_taken(norm: nn.Module) -> None:
+    assert resolve_model(("mine", Normalized(norm)), device=CPU, crop=32, batch=4).num_classes == 8

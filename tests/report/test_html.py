@@ -263,7 +263,7 @@ def test_a_run_that_has_just_begun(rich: vb.Run, tmp_path: Path) -> None:
 
 def test_models_that_fail_are_told(make_study: Callable[..., vb.Study], tmp_path: Path) -> None:
     def broken(x: torch.Tensor) -> torch.Tensor:
-        if x.shape[0] == 8 and float(x.abs().max()) > 0:
+        if float(x.abs().max()) < 3:  # normalized pixels, not the noise that it is tried on
             raise ValueError("it <b>broke</b>")
         return torch.zeros(len(x), 3)
 

@@ -21,6 +21,7 @@ from visionbias.types import Preprocessing
 
 ModelEntry = str | Checkpoint | tuple[str, Callable[[Tensor], Tensor]]
 
+_MOST_CHANGE = 1e-3  # of a logit by chance in the order of sums, in units of the largest
 _FAMILIES = {"timm": timm, "torchvision": torchvision}
 _FAMILIES_WANTED = "'timm:...' or 'torchvision:...'"
 _STUDY = "study"
@@ -121,12 +122,13 @@ def resolve_model(
             those.
         device: where it shall run.
         offline: open no socket.
-        crop: side in pixels of the zeros that show how many classes a module or callable has; by default its own crop.
-        batch: how many of them, for callables that take one batch size only.
+        crop: side in pixels of the noise that a module or callable is tried on; by default its own crop.
+        batch: how many images of it, for callables that take one batch size only.
 
     Raises:
-        CheckpointError: the model or its weights cannot be had, do not fit, are not finite, or give no logits.
-        RunError: there is no memory for the zeros.
+        CheckpointError: the model or its weights cannot be had, do not fit, are not finite, give no logits, or logits
+            of an image that depend on the rest of its batch or on chance.
+        RunError: there is no memory for the noise.
     """
     name = model_id(entry)
     if isinstance(entry, Checkpoint):
@@ -230,22 +232,36 @@ def _given(name: str, call: Callable[[Tensor], Tensor], device: torch.device, cr
             config = timm.data_config(call)
     if crop is None:
         crop = config.rule.crop if isinstance(config.rule, Preprocessing) else Preprocessing().crop
-    with torch.inference_mode():
-        logits = checked_logits(call, _zeros(batch, crop, device), name)
     sha256 = None
     if isinstance(call, nn.Module):
         require_finite(call, f"model {name!r}")
         sha256 = weights_sha256(call)
-    return Model(name, call, logits.shape[1], config, sha256, source_of((name, call)))
+    num_classes = _tried(name, call, device, crop, batch)
+    return Model(name, call, num_classes, config, sha256, source_of((name, call)))
 
 
-def _zeros(batch: int, crop: int, device: torch.device) -> Tensor:
+@torch.inference_mode()
+def _tried(name: str, call: Callable[[Tensor], Tensor], device: torch.device, crop: int, batch: int) -> int:
+    """Number of classes of a callable, which must say the same of an image in any company."""
+    kept = max(1, batch // 2)
+    random = torch.Generator().manual_seed(0)
     try:
-        return torch.zeros(batch, 3, crop, crop, device=device)
+        images = torch.randn(batch, 3, crop, crop, generator=random).to(device)
+        others = images.clone()  # before the call, which may write into its input
     except RuntimeError as error:  # torch.OutOfMemoryError is one
         raise RunError(
             f"no memory on {device} for {batch} images of {crop} x {crop} pixels; use a smaller forward_batch"
         ) from error
+    others[kept:] = 0.0
+    logits = checked_logits(call, images, name)
+    again = checked_logits(call, others, name, logits.shape[1])
+    scale = float(logits[:kept].abs().max())
+    if not torch.allclose(logits[:kept], again[:kept], rtol=0.0, atol=_MOST_CHANGE * scale, equal_nan=True):
+        raise CheckpointError(
+            f"model {name!r}: wanted logits of an image that depend on nothing else, but beside other images or at "
+            "another call they differ; call .eval() on what the function calls, and let batch norm track its statistics"
+        )
+    return logits.shape[1]
 
 
 def _ready(name: str, module: nn.Module, device: torch.device) -> nn.Module:
