@@ -20,13 +20,14 @@ def table(n: int = 20) -> pd.DataFrame:
 
 
 def by_loop(x: np.ndarray, y: np.ndarray) -> float:  # [N, P], [N]
-    errors = []
+    errors, by_mean = [], []
     for i in range(len(y)):
         rest = np.delete(np.arange(len(y)), i)
         design = np.column_stack([np.ones(len(y)), x])
         weights = np.linalg.lstsq(design[rest], y[rest], rcond=None)[0]
         errors.append(y[i] - design[i] @ weights)
-    return 1 - np.square(errors).sum() / np.square(y - y.mean()).sum()
+        by_mean.append(y[i] - y[rest].mean())
+    return 1 - np.square(errors).sum() / np.square(by_mean).sum()
 
 
 def r2(frame: pd.DataFrame, target: str, predictor: str) -> float:
@@ -50,10 +51,13 @@ def test_against_a_loop() -> None:
 
 
 def test_by_hand() -> None:
-    """y = 0 0 0 0 1 at x = 0 1 2 3 4: leverages .6 .3 .2 .3 .6, residuals .2 0 -.2 -.4 .4 of the line x / 5 - .2."""
+    """y = 0 0 0 0 1 at x = 0 1 2 3 4: leverages .6 .3 .2 .3 .6, residuals .2 0 -.2 -.4 .4 of the line x / 5 - .2.
+
+    Predicted by the mean of the others, .25 four times and 0, the squared errors are 4 / 16 and 1.
+    """
     frame = leave_one_out(pd.DataFrame({"bias": range(5), "accuracy": [0, 0, 0, 0, 1]}), ["bias"], ["accuracy"])
     press = (0.2 / 0.4) ** 2 + 0 + (0.2 / 0.8) ** 2 + (0.4 / 0.7) ** 2 + (0.4 / 0.4) ** 2
-    assert frame.to_numpy().tolist() == [["accuracy", "bias", pytest.approx(1 - press / 0.8, abs=1e-12), 5]]
+    assert frame.to_numpy().tolist() == [["accuracy", "bias", pytest.approx(1 - press / 1.25, abs=1e-12), 5]]
 
 
 def test_scale_and_order_do_not_matter() -> None:

@@ -300,3 +300,32 @@ def test_a_damaged_gallery_is_an_error_with_a_fix(rich: vb.Run, tmp_path: Path) 
 def test_a_page_that_cannot_be_written(rich: vb.Run, tmp_path: Path) -> None:
     with pytest.raises(vb.RunError, match=r"wanted the name of a file, such as report\.html"):
         rich.report(tmp_path)
+
+
+def test_numbers_of_ones_own_stand_beside_ones_own_sets(
+    make_study: Callable[..., vb.Study], images: Any, tmp_path: Path
+) -> None:
+    night = vb.CsvManifest(images.data.root / "photos.csv", name="night")
+    probes = [vb.Accuracy(), vb.SpectralBias(), vb.Generalization(own=[night])]
+    run = make_study(probes=probes, max_bad=2).run(tmp_path / "run", progress=False)
+    names = run.summary()["model"]
+    kpi = pd.DataFrame({"model": names, "clicks": [*map(float, range(len(names) - 1)), pd.NA]})
+    parsed = Page(run.report(tmp_path / "report.html", columns=kpi))
+    head, *rows = parsed.tables["Correlations over models"]
+    judged = {row[head.index("benchmark")] for row in rows}
+    assert {"night", "clicks"} <= judged
+    with pytest.raises(vb.DataError, match="owner"):
+        run.report(tmp_path / "text.html", columns=kpi.drop(columns="clicks").assign(owner="me"))
+
+
+def test_a_set_cannot_take_the_name_of_a_number(summary: pd.DataFrame, images: Any) -> None:
+    def is_taken(name: str) -> bool:
+        try:
+            vb.Generalization(own=[vb.CsvManifest(images.data.root / "photos.csv", name=name)])
+        except vb.RunError as error:
+            return "is taken" in str(error)
+        return False
+
+    names = [name for name in summary.columns if "[" not in name and not name.endswith(("_low", "_high", "_n"))]
+    assert len(names) > 20
+    assert [name for name in names if not is_taken(name)] == []

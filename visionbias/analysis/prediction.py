@@ -35,8 +35,8 @@ def leave_one_out(
     """Leave-one-out R^2 of each target from each feature, from all features together, and from clean accuracy alone.
 
     Each model is predicted by ordinary least squares, with intercept, on all others. R^2 = 1 - sum of squared
-    prediction errors / sum of squared deviations of the target from its mean: 1 is exact, and 0 or less is no better
-    than the mean.
+    prediction errors / sum of squared errors of predicting each model by the mean of all others: 1 is exact, and 0 or
+    less is no better than that mean.
 
     Args:
         table, without, category: as `correlate`.
@@ -93,4 +93,5 @@ def _r2(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, int]:  #
         return math.nan, n
     centered = y - y.mean()
     errors = (centered - u @ (u.T @ centered)) / (1.0 - leverage)
-    return float(1.0 - np.square(errors).sum() / np.square(centered).sum()), n
+    by_mean = centered / (1.0 - 1.0 / n)
+    return float(1.0 - np.square(errors).sum() / np.square(by_mean).sum()), n

@@ -51,13 +51,13 @@ def blur(images: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def highpass(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Remove all but fine detail from three images of four; what is left is clipped at black."""
+    """Remove all but fine detail from 85 % of the images; what is left is clipped at black."""
     fine = (images - _smooth(images, _uniform(images, 0.4, 1.2, generator))).clamp(0, 1)
     return torch.where(_uniform(images, 0, 1, generator) < 0.85, fine, images)
 
 
 def noise(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Add noise, white in half of the images, of a coarser octave in the others; next to none in one of six."""
+    """Add noise to three images of four: white noise to most of them, that of a coarser octave to the others."""
     size = images.shape[-2:]
     octaves = [torch.randn((*images.shape[:2], size[0] >> k, size[1] >> k), generator=generator) for k in range(4)]
     fields = torch.stack([interpolate(octave, size, mode="bilinear") for octave in octaves])

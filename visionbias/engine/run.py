@@ -144,14 +144,15 @@ class Run:
     def _contents(self, columns: "str | Path | pd.DataFrame | None") -> "Contents":
         """What a report shows."""
         from visionbias.analysis.own_columns import join_columns
-        from visionbias.analysis.tables import CATEGORY
+        from visionbias.analysis.tables import CATEGORY, number_columns
         from visionbias.report.contents import Contents
 
         summary, benchmarks = self.summary(), self.benchmarks
         if columns is not None:
             joined = join_columns(summary, columns)
             own = [str(name) for name in joined.columns.difference(summary.columns, sort=False) if name != CATEGORY]
-            summary, benchmarks = joined, benchmarks | {"own": tuple(own)}
+            summary = joined.assign(**number_columns("report", joined, own))
+            benchmarks = {**benchmarks, "own": (*benchmarks.get("own", ()), *own)}
         there = {group: tuple(name for name in names if name in summary) for group, names in benchmarks.items()}
         status = dict(zip(summary["model"], summary["status"], strict=True))
         samples = self._samples()

@@ -18,7 +18,7 @@ from visionbias.ops.normalize import normalize
 class Target:
     """Attacks one model and shows it what comes of that, in float32 always.
 
-    In 16 bits small slopes are rounded to zero, and of a pixel near 1 so are changes as small as those of an attack:
+    In 16 bits small gradients are rounded to zero, and of a pixel near 1 so are changes as small as those of an attack:
     the model would look more robust than it is. The batch is fixed, as that of `Forward` is.
     """
 
@@ -58,5 +58,5 @@ class Target:
         return self._forward(normalize(images, scale.mean, scale.std, memory_format=self._differentiable.memory_format))
 
     def _class_scores(self, images: Tensor) -> Tensor:  # float32 [N, C, H, W] -> float64 [N, K data]
-        # In float64, as records are scored: a hopeless label has a slope still.
+        # In float64, as records are scored: a hopeless label has a gradient still.
         return self._scorer.log_p(self._differentiable(images).double())

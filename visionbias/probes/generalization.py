@@ -37,7 +37,13 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
 }
 _OTHER_PROBES = ("pgd",)
 _OF_VAL = {"imagenet_val", REAL, "imagenet_c", "imagenet_c_bar", "pgd"}  # made of the same images
-_TAKEN = {"model", "status", "n", "bad", "top1", "top5", REAL, *GROUPS, *_OTHER_PROBES}
+# What names columns of summaries and groups of them, and how further columns begin.
+_TAKEN = {"model", "status", "n", "bad", "precision", "category", "own", "lpp", "hpp", REAL, *GROUPS, *_OTHER_PROBES}
+_TAKEN |= {"cue_accuracy", "shape_reliance", "texture_reliance", "color_reliance", "low_contrast_accuracy"}
+_TAKEN_STARTS = (
+    *("top1", "top5", "worst_group", "lfc_", "hfc_", "channel_", "critical_band_", "peak_noise"),
+    *("shape_bias_", "without_", *BENCHMARKS),
+)
 
 
 @register("generalization")
@@ -51,7 +57,8 @@ class Generalization(Probe):
         real: ReaL's `real.json`, which scores `imagenet_val` again: an answer is correct if it is in the label set of
             the image, and images without labels do not count.
         imagenet_a, imagenet_r: decided among the 200 classes that have a folder, and once more among all 1000. With
-            `imagenet_val`, its images of the same 200 classes are decided among these, to compare.
+            `imagenet_val`, its images of the same 200 classes are decided among these, to compare. Models see the
+            images again for each.
         sketch: ImageNet-Sketch.
         stylized: the 16-class Stylized set, decided among the 16 categories.
         imagenet_c, imagenet_c_bar: `<corruption>/<severity>/<WordNet id>/`, never resized. ImageNet-C has the 15
@@ -112,7 +119,7 @@ class Generalization(Probe):
             if not isinstance(entry, (str, Path, Dataset)):
                 raise RunError(f"Generalization: own must hold data sets or folders, got {entry!r:.80}")
             data = entry if isinstance(entry, Dataset) else ImageFolder(entry)
-            if data.name in {*listed, *_TAKEN, *known_probes()} or data.name.startswith(tuple(BENCHMARKS)):
+            if data.name in listed or _is_taken(data.name):
                 raise RunError(f"Generalization: own: the name {data.name!r} is taken; give your set another name=")
             listed[data.name] = ListedSet(data)
         return listed
@@ -138,7 +145,7 @@ class Generalization(Probe):
                 raise RunError(
                     f"Generalization: group {group!r} names {', '.join(unknown)}; the sets are {', '.join(known)}"
                 )
-            if not isinstance(group, str) or group in {*self.sets, *_TAKEN, *known_probes()} - set(GROUPS):
+            if not isinstance(group, str) or group in self.sets or (_is_taken(group) and group not in GROUPS):
                 raise RunError(f"Generalization: the name {group!r} is taken, or no name; give the group another")
             checked[group] = list(dict.fromkeys(members))
         return checked
@@ -152,9 +159,9 @@ class Generalization(Probe):
 
     @property
     def benchmarks(self) -> Mapping[str, tuple[str, ...]]:
-        """See `Probe.benchmarks`: its sets by group; those that no group has are "own"."""
+        """See `Probe.benchmarks`: its sets by group, and what your groups have of other probes; the rest is "own"."""
         grouped = {
-            group: tuple(self._column(name) for name in members if name in self.sets)
+            group: tuple(self._column(name) for name in members if name in self.sets or group in self.groups)
             for group, members in {**GROUPS, **self.groups}.items()
         }
         of_groups = {name for names in grouped.values() for name in names}
@@ -222,15 +229,18 @@ class Generalization(Probe):
         return f"{name}{PARTIAL if about['partial'] else ''}"
 
 
+def _is_taken(name: str) -> bool:
+    return name in {*_TAKEN, *known_probes()} or name.startswith(_TAKEN_STARTS)
+
+
 def _is_description(about: object) -> bool:
     return isinstance(about, Mapping) and {"images", "partial", "cells"} <= set(about)
 
 
 def _family(name: str) -> str:
-    """What a set has in common with those whose errors may go with its own."""
-    if name in _OF_VAL:
-        return "val"
-    return name if name in BENCHMARKS else "own"
+    """What a set has in common with those whose errors may go with its own; yours may be made of any images."""
+    images = name.removesuffix("_1000_way")
+    return images if images in BENCHMARKS and images not in _OF_VAL else "val"
 
 
 def _columns(name: str, found: Found, partial: bool) -> dict[str, float]:

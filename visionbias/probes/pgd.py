@@ -23,7 +23,7 @@ STUDY_STEP = 2 / 255
 @register("pgd")
 @dataclass(frozen=True)
 class PGD(Probe):
-    """Accuracy under projected gradient descent in the largest norm, on all frequencies and within bands of them.
+    """Accuracy under projected gradient descent in the L-infinity norm, on all frequencies and within bands of them.
 
     Every image is attacked, also those that a model gets wrong without it, and all are counted. The attack raises the
     cross-entropy of the label among the data's classes: of a label map with several model classes for one, their mean

@@ -38,7 +38,7 @@ def pgd(
     seed: int = 0,
     band: Band | None = None,
 ) -> Tensor:
-    """Attack a classifier by projected gradient descent in the largest norm: no pixel changes by more than `eps`.
+    """Attack a classifier by projected gradient descent in the L-infinity norm: no pixel changes by more than `eps`.
 
     Each step moves every pixel by `step_size` to where the cross-entropy of the true label grows, then back to within
     `eps` of x and to [0, 1]. With a `band` the perturbation has those frequencies only: the gradient is filtered before
@@ -103,9 +103,9 @@ def _in_all_frequencies(loss: Loss, images: Tensor, start: Tensor, eps: float, s
     low, high = (images - eps).clamp_(min=0.0), (images + eps).clamp_(max=1.0)
     attacked = start.add_(images).clamp_(low, high).requires_grad_()
     for _ in range(steps):
-        slope = loss.slope(attacked, attacked)
+        gradient = loss.gradient(attacked, attacked)
         with torch.no_grad():
-            attacked.add_(slope.sign_(), alpha=step).clamp_(low, high)
+            attacked.add_(gradient.sign_(), alpha=step).clamp_(low, high)
     return attacked.detach()
 
 
@@ -122,9 +122,9 @@ def _in_band(loss: Loss, images: Tensor, start: Tensor, eps: float, step: float,
     # Steps are filtered, not their sum: windows with values between 0 and 1 would take more of it every time.
     shift = fit(filtered(start)).requires_grad_()
     for _ in range(steps):
-        slope = loss.slope((images + shift).clamp(0.0, 1.0), shift)
+        gradient = loss.gradient((images + shift).clamp(0.0, 1.0), shift)
         with torch.no_grad():
-            fit(shift.add_(filtered(filtered(slope).sign_()), alpha=step))
+            fit(shift.add_(filtered(filtered(gradient).sign_()), alpha=step))
     return (images + shift.detach()).clamp_(0.0, 1.0)
 
 

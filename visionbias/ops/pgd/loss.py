@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: visionbias contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What an attack climbs: the cross-entropy of a classifier, and its slope in the images."""
+"""What an attack maximizes: the cross-entropy of a classifier, and its gradient in the images."""
 
 from collections.abc import Callable
 
@@ -14,10 +14,10 @@ Classifier = Callable[[Tensor], Tensor]  # [N, C, H, W] in [0, 1] -> logits [N, 
 
 
 class Loss:
-    """Cross-entropy, summed over the images, so that the slope of an image does not depend on the others.
+    """Cross-entropy, summed over the images, so that the gradient of an image does not depend on the others.
 
-    Keeps count of slopes that are not finite without waiting for the device: their sign would be 0, and a model without
-    a gradient would look robust.
+    Keeps count of gradients that are not finite without waiting for the device: their sign would be 0, and a model
+    without a gradient would look robust.
     """
 
     def __init__(
@@ -27,9 +27,9 @@ class Loss:
     ) -> None:
         self._model, self._labels = model, labels
         self._low, self._high = (int(end) for end in labels.aminmax()) if len(labels) else (0, 0)
-        self._total = torch.zeros(len(labels), device=labels.device)  # of all slopes; NaN and infinity stay in it
+        self._total = torch.zeros(len(labels), device=labels.device)  # of all gradients; NaN and infinity stay in it
 
-    def slope(
+    def gradient(
         self,
         images: Tensor,  # [N, C, H, W]
         of: Tensor,  # [N, C, H, W], from which the images were computed
@@ -48,17 +48,17 @@ class Loss:
                 f"pgd: labels must be classes of the model, 0 to {logits.shape[1] - 1}, got {self._low} to {self._high}"
             )
         loss = cross_entropy(logits, self._labels, reduction="sum")
-        slope = torch.autograd.grad(loss, of, allow_unused=True)[0] if loss.requires_grad else None
-        if slope is None:
+        gradient = torch.autograd.grad(loss, of, allow_unused=True)[0] if loss.requires_grad else None
+        if gradient is None:
             raise ShapeError(
                 "pgd: model must return logits with a gradient in the images, got logits without one; "
                 "let it use torch operators alone, without no_grad, detach or NumPy"
             )
-        self._total += slope.sum(dim=(1, 2, 3))
-        return slope
+        self._total += gradient.sum(dim=(1, 2, 3))
+        return gradient
 
     def check(self) -> None:
-        """Demand that every slope was finite.
+        """Demand that every gradient was finite.
 
         Raises:
             ShapeError: one was not.
