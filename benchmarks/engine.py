@@ -22,12 +22,13 @@ from visionbias.engine.prepare import prepare
 from visionbias.engine.run import RECORDS
 from visionbias.engine.sink import RecordSink
 from visionbias.models.fast import Compiler, fast_dtypes
+from visionbias.probes.registry import stimuli_of
 from visionbias.records.reader import open_records
 from visionbias.runtime.progress import progress_bar
 
 ARCHITECTURES = {"resnet50": 32, "resnet18": 96}  # and images: for each some seconds, the time between two saves
 PROBES = (vb.Accuracy(), vb.SpectralBias())
-CONDITIONS = 23
+CONDITIONS = sum(len(stimulus.conditions) for stimulus in stimuli_of(PROBES))
 BARE = "peer: bare forward on ready tensors"
 FLOOR = 0.95  # share of the bare loop's speed
 
