@@ -24,6 +24,7 @@ import numpy as np
 import PIL
 from numpy.typing import NDArray
 
+from visionbias.decode.ahead import Crop, decode_ahead
 from visionbias.decode.dali import DaliDecoder, check_dali_serves
 from visionbias.decode.pillow import BadReason, PillowDecoder, available_threads
 from visionbias.decode.redecode import Redecoded
@@ -196,18 +197,22 @@ class _Entry:
         digest = hashlib.sha256()
         bad: list[tuple[int, str, bool]] = []
         blank = bytes(self.bytes // len(self.samples))
-        with closing(self._decoded(progress)) as results:
-            for row, (sample, (content, crop)) in enumerate(zip(self.samples, results, strict=True)):
-                name = sample.id.encode("utf-8", "surrogateescape")
-                digest.update(len(name).to_bytes(8, "big") + name + content.digest)
-                if isinstance(crop, BadReason):
-                    bad.append((row, crop.text, content.unread is not None))
-                if not self.keep:
-                    file.write(content.digest)
-                else:
-                    file.write(blank if isinstance(crop, BadReason) else crop.data)
-        file.flush()
-        os.fsync(file.fileno())
+        done = 0
+        with closing(self._decoded(progress)) as batches:
+            for contents, crops in batches:
+                for row, (content, crop) in enumerate(zip(contents, crops, strict=True), done):
+                    name = self.samples[row].id.encode("utf-8", "surrogateescape")
+                    digest.update(len(name).to_bytes(8, "big") + name + content.digest)
+                    if isinstance(crop, BadReason):
+                        bad.append((row, crop.text, content.unread is not None))
+                    if not self.keep:
+                        file.write(content.digest)
+                    else:
+                        file.write(blank if isinstance(crop, BadReason) else crop.data)
+                done += len(contents)
+                # Not once at the end: the decoder works meanwhile.
+                file.flush()
+                os.fsync(file.fileno())
         manifest: dict[str, Any] = {
             "key": self.key,
             "decoder": self.decoder,
@@ -219,19 +224,18 @@ class _Entry:
         write_file(scratch / _MANIFEST, json.dumps(manifest, indent=1).encode())
         sync_folder(scratch)
 
-    def _decoded(self, progress: bool | None) -> Generator[tuple[Content, NDArray[np.uint8] | BadReason], None, None]:
-        """Content and crop u8 [crop, crop, 3] of each sample in order; memory does not grow with N."""
+    def _decoded(self, progress: bool | None) -> Generator[tuple[list[Content], list[Crop]], None, None]:
+        """Contents and crops of the samples in order, batch by batch; memory does not grow with N."""
         decoder = self._new_decoder()
         try:
             with (
                 progress_bar(len(self.samples), progress, "decode") as bar,
-                closing(read_batches(self.samples, _batch_size(), available_threads())) as batches,
+                closing(read_batches(self.samples, _batch_size(), available_threads())) as contents,
+                closing(decode_ahead(contents, decoder)) as batches,
             ):
                 for batch in batches:
-                    crops = iter(decoder.decode([content.data for content in batch if content.unread is None]))
-                    for content in batch:
-                        yield content, next(crops) if content.unread is None else BadReason(content.unread)
-                    bar.update(len(batch))
+                    yield batch
+                    bar.update(len(batch[0]))
         finally:
             decoder.close()
 
