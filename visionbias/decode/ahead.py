@@ -8,15 +8,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
-from visionbias.decode.dali import DaliDecoder
-from visionbias.decode.pillow import BadReason, PillowDecoder
+from visionbias.decode.choice import Decoder
+from visionbias.decode.pillow import BadReason
 from visionbias.decode.source import Content
 
 Crop = NDArray[np.uint8] | BadReason  # [crop, crop, 3]
 
 
 def decode_ahead(
-    batches: Iterable[list[Content]], decoder: DaliDecoder | PillowDecoder
+    batches: Iterable[list[Content]], decoder: Decoder
 ) -> Generator[tuple[list[Content], list[Crop]], None, None]:
     """Contents and crops of each batch. While the caller works on one, the next is decoded."""
     worker = ThreadPoolExecutor(1, thread_name_prefix="visionbias-decode")
@@ -33,6 +33,6 @@ def decode_ahead(
         worker.shutdown(cancel_futures=True)
 
 
-def _decode(decoder: DaliDecoder | PillowDecoder, contents: list[Content]) -> list[Crop]:
+def _decode(decoder: Decoder, contents: list[Content]) -> list[Crop]:
     crops = iter(decoder.decode([content.data for content in contents if content.unread is None]))
     return [next(crops) if content.unread is None else BadReason(content.unread) for content in contents]

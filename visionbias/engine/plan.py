@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from visionbias.engine.calibration import Prediction, predict
+from visionbias.engine.decoder import check_gpu_decoder
 from visionbias.engine.identity import identity_before_reading
 from visionbias.engine.inputs import batch_sizes, pick_device, shared_preprocessing
 from visionbias.engine.run import require_same
@@ -125,7 +126,9 @@ def make_plan(study: "Study", folder: Path | None) -> Plan:
     prediction = None
     if units > done and rate is None:
         begun = None if manifest is None else manifest["study"]["models"]
-        prediction = predict(study, pick_device(study.device), batches, sizes, begun, left=1 - done / units)
+        device = pick_device(study.device)
+        check_gpu_decoder(study, None if manifest is None else manifest["study"], device)
+        prediction = predict(study, device, batches, sizes, begun, left=1 - done / units)
     crop = (shared_preprocessing(study) or Preprocessing()).crop
     pixels = crop * crop * 3
     return Plan(
