@@ -138,13 +138,20 @@ def make_plan(study: "Study", folder: Path | None) -> Plan:
         units_done=done,
         gradients=len(study.models)
         * sum(attack.steps * sizes[arm.data.name] for arm in study.arms for attack in arm.attacks),
-        cache_bytes=sum(len(arm.data.samples) for arm in study.arms) * pixels if study.keep_crops else 0,
+        cache_bytes=_crops(study) * pixels if study.keep_crops else 0,
         record_bytes=units * _RECORD_BYTES,
         stimulus_bytes=max(arm.shown_at_once for arm in study.arms) * batches[1] * pixels * 4,
         prediction=prediction,
         last_rate=rate,
         compared=manifest is not None,
     )
+
+
+def _crops(study: "Study") -> int:
+    """Crops in the cache, where sets that list the same files share theirs."""
+    listings = [listing for arm in study.arms for listing in (arm.data.samples, arm.data.partners)]
+    entries = {tuple(dict.fromkeys((sample.id, sample.path) for sample in listing)) for listing in listings}
+    return sum(map(len, entries))
 
 
 def _rate(manifest: Mapping[str, Any]) -> float | None:
