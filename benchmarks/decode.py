@@ -12,7 +12,8 @@ import numpy as np
 from benchmarks.folder import temporary_folder
 from benchmarks.registry import Case, benchmark
 from benchmarks.whole_job import write_jpegs
-from visionbias.decode.cache import Decode, open_crops
+from visionbias.decode.cache import open_crops
+from visionbias.decode.choice import Decode
 from visionbias.decode.dali import DaliDecoder, check_dali_serves
 from visionbias.decode.pillow import PillowDecoder, available_threads
 from visionbias.errors import BackendError

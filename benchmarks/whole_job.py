@@ -22,7 +22,7 @@ from benchmarks.filter_bank import BANDS, passed
 from benchmarks.folder import temporary_folder
 from benchmarks.images import constants
 from benchmarks.registry import Case, benchmark
-from visionbias.decode.cache import Decode
+from visionbias.decode.choice import Decode
 from visionbias.probes.registry import stimuli_of
 
 PROBES = (vb.Accuracy(), vb.SpectralBias(), vb.CriticalBand())

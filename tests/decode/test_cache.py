@@ -196,7 +196,7 @@ def test_progress_bar_only_when_asked_for(samples, tmp_path, capsys) -> None:
 def test_wrong_arguments(samples, tmp_path) -> None:
     with pytest.raises(DataError, match="wanted at least one sample"):
         open_crops([], SMALL, folder=tmp_path)
-    with pytest.raises(DataError, match="wanted 'auto', 'dali' or 'pillow', got 'turbo'"):
+    with pytest.raises(DataError, match="wanted one of 'auto', 'dali', 'dali-mixed', 'pillow', got 'turbo'"):
         open_crops(samples, SMALL, decode="turbo", folder=tmp_path)  # type: ignore[arg-type]
 
 

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 import visionbias as vb
 from visionbias.models.fast import Compiler
 
 Make = Callable[..., vb.Study]
+CUES = ("car", "cat", "dog")
 
 
 def files_of(folder: Path) -> list[Path]:
@@ -79,3 +81,18 @@ def test_attacks_and_crops_that_are_not_kept_take_time(make_study: Make, tmp_pat
     again = study.plan().prediction
     assert again is not None
     assert again.decode_s > 0
+
+
+def test_crops_of_sets_that_list_the_same_files_take_room_once(make_study: Make, tmp_path: Path) -> None:
+    names = [f"{shape}/{shape}1-{texture}1.png" for shape in CUES for texture in CUES]
+    for name in names:
+        (tmp_path / "cues" / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (32, 32), "teal").save(tmp_path / "cues" / name)
+    data = vb.CueConflictFolder(tmp_path / "cues")
+    probe = vb.ShapeBias(vb.CueConflictFolder(tmp_path / "cues", name="again"))
+    study = make_study(data=data, probes=[vb.Accuracy(), probe], cache=tmp_path / "crops")
+    plan = study.plan()
+    assert plan.images == 18
+    assert plan.cache_bytes == 9 * 32 * 32 * 3
+    study.run(tmp_path / "run", progress=False)
+    assert sum(path.stat().st_size for path in tmp_path.glob("crops/*/crops.u8")) == plan.cache_bytes

@@ -62,7 +62,7 @@ def test_heads_and_models_of_the_study(write: Callable[[str], Path], tmp_path: P
     [
         (("seed = 9", "sead = 9"), r"sead: unknown key; allowed: models, data, probes"),
         (("max_bad = 2", 'max_bad = "two"'), r"max_bad: .* got 'two'"),
-        (('decode = "pillow"', 'decode = "opencv"'), r"decode: .*'auto', 'dali' or 'pillow'"),
+        (('decode = "pillow"', 'decode = "opencv"'), r"decode: .*'auto', 'dali', 'dali-mixed' or 'pillow'"),
         (('folder = "images"', 'foldr = "images"'), r"data\.foldr: unknown key; allowed: folder, csv"),
         (('folder = "images"', 'folder = "images", csv = "x.csv"'), r"exactly one of folder, csv, cue_conflict"),
         (('folder = "images"', 'folder = "images", root = "x"'), r"root goes with csv only"),

@@ -16,16 +16,19 @@ import os
 import shutil
 from collections.abc import Generator, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, Any
 
 import numpy as np
 import PIL
 from numpy.typing import NDArray
 
-from visionbias.decode.dali import DaliDecoder, check_dali_serves
-from visionbias.decode.pillow import BadReason, PillowDecoder, available_threads
+from visionbias.decode.ahead import Crop, decode_ahead
+from visionbias.decode.choice import DECODES, Decode, Decoder, Kind, batch_size, decoder_name, new_decoder
+from visionbias.decode.dali import check_dali_serves
+from visionbias.decode.drift import Drift, DriftMeter
+from visionbias.decode.pillow import BadReason, available_threads
 from visionbias.decode.redecode import Redecoded
 from visionbias.decode.scratch import discard, scratch_folder, sweep
 from visionbias.decode.source import Content, read_batches, read_file
@@ -34,8 +37,6 @@ from visionbias.runtime.cache_folder import cache_folder
 from visionbias.runtime.durable import sync_folder, write_file
 from visionbias.runtime.progress import progress_bar
 from visionbias.types import BadSample, Preprocessing, Sample
-
-Decode = Literal["auto", "dali", "pillow"]
 
 _FORMAT = 2  # of an entry; part of its name
 _PIXELS, _DIGESTS, _MANIFEST = "crops.u8", "digests.u8", "manifest.json"
@@ -53,6 +54,7 @@ class Crops:
     # content (32 zero bytes if it could not be read).
     sha256: str
     path: Path  # the entry's folder
+    drift: Drift | None  # from Pillow's crops, of a decoder without a bound: "dali-mixed"
 
 
 def open_crops(
@@ -62,6 +64,7 @@ def open_crops(
     decode: Decode = "auto",
     folder: Path | None = None,
     keep: bool = True,
+    gpu: int = 0,
     progress: bool | None = None,
 ) -> Crops:
     """Decode images once and map the crops [N, crop, crop, 3]; a later call with the same files maps what is there.
@@ -69,30 +72,33 @@ def open_crops(
     Args:
         samples: their labels play no part.
         preprocessing: how a file becomes a crop.
-        decode: `"pillow"` (exact), `"dali"` (within one level of Pillow, bilinear only), or `"auto"`: DALI where it is
-            installed and within one level, else Pillow. `Crops.decoder` says which it was.
+        decode: `"pillow"` (exact), `"dali"` (within one level of Pillow, bilinear only), `"dali-mixed"` (DALI on a GPU,
+            further from Pillow, see `Crops.drift`), or `"auto"`: DALI's CPU decoder where it is installed and within
+            one level, else Pillow. `Crops.decoder` says which it was.
         folder: where entries are kept. Default `$VISIONBIAS_CACHE/crops`, or `~/.cache/visionbias/crops`.
         keep: write the crops. Without, all files are decoded now, to know that they can be, and again at each reading
             of `Crops.images`, which has rows and nothing else of an array.
+        gpu: index of the GPU on which "dali-mixed" decodes.
         progress: show a bar; None shows it on a terminal only.
 
     Raises:
         DataError: no samples, or the entry cannot be written (full disk). Bad images raise nothing: see `Crops.bad`.
-        BackendError: `decode="dali"`, and DALI is absent, broken, or not within one level.
+        BackendError: DALI is asked for by name and is absent, broken or without a GPU, or resizing is not bilinear.
     """
-    if decode not in ("auto", "dali", "pillow"):
-        raise DataError(f"decode: wanted 'auto', 'dali' or 'pillow', got {decode!r}")
+    if decode not in DECODES:
+        raise DataError(f"decode: wanted one of {', '.join(map(repr, DECODES))}, got {decode!r}")
     if not samples:
         raise DataError("open_crops: wanted at least one sample, got none; check the data set's folder")
     folder = cache_folder() / "crops" if folder is None else folder
     if decode != "pillow":
         try:
             check_dali_serves(preprocessing)
-            return _Entry(samples, preprocessing, "dali", folder, keep).open(progress)
+            kind: Kind = "dali" if decode == "auto" else decode
+            return _Entry(samples, preprocessing, kind, folder, keep, gpu).open(progress)
         except BackendError:
-            if decode == "dali":
+            if decode != "auto":
                 raise
-    return _Entry(samples, preprocessing, "pillow", folder, keep).open(progress)
+    return _Entry(samples, preprocessing, "pillow", folder, keep, gpu).open(progress)
 
 
 def has_crops(
@@ -105,22 +111,11 @@ def has_crops(
 ) -> bool:
     """Whether `open_crops` would find what it needs. Decodes nothing."""
     folder = cache_folder() / "crops" if folder is None else folder
-    kinds: tuple[Literal["dali", "pillow"], ...] = ("dali", "pillow")
-    for kind in kinds:
-        if decode in ("auto", kind):
-            with suppress(BackendError):
-                if _Entry(samples, preprocessing, kind, folder, keep).path.exists():
-                    return True
+    for kind in ("dali", "pillow") if decode == "auto" else (decode,):
+        with suppress(BackendError):
+            if _Entry(samples, preprocessing, kind, folder, keep, 0).path.exists():
+                return True
     return False
-
-
-def decoder_name(kind: str) -> str:
-    """Decoder and version, such as "dali-2.4.0-cpu" or "pillow-13.0.0", of `"dali"` or `"pillow"`.
-
-    Raises:
-        BackendError: DALI is not installed.
-    """
-    return DaliDecoder.name() if kind == "dali" else PillowDecoder.name()
 
 
 class _Entry:
@@ -130,15 +125,17 @@ class _Entry:
         self,
         samples: Sequence[Sample],
         preprocessing: Preprocessing,
-        kind: Literal["dali", "pillow"],
+        kind: Kind,
         folder: Path,
         keep: bool,
+        gpu: int,
     ) -> None:
         self.samples = samples
         self.preprocessing = preprocessing
         self.kind = kind
         self.decoder = decoder_name(kind)
         self.keep = keep
+        self.gpu = gpu
         self.payload = _PIXELS if keep else _DIGESTS
         self.shape = (len(samples), *((preprocessing.crop, preprocessing.crop, 3) if keep else (32,)))
         self.bytes = math.prod(self.shape)
@@ -178,6 +175,7 @@ class _Entry:
             bad = [(self.samples[row], str(reason), bool(unread)) for row, reason, unread in manifest["bad"]]
             whole = manifest["key"] == self.key and payload.stat().st_size == self.bytes
             sha256 = str(manifest["sha256"])
+            drift = Drift(**manifest["drift"]) if manifest.get("drift") else None
         except (OSError, ValueError, KeyError, TypeError, IndexError):
             return None
         if not whole:
@@ -190,24 +188,32 @@ class _Entry:
         except (OSError, ValueError):
             return None
         crops = images if self.keep else Redecoded(self.samples, images, self._new_decoder)
-        return Crops(crops, tuple(BadSample(s.id, reason) for s, reason, _ in bad), self.decoder, sha256, self.path)
+        unusable = tuple(BadSample(sample.id, reason) for sample, reason, _ in bad)
+        return Crops(crops, unusable, self.decoder, sha256, self.path, drift)
 
     def _build(self, scratch: Path, file: IO[bytes], progress: bool | None) -> None:
         digest = hashlib.sha256()
         bad: list[tuple[int, str, bool]] = []
         blank = bytes(self.bytes // len(self.samples))
-        with closing(self._decoded(progress)) as results:
-            for row, (sample, (content, crop)) in enumerate(zip(self.samples, results, strict=True)):
-                name = sample.id.encode("utf-8", "surrogateescape")
-                digest.update(len(name).to_bytes(8, "big") + name + content.digest)
-                if isinstance(crop, BadReason):
-                    bad.append((row, crop.text, content.unread is not None))
-                if not self.keep:
-                    file.write(content.digest)
-                else:
-                    file.write(blank if isinstance(crop, BadReason) else crop.data)
-        file.flush()
-        os.fsync(file.fileno())
+        meter = DriftMeter(len(self.samples), self.preprocessing) if self.kind == "dali-mixed" else None
+        done = 0
+        with closing(self._decoded(progress)) as batches:
+            for contents, crops in batches:
+                for row, (content, crop) in enumerate(zip(contents, crops, strict=True), done):
+                    name = self.samples[row].id.encode("utf-8", "surrogateescape")
+                    digest.update(len(name).to_bytes(8, "big") + name + content.digest)
+                    if isinstance(crop, BadReason):
+                        bad.append((row, crop.text, content.unread is not None))
+                    elif meter is not None:
+                        meter.add(row, content.data, crop)
+                    if not self.keep:
+                        file.write(content.digest)
+                    else:
+                        file.write(blank if isinstance(crop, BadReason) else crop.data)
+                done += len(contents)
+                # Not once at the end: the decoder works meanwhile.
+                file.flush()
+                os.fsync(file.fileno())
         manifest: dict[str, Any] = {
             "key": self.key,
             "decoder": self.decoder,
@@ -215,31 +221,28 @@ class _Entry:
             "shape": self.shape,
             "sha256": digest.hexdigest(),
             "bad": bad,
+            "drift": None if meter is None or meter.drift is None else asdict(meter.drift),
         }
         write_file(scratch / _MANIFEST, json.dumps(manifest, indent=1).encode())
         sync_folder(scratch)
 
-    def _decoded(self, progress: bool | None) -> Generator[tuple[Content, NDArray[np.uint8] | BadReason], None, None]:
-        """Content and crop u8 [crop, crop, 3] of each sample in order; memory does not grow with N."""
+    def _decoded(self, progress: bool | None) -> Generator[tuple[list[Content], list[Crop]], None, None]:
+        """Contents and crops of the samples in order, batch by batch; memory does not grow with N."""
         decoder = self._new_decoder()
         try:
             with (
                 progress_bar(len(self.samples), progress, "decode") as bar,
-                closing(read_batches(self.samples, _batch_size(), available_threads())) as batches,
+                closing(read_batches(self.samples, batch_size(), available_threads())) as contents,
+                closing(decode_ahead(contents, decoder)) as batches,
             ):
                 for batch in batches:
-                    crops = iter(decoder.decode([content.data for content in batch if content.unread is None]))
-                    for content in batch:
-                        yield content, next(crops) if content.unread is None else BadReason(content.unread)
-                    bar.update(len(batch))
+                    yield batch
+                    bar.update(len(batch[0]))
         finally:
             decoder.close()
 
-    def _new_decoder(self) -> DaliDecoder | PillowDecoder:
-        threads = available_threads()
-        if self.kind == "dali":
-            return DaliDecoder(self.preprocessing, _batch_size(), threads)
-        return PillowDecoder(self.preprocessing, threads)
+    def _new_decoder(self) -> Decoder:
+        return new_decoder(self.kind, self.preprocessing, self.gpu)
 
     def _publish(self, scratch: Path) -> Crops:
         for _ in range(5):
@@ -268,10 +271,6 @@ class _Entry:
             f"crop cache: wanted to write {self.bytes} bytes to {self.path.parent}, got: {got}; "
             "make room there, set VISIONBIAS_CACHE to a folder on another disk, or give the study keep_crops=False"
         )
-
-
-def _batch_size() -> int:
-    return max(64, 4 * available_threads())
 
 
 def _size_and_times(path: Path) -> tuple[int, int, int]:

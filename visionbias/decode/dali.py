@@ -47,7 +47,7 @@ def check_dali_serves(preprocessing: Preprocessing) -> None:
     """
     if preprocessing.resize is not None and preprocessing.interpolation != "bilinear":
         raise BackendError(
-            "decode='dali': wanted bilinear resizing, got bicubic, where DALI differs from Pillow by up to 11 levels; "
+            "decode: wanted bilinear resizing, got bicubic, where DALI differs from Pillow by up to 11 levels; "
             "use decode='auto' or 'pillow'"
         )
 
@@ -61,18 +61,30 @@ class _Place:
 class DaliDecoder:
     """One DALI pipeline, built once and fed batch by batch.
 
-    `device="cpu"` decodes and resizes on the CPU. `device="mixed"` does both on the GPU, whose chroma upsampling and
-    resize are not Pillow's: the one-level bound does not hold there.
+    `device="cpu"` decodes and resizes on the CPU. `device="mixed"` does both on a GPU, whose inverse transform and
+    resize are not Pillow's: the one-level bound does not hold there. `gpu` is its index.
 
     Raises:
         BackendError: DALI is absent, cannot build its pipeline, or does not serve this preprocessing.
     """
 
-    def __init__(self, preprocessing: Preprocessing, batch_size: int, num_threads: int, device: Device = "cpu") -> None:
+    def __init__(
+        self, preprocessing: Preprocessing, batch_size: int, num_threads: int, device: Device = "cpu", gpu: int = 0
+    ) -> None:
         check_dali_serves(preprocessing)
         self._preprocessing = preprocessing
         self._batch_size = batch_size
-        self._pipeline = _build_pipeline(preprocessing, batch_size, num_threads, device)
+        try:
+            self._pipeline = _pipeline(preprocessing, batch_size, num_threads, device, gpu)
+            self._pipeline.build()
+        except RuntimeError as error:
+            got = " ".join(str(error).split())[:300]
+            raise BackendError(
+                f"decode='dali': DALI cannot build its pipeline ({got}); use decode='pillow'"
+                if device == "cpu"
+                else f"decode='dali-mixed': wanted a GPU of index {gpu} for DALI, got: {got}; "
+                "use decode='dali' or 'pillow', which need none"
+            ) from error
         self._pillow = PillowDecoder(preprocessing, num_threads)
 
     @staticmethod
@@ -155,15 +167,23 @@ def _import_dali() -> Any:
     return nvidia.dali
 
 
-def _build_pipeline(preprocessing: Preprocessing, batch_size: int, num_threads: int, device: Device) -> Any:
+def _pipeline(preprocessing: Preprocessing, batch_size: int, num_threads: int, device: Device, gpu: int) -> Any:
     dali = _import_dali()
     fn, types = dali.fn, dali.types
     # Depth 1: run() must answer for exactly the batch that was fed before it.
     options = {"batch_size": batch_size, "num_threads": num_threads, "prefetch_queue_depth": 1}
-    pipeline = dali.Pipeline(device_id=None if device == "cpu" else 0, **options)
+    pipeline = dali.Pipeline(device_id=None if device == "cpu" else gpu, **options)
     with pipeline:
         encoded = fn.external_source(name="encoded", dtype=types.UINT8, ndim=1)
-        image = fn.decoders.image(encoded, device=device, output_type=types.RGB, adjust_orientation=False)
+        image = fn.decoders.image(
+            encoded,
+            device=device,
+            output_type=types.RGB,
+            adjust_orientation=False,
+            # On a GPU alone: chroma upsampled as on a CPU, and all that the hardware decoder can take goes there, for
+            # an image's pixels are not to depend on its place in a batch.
+            **({} if device == "cpu" else {"jpeg_fancy_upsampling": True, "hw_decoder_load": 1.0}),
+        )
         if preprocessing.resize is not None:
             image = fn.resize_crop_mirror(
                 image,
@@ -175,11 +195,4 @@ def _build_pipeline(preprocessing: Preprocessing, batch_size: int, num_threads: 
                 antialias=True,
             )
         pipeline.set_outputs(image)
-    try:
-        pipeline.build()
-    except RuntimeError as error:
-        raise BackendError(
-            f"decode='dali': DALI cannot build its pipeline on device {device!r} "
-            f"({' '.join(str(error).split())[:300]}); use decode='pillow'"
-        ) from error
     return pipeline

@@ -9,8 +9,8 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from visionbias.decode.dali import DaliDecoder
-from visionbias.decode.pillow import BadReason, PillowDecoder, available_threads
+from visionbias.decode.choice import Decoder
+from visionbias.decode.pillow import BadReason, available_threads
 from visionbias.decode.source import read_file
 from visionbias.errors import DataError
 from visionbias.types import Sample
@@ -27,7 +27,7 @@ class Redecoded:
         self,
         samples: Sequence[Sample],  # N
         digests: NDArray[np.uint8],  # [N, 32] sha256 of each file's content when it was found usable
-        decoder: Callable[[], DaliDecoder | PillowDecoder],
+        decoder: Callable[[], Decoder],
     ) -> None:
         self._samples = samples
         self._digests = digests
@@ -50,7 +50,7 @@ class Redecoded:
         return np.stack(crops)
 
     @cached_property
-    def _decoder(self) -> DaliDecoder | PillowDecoder:
+    def _decoder(self) -> Decoder:
         return self._make()
 
     @cached_property

@@ -19,6 +19,7 @@ from visionbias.conditions.stimulus import ImageBatch
 from visionbias.datasets.base import Dataset
 from visionbias.decode.cache import has_crops, open_crops
 from visionbias.engine.arms import Arm
+from visionbias.engine.decoder import gpu_of
 from visionbias.engine.inputs import crop_rule, render_batch, shared_preprocessing, stimulus_buffer
 from visionbias.engine.precision import EXACT, compared_stimuli, fast_forward, pays
 from visionbias.models.differentiable import Differentiable
@@ -126,7 +127,9 @@ def predict(
     return Prediction(
         load_s=load_s,
         decode_s=sum(
-            _time_decoding(study, arm.data, rule) for arm in study.arms for rule in {rule for rule, _ in seen}
+            _time_decoding(study, arm.data, rule, gpu_of(device))
+            for arm in study.arms
+            for rule in {rule for rule, _ in seen}
         ),
         compile_s=compile_s,
         compare_s=compare_s,
@@ -208,7 +211,7 @@ def _time_synthesis(
     return sum(render())
 
 
-def _time_decoding(study: "Study", data: Dataset, rule: Preprocessing) -> float:
+def _time_decoding(study: "Study", data: Dataset, rule: Preprocessing, gpu: int) -> float:
     wanted, seconds = crop_rule(data, rule), 0.0
     partners = tuple({sample.id: sample for sample in data.partners}.values())
     for samples in filter(None, (data.samples, partners)):
@@ -217,17 +220,17 @@ def _time_decoding(study: "Study", data: Dataset, rule: Preprocessing) -> float:
         if not times:
             continue
         few, some = (samples[:: -(-len(samples) // n)] for n in _DECODED)
-        seconds += times * _decode(study, few, wanted)
+        seconds += times * _decode(study, few, wanted, gpu)
         if len(some) > len(few):
-            each_s = (_decode(study, some, wanted) - _decode(study, few, wanted)) / (len(some) - len(few))
+            each_s = (_decode(study, some, wanted, gpu) - _decode(study, few, wanted, gpu)) / (len(some) - len(few))
             seconds += times * max(each_s, 0.0) * (len(samples) - len(few))
     return seconds
 
 
-def _decode(study: "Study", samples: Sequence[Sample], wanted: Preprocessing) -> float:
+def _decode(study: "Study", samples: Sequence[Sample], wanted: Preprocessing, gpu: int) -> float:
     with TemporaryDirectory() as folder:
         began = time.perf_counter()
-        open_crops(samples, wanted, decode=study.decode, folder=Path(folder), progress=False)
+        open_crops(samples, wanted, decode=study.decode, folder=Path(folder), gpu=gpu, progress=False)
         return time.perf_counter() - began
 
 

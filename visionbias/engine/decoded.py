@@ -13,9 +13,11 @@ from torch import Tensor
 
 from visionbias.conditions.stimulus import ImageBatch
 from visionbias.datasets.base import Dataset
-from visionbias.decode.cache import Decode, open_crops
+from visionbias.decode.cache import Crops, open_crops
+from visionbias.decode.choice import Decode
+from visionbias.decode.drift import Drift, joined
 from visionbias.decode.redecode import Redecoded
-from visionbias.types import BadSample, Preprocessing
+from visionbias.types import BadSample, Preprocessing, Sample
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,6 +30,7 @@ class Decoded:
     bad: tuple[BadSample, ...]
     decoder: str
     sha256: tuple[str, ...]  # of the content of images and partners
+    drift: Drift | None  # of both from Pillow's crops, where it has no bound
 
     def load(self, rows: Sequence[int] | NDArray[np.int64], ids: Sequence[str], device: torch.device) -> ImageBatch:
         """Some samples on the device, u8 in channels_last memory."""
@@ -45,20 +48,26 @@ def decode_set(
     folder: Path | None,
     progress: bool | None,
     keep: bool = True,
+    gpu: int = 0,
 ) -> Decoded:
-    """Decode every image of a data set, and of its partners, or find them in the cache. `keep` is that of `open_crops`.
+    """Decode every image of a data set, and of its partners, or find them in the cache.
+
+    The arguments are those of `open_crops`.
 
     Raises:
         BackendError: the decoder asked for is not available.
         DataError: the cache cannot be written.
     """
-    crops = open_crops(data.samples, preprocessing, decode=decode, folder=folder, keep=keep, progress=progress)
+
+    def decoded(samples: Sequence[Sample]) -> Crops:
+        return open_crops(samples, preprocessing, decode=decode, folder=folder, keep=keep, gpu=gpu, progress=progress)
+
+    crops = decoded(data.samples)
     if not data.partners:
-        return Decoded(crops.images, None, None, crops.bad, crops.decoder, (crops.sha256,))
+        return Decoded(crops.images, None, None, crops.bad, crops.decoder, (crops.sha256,), crops.drift)
     distinct = {sample.id: sample for sample in data.partners}
     row_of = {id_: row for row, id_ in enumerate(distinct)}
-    textures = tuple(distinct.values())
-    partners = open_crops(textures, preprocessing, decode=decode, folder=folder, keep=keep, progress=progress)
+    partners = decoded(tuple(distinct.values()))
     unusable = {sample.id: sample.reason for sample in partners.bad}
     bad = [
         BadSample(sample.id, f"texture {partner.id}: {unusable[partner.id]}")
@@ -72,6 +81,7 @@ def decode_set(
         (*crops.bad, *bad),
         crops.decoder,
         (crops.sha256, partners.sha256),
+        joined([crops.drift, partners.drift]),
     )
 
 

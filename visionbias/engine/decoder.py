@@ -4,14 +4,17 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from visionbias.decode.cache import Decode, decoder_name
+import torch
+
+from visionbias.decode.choice import Decode, decoder_name, kind_of, new_decoder
 from visionbias.decode.dali import DISTRIBUTIONS
-from visionbias.errors import BackendError
+from visionbias.errors import BackendError, RunError
 from visionbias.types import Preprocessing
 
-_INSTALL = {"dali": " or ".join(DISTRIBUTIONS), "pillow": "pillow"}
+if TYPE_CHECKING:
+    from visionbias.engine.study import Study
 
 
 def begun_with(
@@ -34,7 +37,7 @@ def settled(
     Raises:
         BackendError: that one is not here; says how to install it.
     """
-    kind = next((kind for kind in _INSTALL if begun and begun.startswith(f"{kind}-")), None)
+    kind = kind_of(begun or "")
     if decode != "auto" or begun is None or kind is None:
         return decode
     try:
@@ -42,9 +45,34 @@ def settled(
     except BackendError:
         here = "none"
     if here != begun:
+        package = "pillow" if kind == "pillow" else " or ".join(DISTRIBUTIONS)
         raise BackendError(
             f"{folder}: the run was begun with the decoder {begun}, here is {here}; install version "
-            f"{begun.split('-')[1]} of {_INSTALL[kind]}, or begin another folder (--out), where decode = 'pillow' "
+            f"{begun.split('-')[1]} of {package}, or begin another folder (--out), where decode = 'pillow' "
             "does not depend on what is installed"
         )
-    return "dali" if kind == "dali" else "pillow"
+    return kind
+
+
+def gpu_of(device: torch.device) -> int:
+    """Index of the GPU on which "dali-mixed" decodes: that of the models, else the first."""
+    return device.index or 0
+
+
+def check_gpu_decoder(study: "Study", found: Mapping[str, Any] | None, device: torch.device) -> None:
+    """Pass unless crops are to be decoded on a GPU, by the study or by the run that `found` describes, and cannot be.
+
+    Raises:
+        BackendError: DALI or its GPU is not there.
+        RunError: the crops are not to be kept.
+    """
+    views = [view for data in found["data"].values() for view in data["models"].values()] if found else []
+    begun = any(kind_of(str(view.get("decoder"))) == "dali-mixed" for view in views)
+    if study.decode != "dali-mixed" and not (study.decode == "auto" and begun):
+        return
+    if not study.keep_crops:
+        raise RunError(
+            "decode='dali-mixed' decodes once, for no GPU promises the same pixels the next time; "
+            "got keep_crops=False; keep the crops, or use decode='dali' or 'pillow'"
+        )
+    new_decoder("dali-mixed", Preprocessing(), gpu_of(device)).close()

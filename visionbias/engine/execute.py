@@ -61,6 +61,8 @@ def run_study(
         if how.refused:
             _say(f"{model} runs in float32; {how.refused}", progress)
     for p in prepared.arms:
+        if p.drift is not None:
+            _say(f"{p.arm.data.name}: crops of {p.groups[0].decoded.decoder} are {p.drift}", progress)
         write_samples(folder, p.arm.data.name, p.sample_columns())
         keep_gallery(folder, p, study.seed, prepared.device)
     with claimed(folder, shard):

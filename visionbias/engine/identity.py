@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import visionbias
 from visionbias.datasets.base import Dataset
 from visionbias.datasets.label_map import LabelMap, resolve_label_map
-from visionbias.decode.cache import decoder_name
+from visionbias.decode.choice import decoder_name
 from visionbias.engine.decoder import settled
 from visionbias.engine.inputs import batch_sizes, crop_rule, shared_preprocessing
 from visionbias.models.resolve import source_of

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from visionbias.engine.calibration import Prediction, predict
+from visionbias.engine.decoder import check_gpu_decoder
 from visionbias.engine.identity import identity_before_reading
 from visionbias.engine.inputs import batch_sizes, pick_device, shared_preprocessing
 from visionbias.engine.run import require_same
@@ -125,7 +126,9 @@ def make_plan(study: "Study", folder: Path | None) -> Plan:
     prediction = None
     if units > done and rate is None:
         begun = None if manifest is None else manifest["study"]["models"]
-        prediction = predict(study, pick_device(study.device), batches, sizes, begun, left=1 - done / units)
+        device = pick_device(study.device)
+        check_gpu_decoder(study, None if manifest is None else manifest["study"], device)
+        prediction = predict(study, device, batches, sizes, begun, left=1 - done / units)
     crop = (shared_preprocessing(study) or Preprocessing()).crop
     pixels = crop * crop * 3
     return Plan(
@@ -135,13 +138,20 @@ def make_plan(study: "Study", folder: Path | None) -> Plan:
         units_done=done,
         gradients=len(study.models)
         * sum(attack.steps * sizes[arm.data.name] for arm in study.arms for attack in arm.attacks),
-        cache_bytes=sum(len(arm.data.samples) for arm in study.arms) * pixels if study.keep_crops else 0,
+        cache_bytes=_crops(study) * pixels if study.keep_crops else 0,
         record_bytes=units * _RECORD_BYTES,
         stimulus_bytes=max(arm.shown_at_once for arm in study.arms) * batches[1] * pixels * 4,
         prediction=prediction,
         last_rate=rate,
         compared=manifest is not None,
     )
+
+
+def _crops(study: "Study") -> int:
+    """Crops in the cache, where sets that list the same files share theirs."""
+    listings = [listing for arm in study.arms for listing in (arm.data.samples, arm.data.partners)]
+    entries = {tuple(dict.fromkeys((sample.id, sample.path) for sample in listing)) for listing in listings}
+    return sum(map(len, entries))
 
 
 def _rate(manifest: Mapping[str, Any]) -> float | None:

@@ -4,7 +4,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from visionbias.datasets.base import Dataset
 from visionbias.datasets.label_map import IMAGENET_CLASSES, LabelMap, categories16_of, resolve_label_map
+from visionbias.decode.drift import Drift, joined
 from visionbias.engine.arms import Arm
 from visionbias.engine.decoded import Decoded, decode_set
-from visionbias.engine.decoder import begun_with, settled
+from visionbias.engine.decoder import begun_with, check_gpu_decoder, gpu_of, settled
 from visionbias.engine.identity import identity_of, identity_of_model, identity_of_set, identity_of_view
 from visionbias.engine.inputs import (
     batch_sizes,
@@ -69,19 +70,25 @@ class PreparedArm:
         """Whether a model's decisions among the 16 categories are recorded: not where a label map was given instead."""
         return model.num_classes == IMAGENET_CLASSES and _has_categories16(self.arm.data)
 
+    @property
+    def drift(self) -> Drift | None:
+        """How far the crops of all groups are from Pillow's, where the decoder has no bound."""
+        return joined({group.preprocessing: group.decoded.drift for group in self.groups}.values())
+
     def group_of(self, model: Model) -> ModelGroup:
         """The group that a model is in."""
         return next(group for group in self.groups if model in group.models)
 
     def describe(self) -> dict[str, Any]:
         """What the manifest says of the arm."""
-        return {
+        described = {
             "n": len(self.sample_ids),
             "root": str(self.arm.data.root),
             "classes": list(self.arm.data.classes),
             "conditions": list(self.arm.conditions),
             "bad_samples": [{"id": sample.id, "reason": sample.reason} for sample in self.bad],
         }
+        return described if self.drift is None else described | {"drift": asdict(self.drift)}
 
     def sample_columns(self) -> dict[str, Any]:
         """The columns of the run's sample table."""
@@ -133,6 +140,7 @@ def prepare(study: "Study", folder: Path, found: Mapping[str, Any] | None, progr
         RunError: a forward pass does not fit in the memory of the device.
     """
     device = pick_device(study.device)
+    check_gpu_decoder(study, found, device)
     batch_size, forward_batch = batch_sizes(study, device.type, found)
     while True:
         try:
@@ -157,7 +165,7 @@ def prepare(study: "Study", folder: Path, found: Mapping[str, Any] | None, progr
 
         _all(models, study.model_ids, attacked, CheckpointError)
     arms = tuple(
-        _prepare_arm(study, folder, found, arm, models, maps, progress)
+        _prepare_arm(study, folder, found, arm, models, maps, gpu_of(device), progress)
         for arm, maps in zip(study.arms, label_maps, strict=True)
     )
     return Prepared(device, batch_size, forward_batch, tuple(models), arms)
@@ -248,13 +256,14 @@ def _prepare_arm(
     arm: Arm,
     models: Sequence[Model],
     label_maps: dict[str, LabelMap],
+    gpu: int,
     progress: bool | None,
 ) -> PreparedArm:
     decoded = {}
     for wanted in dict.fromkeys(_preprocessing(study, arm.data, model) for model in models):
         decode = settled(study.decode, begun_with(found, arm.data.name, wanted), folder)
         decoded[wanted] = decode_set(
-            arm.data, wanted, decode=decode, folder=study.cache, keep=study.keep_crops, progress=progress
+            arm.data, wanted, decode=decode, folder=study.cache, keep=study.keep_crops, gpu=gpu, progress=progress
         )
     if len({crops.sha256 for crops in decoded.values()}) > 1:
         raise DataError(

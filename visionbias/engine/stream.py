@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from visionbias.datasets.base import Dataset
-from visionbias.decode.cache import Decode
+from visionbias.decode.choice import Decode
 from visionbias.engine.arguments import data_set, instance_of, whole_number
 from visionbias.engine.arms import arms_of
 from visionbias.engine.decoded import decode_set
+from visionbias.engine.decoder import gpu_of
 from visionbias.engine.inputs import crop_rule, pick_device, stimulus_buffer, usable
 from visionbias.errors import RunError
 from visionbias.ops.tensors import FLOAT_DTYPES
@@ -73,7 +74,7 @@ def stimuli(
         raise RunError("stimuli: attacks are made for a model, and there is none here; call vb.pgd(model, x, labels)")
     for arm in arms:
         wanted = crop_rule(arm.data, rule)
-        decoded = decode_set(arm.data, wanted, decode=decode, folder=None, progress=progress)
+        decoded = decode_set(arm.data, wanted, decode=decode, folder=None, gpu=gpu_of(place), progress=progress)
         rows, _ = usable(arm.data, decoded.bad, max_bad)
         renderers = [(s, s.renderer(scale, dtype, seed)) for s in arm.stimuli]
         for start in range(0, len(rows), batch_size):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from visionbias.datasets.base import Dataset
-from visionbias.decode.cache import Decode
+from visionbias.decode.choice import DECODES, Decode
 from visionbias.engine.arguments import data_set, instance_of, one_of, path_of, whole_number
 from visionbias.engine.arms import arms_of
 from visionbias.errors import RunError
@@ -42,8 +42,9 @@ class Study:
         forward_batch: images a model sees at once, the last batch padded. The last bits of a logit depend on it, so it
             is part of what a run folder must match. `"auto"`: what the run was begun with; in a new one 32 on a CPU,
             256 on CUDA, halved until the models do not run out of memory, no more than there are images.
-        decode: `"dali"`, `"pillow"` (exact), or `"auto"`: in a run folder the decoder that it was begun with, in a new
-            one DALI where installed, else Pillow.
+        decode: `"pillow"` (exact), `"dali"` (within one level), `"dali-mixed"` (DALI on the GPU; further off, by how
+            much is measured and stands in the manifest), or `"auto"`: in a run folder the decoder that it was begun
+            with, in a new one DALI's on the CPU where installed, else Pillow.
         max_bad: how many images of each set may be unusable; they are listed and left out. Default 0: any
             bad image fails the run.
         cache: folder of decoded crops. Default `$VISIONBIAS_CACHE/crops` or `~/.cache/visionbias/crops`.
@@ -97,7 +98,7 @@ class Study:
         self.forward_batch = (
             forward_batch if forward_batch == "auto" else whole_number("forward_batch", forward_batch, at_least=1)
         )
-        self.decode: Decode = one_of("decode", decode, ("auto", "dali", "pillow"))
+        self.decode: Decode = one_of("decode", decode, DECODES)
         self.max_bad = whole_number("max_bad", max_bad, at_least=0)
         self.cache = None if cache is None else path_of("cache", cache)
         self.keep_crops = instance_of("keep_crops", keep_crops, bool)

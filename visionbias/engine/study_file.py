@@ -14,7 +14,7 @@ from visionbias.datasets.csv_manifest import CsvManifest
 from visionbias.datasets.cue_conflict import CueConflictFolder
 from visionbias.datasets.cue_pairs import CueConflict
 from visionbias.datasets.folder import ImageFolder
-from visionbias.decode.cache import Decode
+from visionbias.decode.choice import Decode
 from visionbias.engine.arguments import path_of
 from visionbias.engine.study import Study
 from visionbias.errors import RunError, VisionBiasError

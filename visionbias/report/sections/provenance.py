@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from visionbias.decode.drift import Drift
 from visionbias.report.blocks import Block, Cell, Facts, Section, Table
 from visionbias.report.contents import Contents
 
@@ -67,7 +68,7 @@ def _data(manifest: Mapping[str, Any]) -> Table:
                 _count(len(described["classes"])),
                 _count(len(described["conditions"])),
                 "; ".join(dict.fromkeys(_preprocessing(view["preprocessing"]) for view in views)),
-                ", ".join(dict.fromkeys(str(view.get("decoder", "")) for view in views)),
+                ", ".join(dict.fromkeys(str(view.get("decoder", "")) for view in views)) + _drift(described),
                 ", ".join(str(digest)[:12] for digest in listed.get("content_sha256", [])),
             ]
         )
@@ -111,6 +112,11 @@ def _sessions(sessions: list[dict[str, Any]]) -> Table:
 def _options(probe: Mapping[str, Any]) -> str:
     options = {key: json.dumps(value, ensure_ascii=False) for key, value in probe.items() if key != "probe"}
     return ", ".join(f"{key} = {value}" for key, value in options.items())
+
+
+def _drift(described: Mapping[str, Any]) -> str:
+    """How far the decoder's crops are from Pillow's, where that was measured."""
+    return f": {Drift(**described['drift'])}" if "drift" in described else ""
 
 
 def _preprocessing(rule: Mapping[str, Any]) -> str:
