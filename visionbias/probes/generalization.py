@@ -162,6 +162,11 @@ class Generalization(Probe):
         return {group: names for group, names in {**grouped, "own": rest}.items() if names}
 
     @property
+    def images(self) -> dict[str, str]:
+        """Column of `benchmarks` -> the data set whose images it is of."""
+        return {self._column(name): about["images"] for name, about in self.sets.items()}
+
+    @property
     def stimuli(self) -> tuple[Stimulus, ...]:
         """The images as they are."""
         return (Clean(),)

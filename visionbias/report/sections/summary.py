@@ -6,7 +6,7 @@ import math
 
 import pandas as pd
 
-from visionbias.report.blocks import Cell, Section, Table, with_interval
+from visionbias.report.blocks import Cell, Section, Table, caption, with_interval
 from visionbias.report.contents import Contents
 
 
@@ -32,7 +32,7 @@ def summary_section(contents: Contents) -> Section:
         "Summary",
         "Each number with its 95 % interval; a dash is a number that the data do not determine. n counts the images of "
         "the study's data behind a row. Headings sort.",
-        [Table("All models", columns, rows, sortable=True)],
+        [Table(caption("All models", contents.partial(*contents.manifest["data_sets"])), columns, rows, sortable=True)],
     )
 
 
