@@ -69,7 +69,7 @@ class _DataSet:
 
     def by_class(self, partition: _Partition, classes: Sequence[str]) -> NDArray[np.float64]:  # [C] -> [K, C + 1]
         """What share of each slice is of each class; the last column has those of no class of `classes`."""
-        codes = pd.Index(classes).get_indexer(self.samples.column("category"))
+        codes = pd.Index(classes).get_indexer(pd.Index(self.samples.column("category")))
         counts = np.zeros((len(partition.slices) + 1, len(classes) + 1))
         np.add.at(counts, (partition.codes, codes), 1.0)  # -1, of no class, is the last
         return counts[:-1] / partition.count()[:, None]

@@ -51,7 +51,7 @@ class Contents:
     @property
     def data(self) -> str:
         """The name of the study's own data set."""
-        return next(iter(self.manifest["data_sets"]))
+        return str(next(iter(self.manifest["data_sets"])))
 
     def partial(self, *sets: str) -> list[str]:
         """What figures must say of those of the data sets that are not whole."""
