@@ -104,7 +104,7 @@ def _named(layout: Json, name: str) -> Json:
     """With a line above the plot, under the stamp if there is one, that says which view it is."""
     margin, title = layout.get("margin", {}), layout.get("title", {"x": 0, "xref": "container", "y": 1})
     lines = filter(None, [title.get("text"), text(name)])
-    placed = {"yref": "container", "yanchor": "top", "pad": {"t": 6, "l": 4}, "text": "<br>".join(lines)}
+    placed = {"yref": "container", "yanchor": "top", "pad": {"t": 18, "l": 4}, "text": "<br>".join(lines)}
     return layout | {"margin": margin | {"t": margin.get("t", 32) + 20}, "title": title | placed}
 
 

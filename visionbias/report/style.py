@@ -50,9 +50,9 @@ def stamped(layout: dict[str, Any], partial: Sequence[str]) -> dict[str, Any]:
     if not partial:
         return layout
     margin = layout.get("margin", {})
-    top = margin.get("t", 32) + 18 * min(len(partial), _STAMPED + 1)
+    top = margin.get("t", 32) + 12 + 18 * min(len(partial), _STAMPED + 1)
     title = {"text": stamp(partial), "x": 0, "xref": "container", "y": 1, "yref": "container", "yanchor": "top"}
-    return layout | {"margin": margin | {"t": top}, "title": title | {"font": {"size": 12}, "pad": {"t": 6, "l": 4}}}
+    return layout | {"margin": margin | {"t": top}, "title": title | {"font": {"size": 12}, "pad": {"t": 18, "l": 4}}}
 
 
 def text(name: object) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from visionbias.analysis.correlation import FEWEST_MODELS, correlate, undetermined
 from visionbias.analysis.prediction import leave_one_out
+from visionbias.analysis.tables import lower_is_better
 from visionbias.analysis.verdict import verdict
 from visionbias.report.blocks import Cell, Figure, Json, Section, Sentences, Table, caption, number
 from visionbias.report.contents import Contents
@@ -26,6 +27,10 @@ class Generalization:
         self._table = contents.summary[contents.summary["model"].isin(contents.records)]
         self._biases = contents.biases
         self._benchmarks = tuple(name for names in contents.benchmarks.values() for name in names)
+        errors = [name for name in self._benchmarks if lower_is_better(name)]
+        self._lower = (
+            f" Of {', '.join(errors)} lower is better: a positive ρ is worse generalization." if errors else ""
+        )
 
     def sections(self) -> list[Section]:
         """Scatter, correlations and verdict, or one sentence on what is missing."""
@@ -110,7 +115,7 @@ class Generalization:
         )
         lead = (
             "ρ is Spearman's rank correlation over the models, with a 95 % bootstrap interval; p is adjusted for the "
-            "number of pairs (Benjamini and Hochberg)."
+            "number of pairs (Benjamini and Hochberg)." + self._lower
         )
         return Section("scatter", "Bias and benchmark", lead, [figure])
 
@@ -173,7 +178,7 @@ class Generalization:
             "correlations",
             "Correlations",
             "Blue: models with more of the bias have a higher benchmark; orange: a lower one. In the table, "
-            "partial_spearman is the correlation among models of equal clean accuracy.",
+            "partial_spearman is the correlation among models of equal clean accuracy." + self._lower,
             [figure, self._predictions()],
         )
 
@@ -216,6 +221,6 @@ class Generalization:
             "verdict",
             "Verdict",
             "A bias predicts a group of benchmarks if, in each of them, the adjusted p is below 0.05, the interval "
-            "excludes 0, and the sign is the same.",
+            "excludes 0, and the sign is the same." + self._lower,
             [Sentences(found.sentences)],
         )
