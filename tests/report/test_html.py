@@ -248,9 +248,9 @@ def test_sets_that_are_partial_are_named_in_captions_and_figures(partial_run: vb
         f"All models; {everything}",
         f"Accuracy on clean and on filtered images; {own}",
         f"Accuracy by noise and band; {own}",
-        f"Biases and benchmarks; {own}; {sketch}; {corrupted}",
-        f"Correlations over models; {own}; {sketch}; {corrupted}",
-    } <= {";".join(caption.split(";")) for caption in parsed.tables}
+        f"Biases and benchmarks; {own}; {corrupted}; {sketch}",
+        f"Correlations over models; {own}; {corrupted}; {sketch}",
+    } <= set(parsed.tables)
     assert any(caption.startswith("Worst conditions of each model; partial: ") for caption in parsed.tables)
     for name in ("spectral", "channel"):
         assert parsed.specs[name]["layout"]["title"]["text"].count("partial: ") == 1
@@ -283,7 +283,8 @@ def test_few_models_are_told(make_study: Callable[..., vb.Study], tmp_path: Path
     parsed = Page(study.run(tmp_path / "run", progress=False).report(tmp_path / "report.html"))
     reason = f"n = {n}; p and interval need 5 models"
     assert any(reason in title for title in parsed.specs["scatter"]["axes"]["titles"]["top1"].values())
-    assert f"too few models, or too little difference between them, for clean. {n} models." in parsed.text
+    assert "too few models, or too little difference between them, for" in parsed.text
+    assert f"{n} models." in parsed.text
     assert "p = " not in "".join(parsed.specs["scatter"]["axes"]["titles"]["top1"].values())
 
 

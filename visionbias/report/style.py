@@ -40,8 +40,9 @@ def color_axis(low: float, high: float, scale: object, title: str) -> dict[str, 
 
 def stamp(partial: Sequence[str]) -> str:
     """What is partial, in lines for a title; where it is much, the first and how many more."""
-    lines = [*partial[:_STAMPED], f"partial: {len(partial) - _STAMPED} more sets"][: len(partial)]
-    colored = (f'<span style="font-size:12px;color:{WARNING}"><b>{text(line)}</b></span>' for line in lines)
+    more = len(partial) - _STAMPED
+    lines = partial if more <= 1 else [*partial[:_STAMPED], f"partial: {more} more sets"]
+    colored = (f'<span style="font-size:10px;color:{WARNING}">{text(line)}</span>' for line in lines)
     return "<br>".join(colored)
 
 
