@@ -160,8 +160,11 @@ def test_report_of_an_unfinished_run(study_file: Path, tmp_path: Path) -> None:
     ("words", "fault"),
     [
         (("--html", "report.html", "--format", "csv"), "give one of them"),
-        (("--columns", "kpi.csv"), "goes with --html"),
-        (("--format", "xml"), "'table', 'csv', 'json'"),
+        (("--columns", "kpi.csv"), "goes with --html or --figures"),
+        (("--figures", "figures", "--format", "csv"), "--figures writes svg or png"),
+        (("--format", "png"), "--format png goes with --figures"),
+        (("--html", "report.html", "--format", "svg"), "--format svg goes with --figures"),
+        (("--format", "xml"), "'table', 'csv', 'json', 'svg', 'png'"),
     ],
 )
 def test_options_of_report_that_do_not_fit(words: tuple[str, ...], fault: str, tmp_path: Path) -> None:

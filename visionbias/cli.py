@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
@@ -57,11 +57,13 @@ def _options(
 
 
 class Format(StrEnum):
-    """How a summary is printed."""
+    """How a summary is printed, or a figure is written."""
 
     TABLE = "table"
     CSV = "csv"
     JSON = "json"
+    SVG = "svg"
+    PNG = "png"
 
 
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="Study file.")]
@@ -90,7 +92,7 @@ def demo(
     benchmarks = [name for names in finished.benchmarks.values() for name in names]
     typer.echo("\nWhether a bias predicts the benchmarks (Spearman, over the networks):")
     typer.echo(str(verdict(correlate(summary, finished.biases, benchmarks, methods=["spearman"]), finished.benchmarks)))
-    typer.echo(f"\nReport: {finished.report(finished.folder / 'report.html')}")
+    typer.echo(f"\nReport: {finished.report(finished.folder / 'report.html', summary=summary)}")
 
 
 @app.command()
@@ -123,30 +125,44 @@ def report(
     run: RunFolder,
     html: Annotated[Path | None, typer.Option(help="Write a page with figures instead, such as report.html.")] = None,
     format_: Annotated[
-        Format, typer.Option("--format", help="The table, or all columns as CSV or JSON.")
-    ] = Format.TABLE,
+        Format | None,
+        typer.Option("--format", help="The table, or all columns as CSV or JSON; of --figures SVG or PNG."),
+    ] = None,
+    figures: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Write each figure as a file; needs Kaleido and Chromium.")
+    ] = None,
     columns: Annotated[
-        Path | None, typer.Option(metavar="CSV", help="With --html: further columns, by the column 'model'.")
+        Path | None,
+        typer.Option(metavar="CSV", help="With --html or --figures: further columns, by the column 'model'."),
     ] = None,
 ) -> None:
     """Show the summary of a run, finished or not, from its records alone."""
     from visionbias.engine.run import open_run
     from visionbias.report.text import summary_csv, summary_json, summary_table, unfinished
 
-    if html is not None and format_ is not Format.TABLE:
+    if figures is not None and format_ not in (None, Format.SVG, Format.PNG):
+        raise typer.BadParameter("--figures writes svg or png")
+    if figures is None and format_ in (Format.SVG, Format.PNG):
+        raise typer.BadParameter(f"--format {format_} goes with --figures")
+    if html is not None and figures is None and format_ is not None:
         raise typer.BadParameter("--html writes a page, --format prints; give one of them")
-    if html is None and columns is not None:
-        raise typer.BadParameter("--columns goes with --html")
+    if html is None and figures is None and columns is not None:
+        raise typer.BadParameter("--columns goes with --html or --figures")
     opened = open_run(run)
-    if html is not None:
-        typer.echo(f"Report: {opened.report(html, columns=columns)}")
-        return
     summary = opened.summary()
-    show = {Format.TABLE: summary_table, Format.CSV: summary_csv, Format.JSON: summary_json}
-    typer.echo(show[format_](summary))
+    if html is not None:
+        typer.echo(f"Report: {opened.report(html, columns=columns, summary=summary)}")
+    if figures is not None:
+        kind: Literal["svg", "png"] = "png" if format_ is Format.PNG else "svg"
+        written = opened.figures(figures, format=kind, columns=columns, summary=summary)
+        typer.echo(f"Figures: {len(written)} in {figures}")
+    if html is not None or figures is not None:
+        return
+    show = {Format.CSV: summary_csv, Format.JSON: summary_json}
+    typer.echo(show.get(format_ or Format.TABLE, summary_table)(summary))
     done, total = opened.progress()
     if done < total:
-        typer.echo(unfinished(done, total), err=format_ is not Format.TABLE)
+        typer.echo(unfinished(done, total), err=format_ not in (None, Format.TABLE))
     failed = summary.loc[summary["status"] == "failed", "model"]
     for model, reason in ((model, opened.failures[model]) for model in failed):
         typer.echo(f"failed: {model}: {reason}", err=True)

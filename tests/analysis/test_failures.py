@@ -110,8 +110,7 @@ def test_every_number(finished: Path) -> None:
         found = failures(finished, against=against, top=10_000, min_n=1)
         assert list(found.columns) == [*keys, "n", "accuracy", "clean", "others", "lost"]
         shown = {"clean": 2, "others": 3}[against] * len(MODELS) * (1 + 3 + 2)  # conditions of the photos
-        other_sets = {"clean": 0, "others": 2 * len(MODELS) * (1 + 3)}[against]
-        assert len(found) == shown + other_sets
+        assert len(found) == shown + 2 * len(MODELS) * (1 + 3)
         assert not found.duplicated(keys).any()
         assert found["lost"].is_monotonic_decreasing
         for row in found.to_dict("records"):
@@ -120,11 +119,8 @@ def test_every_number(finished: Path) -> None:
             assert row["n"] == wanted.set_index(keys)["size"][key]
             others = np.mean([accuracy[(m, *key[1:])] for m in MODELS if m != key[0]])
             assert row["others"] == pytest.approx(others, abs=1e-12)
-            if row["data"] != "mixed":
-                clean = "sketches/clean" if row["data"] == "sketches" else "clean"
-                assert row["clean"] == pytest.approx(accuracy[(*key[:2], clean, *key[3:])], abs=1e-12)
-            else:
-                assert np.isnan(row["clean"])
+            clean = accuracy[row["model"], "photos", "clean", row["kind"], row["slice"]]  # the classes are as large
+            assert row["clean"] == pytest.approx(clean, abs=1e-12)
             assert row["lost"] == pytest.approx(row[against] - row["accuracy"], abs=1e-12)
 
 
@@ -189,6 +185,84 @@ def test_models_without_all_records_are_left_out(run: Path) -> None:
     shutil.rmtree(run / "records")
     with pytest.raises(vb.RunError, match="no model has all of its records"):
         failures(run)
+
+
+def write_hits(folder: Path, sets: dict[str, dict[str, tuple[int, ...]]]) -> None:
+    """A run of the models "a", always right, and "b": data set -> class -> whether "b" is right on each image."""
+    names = {name: "clean" if i == 0 else f"{name}/clean" for i, name in enumerate(sets)}
+    for name, of_classes in sets.items():
+        classes = sorted(of_classes)
+        label = np.repeat(np.arange(len(classes)), [len(of_classes[one]) for one in classes])
+        right = np.concatenate([np.array(of_classes[one], bool) for one in classes])
+        ids = [f"{classes[k]}/{name}-{i}.png" for i, k in enumerate(label)]
+        none = dict.fromkeys(("texture", "group", "category16"), [None] * len(ids))
+        write_samples(folder, name, {"sample_id": ids, "category": [classes[k] for k in label]} | none)
+        for model, hit in (("a", np.ones_like(right)), ("b", right)):
+            rows = {"sample_id": ids, "label": label, "pred": np.where(hit, label, (label + 1) % 3)}
+            rest = {"in_top5": right, "p_label": np.zeros(len(ids)), "margin": np.zeros(len(ids))}
+            write_records(folder / "records", model, names[name], 0, rows | rest)
+    described = {
+        name: {
+            "n": sum(map(len, of_classes.values())),
+            "classes": sorted(of_classes),
+            "conditions": [names[name]],
+            "bad_samples": [],
+        }
+        for name, of_classes in sets.items()
+    }
+    seen = {"models": {model: {"preprocessing": {"crop": 32}} for model in "ab"}}
+    study = {"models": {"a": {}, "b": {}}, "probes": [{"probe": "accuracy"}], "data": dict.fromkeys(sets, seen)}
+    whole = {"schema_version": SCHEMA_VERSION, "study": study, "data_sets": described, "sessions": []}
+    write_manifest(folder, whole)
+
+
+def test_other_images_are_compared_with_clean_ones_of_the_same_classes(tmp_path: Path) -> None:
+    """By hand: ImageNet's validation set, and not the study's own images, is what a benchmark is held against."""
+    sets = {
+        "photos": {"ape": (0, 0), "bee": (0, 0)},
+        "imagenet_val[partial]": {"ape": (1, 1, 1, 0), "bee": (1, 0), "cow": (1, 1)},  # 3/4, 1/2, 1
+        "sketch": {"ape": (1, 0), "bee": (0, 0, 0, 0, 1, 0)},  # 1/2, 1/6; in all 2/8
+        "toys": {"ape": (1, 0), "doll": (0, 0)},  # the validation set has no dolls
+    }
+    write_hits(tmp_path, sets)
+    found = failures(tmp_path, models=["b"], min_n=1).set_index(["data", "slice"])
+    assert set(found.index) == {("sketch", "all"), ("sketch", "ape"), ("sketch", "bee"), ("toys", "ape")}
+    wanted = {  # (accuracy, clean)
+        ("sketch", "all"): (1 / 4, (2 * 3 / 4 + 6 * 1 / 2) / 8),
+        ("sketch", "ape"): (1 / 2, 3 / 4),
+        ("sketch", "bee"): (1 / 6, 1 / 2),
+        ("toys", "ape"): (1 / 2, 3 / 4),
+    }
+    for key, (accuracy, clean) in wanted.items():
+        assert found.loc[key, ["accuracy", "clean", "lost"]].tolist() == pytest.approx(
+            [accuracy, clean, clean - accuracy]
+        )
+    assert found["lost"].is_monotonic_decreasing
+
+
+def test_clean_images_of_a_benchmark_of_its_own_come_first(tmp_path: Path) -> None:
+    sets = {
+        "imagenet_val": {"ape": (1, 1), "bee": (1, 1)},
+        "imagenet_a": {"ape": (0, 1)},
+        "imagenet_a_clean": {"ape": (1, 1, 1, 0)},
+    }
+    write_hits(tmp_path, sets)
+    found = failures(tmp_path, models=["b"], min_n=1)
+    assert set(found["data"]) == {"imagenet_a"}
+    assert found["clean"].tolist() == [0.75, 0.75]
+
+
+def test_a_run_of_one_condition_is_compared_with_the_other_models(tmp_path: Path) -> None:
+    write_hits(tmp_path, {"photos": {"ape": (1, 0), "bee": (0, 0, 0, 1)}})
+    assert failures(tmp_path, min_n=1).empty
+    found = failures(tmp_path, against="others", models=["b"], min_n=1)
+    assert found[["slice", "accuracy", "others", "lost"]].to_numpy().tolist() == [
+        ["bee", 0.25, 1.0, 0.75],
+        ["all", pytest.approx(1 / 3), 1.0, pytest.approx(2 / 3)],
+        ["ape", 0.5, 1.0, 0.5],
+    ]
+    images = slice_samples(tmp_path, found.iloc[0])
+    assert images.loc[~images["correct"], "path"].tolist() == [f"bee/photos-{i}.png" for i in (2, 3, 4)]
 
 
 def test_a_run_without_anything_to_lose_has_no_rows(run: Path) -> None:

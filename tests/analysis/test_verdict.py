@@ -59,6 +59,27 @@ def test_one_that_predicts_all_and_one_that_turns() -> None:
     )
 
 
+def test_a_rise_of_mce_is_a_fall() -> None:
+    """By hand: six models, whose mCE rises with the bias as their accuracy falls."""
+    table = pd.DataFrame({"bias": range(12), "acc": range(12, 0, -1), "imagenet_c_mce[partial]": range(12)})
+    found = vb.correlate(table, ["bias"], ["acc", "imagenet_c_mce[partial]"], methods=["spearman"])
+    assert found["rho"].tolist() == [-1.0, 1.0]
+    alone = verdict(found)
+    assert alone.table["relation"].tolist() == ["falls", "falls"]
+    assert alone.sentences == (
+        "bias: models with more of it have lower acc (-1.00 [-1.00, -1.00], adjusted p below 1e-06), and worse "
+        "imagenet_c_mce[partial] (1.00 [1.00, 1.00], adjusted p below 1e-06; of imagenet_c_mce[partial] lower is "
+        "better). 12 models.",
+        "bias: related to all of acc, imagenet_c_mce[partial], in one direction.",
+    )
+    together = verdict(found, {"robustness": ["acc", "imagenet_c_mce[partial]"]})
+    assert together.table["relation"].tolist() == ["falls"]
+    assert together.table["errors"].tolist() == [("imagenet_c_mce[partial]",)]
+    assert "worse robustness (-1.00 to 1.00" in together.sentences[0]
+    better = verdict(vb.correlate(table.assign(bias=range(12, 0, -1)), ["bias"], ["imagenet_c_mce[partial]"]))
+    assert better.sentences[0].startswith("bias: models with more of it have better imagenet_c_mce[partial] (-1.00")
+
+
 def test_checks_tell_what_reverses() -> None:
     frame = rows(("bias", "x", *UP), ("bias", "y", *UP))
     checks = {"without A": rows(("bias", "x", *DOWN), ("bias", "y", *UP)), "without B": frame}

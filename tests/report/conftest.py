@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from benchmark_folders import small_copies
 from PIL import Image
-from report_models import CLASSES, EVIL, network
+from report_models import CLASSES, EVIL, imagenet_network, network
 
 import visionbias as vb
 
@@ -88,6 +89,27 @@ def make_study(images: Images) -> Callable[..., vb.Study]:
 def rich(make_study: Callable[..., vb.Study], tmp_path_factory: pytest.TempPathFactory) -> vb.Run:
     """Six models under every probe."""
     return make_study().run(tmp_path_factory.mktemp("rich") / "run", progress=False)
+
+
+@pytest.fixture(scope="session")
+def partial_run(tmp_path_factory: pytest.TempPathFactory) -> vb.Run:
+    """Six models on small copies of ImageNet-V2, ImageNet-Sketch and ImageNet-C."""
+    copies = small_copies(tmp_path_factory.mktemp("copies"))
+    study = vb.Study(
+        models=[(f"net-{seed}", imagenet_network(seed)) for seed in range(6)],
+        data=vb.Benchmark("imagenet_v2_matched_frequency", copies["imagenet_v2"], allow_partial=True),
+        probes=[
+            vb.Accuracy(),
+            vb.SpectralBias(cutoffs=(0.1, 0.5)),
+            vb.CriticalBand(bands=(4, 5, 6), noise_sds=(0.05, 0.2)),
+            vb.FeatureSuppression(grids=(2,), cutoffs=(0.2,), strengths=(1.0,)),
+            vb.Generalization(sketch=copies["sketch"], imagenet_c=copies["imagenet_c"], allow_partial=True),
+        ],
+        preprocessing=vb.Preprocessing(resize=SIDE, crop=SIDE),
+        decode="pillow",
+        device="cpu",
+    )
+    return study.run(tmp_path_factory.mktemp("partial") / "run", progress=False)
 
 
 @pytest.fixture(scope="session")

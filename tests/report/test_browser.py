@@ -11,11 +11,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
-from report_models import EVIL
+from report_models import EVIL, NAMES
 
 import visionbias as vb
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
 FIGURES = ("spectral", "channel", "shape", "scatter", "correlations")
 PHONE = {"width": 390, "height": 844}
 
@@ -120,6 +119,39 @@ def test_headings_sort(desktop: Opened, summary: pd.DataFrame) -> None:
         assert table.locator("[aria-sort]").get_attribute("aria-sort") == order
         column = [float(row.split(" ")[0]) for row in table.locator("tbody tr td:nth-child(3)").all_text_contents()]
         assert column == [round(value, 3) for value in sorted(summary["top1"], reverse=not rising)]
+
+
+def test_figures_of_partial_sets_are_stamped(browser: Browser, partial_run: vb.Run, tmp_path: Path) -> None:
+    """On screens of any width and on paper, within the figure."""
+    page = partial_run.report(tmp_path / "report.html")
+    for viewport in ({"width": 1280, "height": 900}, PHONE):
+        opened = Opened(browser, page, viewport=viewport)
+        for medium in ("screen", "print"):
+            opened.page.emulate_media(media=medium)  # type: ignore[arg-type]
+            for name, words in {
+                "spectral": ["ImageNet-V2 matched-frequency (10 of 10,000 images)"],
+                "channel": ["ImageNet-V2 matched-frequency (10 of 10,000 images)"],
+                "correlations": ["ImageNet-V2 matched-frequency (10 of 10,000 images)", "ImageNet-C (475 of 4,750,000"],
+            }.items():
+                title = opened.page.locator(f'.plot[data-figure="{name}"] .gtitle')
+                for word in words:
+                    assert f"partial: {word}" in title.text_content(), (name, medium)  # type: ignore[operator]
+                box, plot = title.bounding_box(), opened.page.locator(f'.plot[data-figure="{name}"]').bounding_box()
+                assert box is not None
+                assert plot is not None
+                assert plot["x"] <= box["x"]
+                assert box["x"] + box["width"] <= plot["x"] + plot["width"]
+                assert plot["y"] <= box["y"]
+        opened.page.emulate_media(media="screen")
+        title = opened.page.locator('.plot[data-figure="scatter"] .gtitle')
+        opened.page.select_option('select[data-axis="y"]', "sketch[partial]")
+        assert "partial: ImageNet-Sketch (10 of 50,889 images)" in title.text_content()  # type: ignore[operator]
+        opened.page.select_option('select[data-axis="y"]', "imagenet_c_19[partial]")
+        assert "partial: ImageNet-C (475" in title.text_content()  # type: ignore[operator]
+        assert "Sketch" not in title.text_content()  # type: ignore[operator]
+        opened.page.screenshot(path=tmp_path / "stamps.png", full_page=True)
+        assert opened.complaints == []
+        opened.page.close()
 
 
 def test_names_are_no_code(desktop: Opened) -> None:

@@ -238,6 +238,66 @@ def test_columns_of_ones_own_are_benchmarks(rich: vb.Run, tmp_path: Path) -> Non
     assert not (tmp_path / "other.html").exists()
 
 
+def test_sets_that_are_partial_are_named_in_captions_and_figures(partial_run: vb.Run, tmp_path: Path) -> None:
+    parsed = Page(partial_run.report(tmp_path / "report.html"))
+    own = "partial: ImageNet-V2 matched-frequency (10 of 10,000 images)"
+    sketch = "partial: ImageNet-Sketch (10 of 50,889 images)"
+    corrupted = "partial: ImageNet-C (475 of 4,750,000 images)"
+    everything = f"{own}; {sketch}; {corrupted}"
+    assert {
+        f"All models; {everything}",
+        f"Accuracy on clean and on filtered images; {own}",
+        f"Accuracy by noise and band; {own}",
+        f"Biases and benchmarks; {own}; {corrupted}; {sketch}",
+        f"Correlations over models; {own}; {corrupted}; {sketch}",
+    } <= set(parsed.tables)
+    assert any(caption.startswith("Worst conditions of each model; partial: ") for caption in parsed.tables)
+    for name in ("spectral", "channel"):
+        assert parsed.specs[name]["layout"]["title"]["text"].count("partial: ") == 1
+        assert own in parsed.specs[name]["layout"]["title"]["text"]
+    assert parsed.specs["correlations"]["layout"]["title"]["text"].count("partial: ") == 3
+    stamps = parsed.specs["scatter"]["axes"]["stamps"]
+    assert sketch in stamps["sketch[partial]"]
+    assert corrupted in stamps["imagenet_c_19[partial]"]
+    assert own in stamps["top1"]
+    assert own in stamps["spectral_bias"]
+
+
+def test_whole_sets_have_no_stamp(parsed: Page) -> None:
+    assert "partial:" not in parsed.text
+    assert all("title" not in spec["layout"] for spec in parsed.specs.values())
+    assert parsed.specs["scatter"]["axes"]["stamps"] == {}
+
+
+def test_the_page_says_that_a_lower_mce_is_better(partial_run: vb.Run, rich: vb.Run, tmp_path: Path) -> None:
+    parsed = Page(partial_run.report(tmp_path / "report.html"))
+    assert "Of imagenet_c_mce[partial] lower is better." in parsed.text
+    errors = pd.DataFrame({"model": rich.model_ids, "imagenet_c_mce": range(6)})
+    parsed = Page(rich.report(tmp_path / "report.html", columns=errors))
+    assert parsed.text.count("Of imagenet_c_mce lower is better: a positive ρ is worse generalization.") == 3
+
+
+@pytest.mark.parametrize("n", [2, 4])
+def test_few_models_are_told(make_study: Callable[..., vb.Study], tmp_path: Path, n: int) -> None:
+    study = make_study(models=[(f"m{i}", network(i)) for i in range(n)], probes=[vb.Accuracy(), vb.SpectralBias()])
+    parsed = Page(study.run(tmp_path / "run", progress=False).report(tmp_path / "report.html"))
+    reason = f"n = {n}; p and interval need 5 models"
+    assert any(reason in title for title in parsed.specs["scatter"]["axes"]["titles"]["top1"].values())
+    assert "too few models, or too little difference between them, for" in parsed.text
+    assert f"{n} models." in parsed.text
+    assert "p = " not in "".join(parsed.specs["scatter"]["axes"]["titles"]["top1"].values())
+
+
+def test_constant_and_missing_columns_are_told(rich: vb.Run, tmp_path: Path) -> None:
+    own = pd.DataFrame({"model": rich.model_ids, "flat": [3] * 6, "gaps": [1, 2, np.nan, np.nan, 5, np.nan]})
+    parsed = Page(rich.report(tmp_path / "report.html", columns=own))
+    titles = parsed.specs["scatter"]["axes"]["titles"]
+    assert titles["flat"]["shape_bias"] == "no ρ: a column is constant"
+    assert "(n = 3; p and interval need 5 models), n = 3" in titles["gaps"]["shape_bias"]
+    assert "too few models, or too little difference between them, for" in parsed.text
+    assert "–" in parsed.specs["correlations"]["views"][""]["data"][0]["text"][0]
+
+
 def test_an_unfinished_run(make_study: Callable[..., vb.Study], tmp_path: Path) -> None:
     models = [("first", network(0)), ("second", network(1))]
     run = make_study(models=models).run(tmp_path / "run", shard=(0, 2), progress=False)

@@ -61,7 +61,8 @@ def correlate(
         resamples, confidence, seed: of the bootstrap.
 
     Returns the columns `feature, target, method, rho, p, p_adjusted, low, high, n`:
-        rho: the coefficient of the method.
+        rho: the coefficient of the method. Of a target that is better if lower, such as `imagenet_c_mce`, a positive
+            one means that models with more of the feature generalize worse.
         p: two-sided, from SciPy. Those of Spearman and Pearson rest on a t distribution, which flatters strong
             correlations of fewer than about ten models.
         p_adjusted: p after Benjamini and Hochberg over all pairs of the method.

@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from visionbias.conditions.clean import CLEAN
+from visionbias.datasets.benchmarks import PARTIAL
 from visionbias.errors import RunError
 from visionbias.records.files import RECORDS
 from visionbias.records.manifest import read_manifest
@@ -24,6 +25,7 @@ Against = Literal["clean", "others"]
 
 COLUMNS = ("model", "data", "condition", "kind", "slice", "n", "accuracy", "clean", "others", "lost")
 _KINDS = {"condition": None, "class": "category", "group": "group"}  # kind of slice -> column of the samples
+_VAL = "imagenet_val"  # the clean images of ImageNet's classes, where a run has them
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,13 @@ class _DataSet:
                 found.append(_Partition(kind, tuple(map(str, slices)), np.where(codes < 0, len(slices), codes)))
         return tuple(found)
 
+    def by_class(self, partition: _Partition, classes: Sequence[str]) -> NDArray[np.float64]:  # [C] -> [K, C + 1]
+        """What share of each slice is of each class; the last column has those of no class of `classes`."""
+        codes = pd.Index(classes).get_indexer(pd.Index(self.samples.column("category")))
+        counts = np.zeros((len(partition.slices) + 1, len(classes) + 1))
+        np.add.at(counts, (partition.codes, codes), 1.0)  # -1, of no class, is the last
+        return counts[:-1] / partition.count()[:, None]
+
 
 def failures(
     folder: str | Path,
@@ -79,10 +88,15 @@ def failures(
     A slice is all images of a data set under one condition, or those of a class, or of a group. All records are read
     once, one model and condition at a time; what is kept is a count a slice.
 
+    `clean` is the model's own accuracy on the same images unchanged. Of other images that are shown as they are, such
+    as those of a benchmark, it is the accuracy on clean images of the same classes, in the proportions of the slice;
+    for a class that is its accuracy on clean images. These come from the set `<name>_clean`, from `imagenet_val`, or
+    are the study's own, whichever the run has first; a slice with a class that they lack has nothing to compare with.
+
     Args:
         folder: of a run, `run.folder`.
-        against: what `lost` is measured from: the model's own accuracy on the same images unchanged ("clean"), or the
-            mean accuracy of the other models in the same slice ("others").
+        against: what `lost` is measured from: "clean", or the mean accuracy of the other models in the same slice
+            ("others").
         models: those to list, default all; the others of the run still count as "others". Models without all records
             are left out of both.
         top: rows kept of each model and kind of slice.
@@ -118,10 +132,15 @@ def failures(
         n = partition.count()
         accuracies = np.stack([counts[data.name, partition.kind] for counts in hits.values()]) / n  # [M, F, K]
         total = accuracies.sum(axis=0)
+        reference = _reference(data, sets)
         for model, accuracy in zip(hits, accuracies, strict=True):
             if models is None or model in models:
                 others = (total - accuracy) / (len(hits) - 1) if len(hits) > 1 else np.full_like(accuracy, np.nan)
-                frames.append(_worst(model, data, partition, n, accuracy, others, against, top, min_n))
+                clean = _clean(data, partition, accuracy, reference, hits[model])
+                lost = (clean if against == "clean" else others) - accuracy
+                if against == "clean" and reference is None and data.clean is not None:
+                    lost[data.clean] = np.nan  # they are the same
+                frames.append(_worst(model, data, partition, n, accuracy, clean, others, lost, top, min_n))
     found = pd.concat([frame for frame in frames if len(frame)] or frames, ignore_index=True)
     found = found.sort_values("lost", ascending=False, kind="stable")
     return found.groupby(["model", "kind"], sort=False).head(top).reset_index(drop=True)
@@ -191,25 +210,51 @@ def _hits(folder: Path, model: str, sets: Sequence[_DataSet]) -> dict[tuple[str,
     return counts
 
 
+def _reference(data: _DataSet, sets: Sequence[_DataSet]) -> _DataSet | None:
+    """The set of clean images that the unchanged images of a set are compared with, if they are others."""
+    shown = {one.name.removesuffix(PARTIAL): one for one in sets if one.clean is not None}
+    own = data.name.removesuffix(PARTIAL)
+    if data is sets[0] or own == _VAL or own.endswith(f"_{CLEAN}"):  # they are clean themselves
+        return None
+    return next(
+        (shown[name] for name in (f"{own}_{CLEAN}", _VAL, sets[0].name.removesuffix(PARTIAL)) if name in shown), None
+    )
+
+
+def _clean(
+    data: _DataSet,
+    partition: _Partition,
+    accuracy: NDArray[np.float64],  # [F, K]
+    reference: _DataSet | None,
+    hits: Mapping[tuple[str, str], NDArray[np.int64]],  # of the model, see `_hits`
+) -> NDArray[np.float64]:  # [F, K]
+    """The accuracy on clean images that each is compared with; NaN where there is none."""
+    clean = np.full_like(accuracy, np.nan)
+    if data.clean is not None:
+        clean[:] = accuracy[data.clean]
+    if reference is not None and reference.clean is not None:
+        (classes,) = (one for one in reference.partitions if one.kind == "class")
+        of_classes = hits[reference.name, "class"][reference.clean] / classes.count()
+        shares = data.by_class(partition, classes.slices)
+        same_classes = np.where(shares[:, -1] > 0, np.nan, shares[:, :-1] @ of_classes)
+        clean[data.clean if data.clean is not None else slice(None)] = same_classes
+    return clean
+
+
 def _worst(
     model: str,
     data: _DataSet,
     partition: _Partition,
     n: NDArray[np.int64],  # [K]
     accuracy: NDArray[np.float64],  # [F, K]
+    clean: NDArray[np.float64],  # [F, K]
     others: NDArray[np.float64],  # [F, K]
-    against: Against,
+    lost: NDArray[np.float64],  # [F, K]
     top: int,
     min_n: int,
 ) -> pd.DataFrame:
     """The rows of one model and partition that may be among its worst."""
-    clean = np.full_like(accuracy, np.nan)
-    if data.clean is not None:
-        clean[:] = accuracy[data.clean]
-    lost = (clean if against == "clean" else others) - accuracy
     lost[:, n < (1 if partition.kind == "condition" else min_n)] = np.nan
-    if against == "clean" and data.clean is not None:
-        lost[data.clean] = np.nan
     order = np.argsort(-lost, axis=None, kind="stable")[:top]  # NaN last
     f, k = np.unravel_index(order[np.isfinite(lost.ravel()[order])], lost.shape)
     return pd.DataFrame(

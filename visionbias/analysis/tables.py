@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from visionbias.datasets.benchmarks import PARTIAL
 from visionbias.errors import DataError
+from visionbias.metrics.corruptions import MCE
 
 MODEL = "model"  # column of names; a table without it is named by its index
 CATEGORY = "category"  # column of the kinds of models
@@ -80,6 +82,11 @@ def without_models(function: str, table: pd.DataFrame, without: object, category
     if unknown := [name for name in left_out if name not in known]:
         raise DataError(f"{function}: no model is of the kind {', '.join(unknown)}; there are {', '.join(known)}")
     return table[~table[category].isin(left_out)]
+
+
+def lower_is_better(column: str) -> bool:
+    """Whether a column counts errors: mCE, also of a part of the set. All others are taken to be better if higher."""
+    return column.removesuffix(PARTIAL) == MCE
 
 
 def is_constant(values: NDArray[np.float64]) -> bool:  # [M]

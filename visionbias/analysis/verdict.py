@@ -9,11 +9,23 @@ from typing import Any
 import pandas as pd
 
 from visionbias.analysis.correlation import COLUMNS
-from visionbias.analysis.tables import require_names
+from visionbias.analysis.tables import lower_is_better, require_names
 from visionbias.errors import DataError
 
 RISES, FALLS, DIVIDED, UNSURE, UNDETERMINED = "rises", "falls", "divided", "unsure", "undetermined"
-_COLUMNS = ("feature", "group", "relation", "rho_low", "rho_high", "low", "high", "p_adjusted", "n", "reversed_by")
+_COLUMNS = (
+    "feature",
+    "group",
+    "relation",
+    "rho_low",
+    "rho_high",
+    "low",
+    "high",
+    "p_adjusted",
+    "n",
+    "reversed_by",
+    "errors",
+)
 _EXTREMES = (("rho", "min"), ("rho", "max"), ("low", "min"), ("high", "max"), ("p_adjusted", "max"))
 _SMALLEST_P = 1e-6  # that is told
 _FEW_MODELS = 10  # below which p-values of strong correlations are flattering
@@ -24,14 +36,16 @@ class Verdict:
     """Which groups of benchmarks each feature predicts; `str` gives it in sentences.
 
     `table` has a row a feature and group: `feature, group, relation, rho_low, rho_high, low, high, p_adjusted, n,
-    reversed_by`.
-        relation: "rises" or "falls" with the feature, surely and in every benchmark of the group; "divided", surely but
-            not all in one direction; "unsure"; "undetermined" where a p-value or an interval is missing.
+    reversed_by, errors`.
+        relation: generalization "rises" or "falls" with the feature, surely and in every benchmark of the group;
+            "divided", surely but not all in one direction; "unsure"; "undetermined" where a p-value or an interval is
+            missing. Where lower is better, as of mCE, a positive coefficient is a fall.
         rho_low, rho_high: smallest and largest coefficient among the benchmarks of the group.
         low, high: ends of the intervals, the outermost among them.
         p_adjusted: the largest among them.
         n: the smallest number of models among them.
         reversed_by: of the `checks`, those in which some coefficient of the group has another sign, as a tuple.
+        errors: of the benchmarks, those of which lower is better, as a tuple.
 
     `sentences` has one a feature; the last says whether a feature predicts all groups.
     """
@@ -54,8 +68,8 @@ def verdict(
     """Say which groups of benchmarks each feature predicts, in which direction and how surely.
 
     The rule: a feature predicts a group if, for every benchmark of the group, p_adjusted < alpha and the interval
-    excludes 0, and all coefficients have one sign. It predicts generalization as a whole if it predicts every group in
-    one direction.
+    excludes 0, and all coefficients have one sign, that of benchmarks of which lower is better turned. It predicts
+    generalization as a whole if it predicts every group in one direction.
 
     Args:
         correlations: from `correlate`.
@@ -103,7 +117,8 @@ def _judge(
 ) -> tuple[Any, ...]:
     """The columns from `relation` on."""
     own = _of(feature, targets, rows, "correlations")
-    signs = own["rho"] > 0
+    errors = tuple(filter(lower_is_better, targets))
+    signs = (own["rho"] > 0) != own.index.isin(errors)
     sure = (own["p_adjusted"] < alpha) & ((own["low"] > 0) | (own["high"] < 0))
     if own[["rho", "p_adjusted", "low", "high"]].isna().any(axis=None):
         relation = UNDETERMINED
@@ -117,7 +132,7 @@ def _judge(
         if (own["rho"] * other["rho"] < 0).any():
             reversing.append(name)
     ends = (own[end].agg(extreme, skipna=False) for end, extreme in _EXTREMES)
-    return relation, *ends, int(own["n"].min()), tuple(reversing)
+    return relation, *ends, int(own["n"].min()), tuple(reversing), errors
 
 
 def _of(feature: str, targets: Sequence[str], rows: pd.DataFrame, name: str) -> pd.DataFrame:
@@ -132,9 +147,10 @@ def _sentence(feature: str, groups: pd.DataFrame) -> str:
     """Such as "shape_bias: models with more of it have lower ID (...), robustness (...); ... 48 models."."""
     by_relation = {relation: own.to_dict("records") for relation, own in groups.groupby("relation")}
     have = [
-        f"{word} {', '.join(map(_evidence, by_relation[relation]))}"
-        for relation, word in ((RISES, "higher"), (FALLS, "lower"))
-        if relation in by_relation
+        f"{word} {', '.join(map(_evidence, rows))}"
+        for relation, words in ((RISES, ("higher", "better")), (FALLS, ("lower", "worse")))
+        for word, is_error in zip(words, (False, True), strict=True)
+        if (rows := [row for row in by_relation.get(relation, []) if bool(row["errors"]) == is_error])
     ]
     parts = [f"models with more of it have {', and '.join(have)}"] if have else []
     parts += [
@@ -155,7 +171,8 @@ def _evidence(row: Mapping[Hashable, Any]) -> str:
     rho = f"{row['rho_low']:.2f}" + (f" to {row['rho_high']:.2f}" if row["rho_low"] != row["rho_high"] else "")
     doubt = "".join(f", but the other way {name}" for name in row["reversed_by"])
     p = f"{row['p_adjusted']:.1g}" if row["p_adjusted"] >= _SMALLEST_P else f"below {_SMALLEST_P:g}"
-    return f"{row['group']} ({rho} [{row['low']:.2f}, {row['high']:.2f}], adjusted p {p}{doubt})"
+    better = f"; of {', '.join(row['errors'])} lower is better" if row["errors"] else ""
+    return f"{row['group']} ({rho} [{row['low']:.2f}, {row['high']:.2f}], adjusted p {p}{doubt}{better})"
 
 
 def _conclusion(table: pd.DataFrame, groups: Sequence[str]) -> str:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import pyarrow.dataset as ds
 
     from visionbias.report.contents import Contents
+    from visionbias.report.figures import Format
 
 STUDY = "study:"  # before the names of the study's checkpoints
 _LOCK = ".run.lock"
@@ -104,13 +105,20 @@ class Run:
         samples = self._samples()
         return pd.DataFrame([self._row(model, samples) for model in self.model_ids])
 
-    def report(self, path: str | Path, *, columns: "str | Path | pd.DataFrame | None" = None) -> Path:
+    def report(
+        self,
+        path: str | Path,
+        *,
+        columns: "str | Path | pd.DataFrame | None" = None,
+        summary: "pd.DataFrame | None" = None,
+    ) -> Path:
         """Write one HTML page with everything that the run shows, finished or not; it needs no network and no file.
 
         Args:
             path: the page, such as "report.html"; its folder is made.
             columns: a CSV file or a DataFrame with a column `model` and others, see `analysis.join_columns`: numbers of
                 your own are benchmarks of the group "own", and `category` says of what kind each model is.
+            summary: of this run, where it is computed already.
 
         Raises:
             RunError: the page cannot be written, or a file of the run cannot be read.
@@ -118,7 +126,7 @@ class Run:
         """
         from visionbias.report.html import html_report
 
-        page = html_report(self._contents(columns)).encode("utf-8", "backslashreplace")
+        page = html_report(self._contents(columns, summary)).encode("utf-8", "backslashreplace")
         path = path_of("path", path)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -129,6 +137,30 @@ class Run:
                 "report.html, in a folder that can be written"
             ) from error
         return path
+
+    def figures(
+        self,
+        folder: str | Path,
+        *,
+        format: "Format" = "svg",
+        columns: "str | Path | pd.DataFrame | None" = None,
+        summary: "pd.DataFrame | None" = None,
+    ) -> list[Path]:
+        """Write the figures of the report as files, such as `spectral.svg`, one of each pair of a bias and a benchmark,
+        and return their paths. Needs Kaleido and Chrome or Chromium: `pip install 'visionbias[figures]'`.
+
+        Args:
+            folder: of the files; it is made.
+            format: "svg" or "png".
+            columns, summary: as of `report`.
+
+        Raises:
+            RunError: Kaleido or a browser is missing, the format is another, or a file cannot be written or read.
+            DataError: the columns do not fit the models.
+        """
+        from visionbias.report.figures import write_figures
+
+        return write_figures(self._contents(columns, summary), path_of("folder", folder), format)
 
     def progress(self) -> tuple[int, int]:
         """Forward passes that are done, and how many there are to do in all.
@@ -141,13 +173,15 @@ class Run:
         total = len(self.model_ids) * sum(described["n"] * len(described["conditions"]) for described in sets)
         return count_rows(self.folder / RECORDS, self.model_ids, conditions), total
 
-    def _contents(self, columns: "str | Path | pd.DataFrame | None") -> "Contents":
+    def _contents(
+        self, columns: "str | Path | pd.DataFrame | None", summary: "pd.DataFrame | None" = None
+    ) -> "Contents":
         """What a report shows."""
         from visionbias.analysis.own_columns import join_columns
         from visionbias.analysis.tables import CATEGORY, number_columns
         from visionbias.report.contents import Contents
 
-        summary, benchmarks = self.summary(), self.benchmarks
+        summary, benchmarks = self.summary() if summary is None else summary, self.benchmarks
         if columns is not None:
             joined = join_columns(summary, columns)
             own = [str(name) for name in joined.columns.difference(summary.columns, sort=False) if name != CATEGORY]

@@ -37,6 +37,7 @@ ALEXNET_ERRORS: Mapping[str, float] = {
 }
 
 
+MCE = "imagenet_c_mce"  # its column
 Estimate = tuple[float, Interval]  # a number and its 95 % bootstrap interval over images
 
 

@@ -18,7 +18,7 @@ from visionbias.datasets.benchmarks import BENCHMARKS, C15, PARTIAL, ListedSet, 
 from visionbias.datasets.folder import ImageFolder
 from visionbias.errors import RunError
 from visionbias.metrics.accuracy import accuracy, correct_by_label_sets
-from visionbias.metrics.corruptions import corruption_accuracy, mean_corruption_error
+from visionbias.metrics.corruptions import MCE, corruption_accuracy, mean_corruption_error
 from visionbias.metrics.intervals import Interval, mean_interval
 from visionbias.probes.registry import IMAGES, Probe, condition_id, image_options, known_probes, register
 from visionbias.records.reader import ModelRecords
@@ -169,6 +169,11 @@ class Generalization(Probe):
         return {group: names for group, names in {**grouped, "own": rest}.items() if names}
 
     @property
+    def images(self) -> dict[str, str]:
+        """Column of `benchmarks` -> the data set whose images it is of."""
+        return {self._column(name): about["images"] for name, about in self.sets.items()}
+
+    @property
     def stimuli(self) -> tuple[Stimulus, ...]:
         """The images as they are."""
         return (Clean(),)
@@ -276,7 +281,7 @@ def _of_corruptions(
         yield "imagenet_c_15", corruption_accuracy(correct, cells, C15)
         if _has_extra(cells):
             yield "imagenet_c_19", corruption_accuracy(correct, cells)
-        yield "imagenet_c_mce", mean_corruption_error(correct, cells)
+        yield MCE, mean_corruption_error(correct, cells)
     else:
         yield name, corruption_accuracy(correct, cells)
     yield f"{name}_n", len(correct)

@@ -121,6 +121,11 @@ class Section:
     blocks: Sequence[Block] = ()
 
 
+def caption(words: str, partial: Sequence[str]) -> str:
+    """The caption of a table, with what is partial in it."""
+    return "; ".join((words, *partial))
+
+
 def number(value: float, digits: int = 3) -> Cell:
     """A number as it is shown; a dash where it is not known."""
     return Cell(f"{value:z.{digits}f}", value=float(value)) if isfinite(value) else Cell("–", value=None)

@@ -2,13 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """`Contents`: everything of a run that a report shows."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from visionbias.datasets.benchmarks import BENCHMARKS, PARTIAL
+from visionbias.probes.generalization import Generalization
 from visionbias.probes.registry import Probe
+from visionbias.probes.shape_bias import ShapeBias
 from visionbias.records.reader import IncompleteError, ModelRecords
 
 if TYPE_CHECKING:
@@ -44,6 +47,35 @@ class Contents:
             if model in self.records:
                 with suppress(IncompleteError):
                     yield i, model, read(self.records[model])
+
+    @property
+    def data(self) -> str:
+        """The name of the study's own data set."""
+        return str(next(iter(self.manifest["data_sets"])))
+
+    def partial(self, *sets: str) -> list[str]:
+        """What figures must say of those of the data sets that are not whole."""
+        return [self._partial(name) for name in dict.fromkeys(sets) if name.endswith(PARTIAL)]
+
+    def sets_of(self, columns: Iterable[str]) -> list[str]:
+        """The data sets whose images are behind columns of the summary; one's own columns have none."""
+        sets: dict[str, str] = {}
+        for probe in self.probes:
+            names = [*probe.biases, *(name for group in probe.benchmarks.values() for name in group)]
+            if isinstance(probe, Generalization):
+                sets |= probe.images
+            elif not isinstance(probe, ShapeBias):  # its cues are no benchmark
+                sets |= dict.fromkeys(names, self.data)
+        return [sets[name] for name in columns if name in sets]
+
+    def _partial(self, data: str) -> str:
+        """Such as "partial: ImageNet-C (3,750 of 3,750,000 images)"."""
+        name, n = data.removesuffix(PARTIAL), self.manifest["data_sets"][data]["n"]
+        if name not in BENCHMARKS:
+            return f"partial: {name} ({n:,} images)"
+        generalization = self.probe(Generalization)
+        cells = generalization.sets.get(name, {}).get("cells", ()) if generalization else ()
+        return f"partial: {BENCHMARKS[name].title} ({n:,} of {BENCHMARKS[name].total(cells):,} images)"
 
     def probe(self, kind: type[P]) -> P | None:
         """The run's probe of a kind."""

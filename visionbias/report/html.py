@@ -52,7 +52,7 @@ def html_report(contents: Contents) -> str:
         unfinished=unfinished(done, total) if done < total else "",
         failures=contents.failures,
         sections=sections,
-        specs={figure.id: _plain(_spec(figure)) for figure in figures},
+        specs={figure.id: plain(_spec(figure)) for figure in figures},
         style=Markup(_read("style.css")),
         scripts=[Markup(script) for script in scripts],
         hashes=[_sha256(script) for script in scripts],
@@ -77,12 +77,12 @@ def _spec(figure: Figure) -> dict[str, Any]:
     return {key: value for key, value in asdict(figure).items() if key in ("views", "layout", "narrow", "axes")}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """As JSON has it: what is no number is null."""
     if isinstance(value, dict):
-        return {str(key): _plain(inner) for key, inner in value.items()}
+        return {str(key): plain(inner) for key, inner in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(inner) for inner in value]
+        return [plain(inner) for inner in value]
     if isinstance(value, np.generic):
         value = value.item()
     return None if isinstance(value, float) and not math.isfinite(value) else value

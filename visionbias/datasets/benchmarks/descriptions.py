@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What each benchmark amounts to: its layout, its official counts, and the classes that a model decides among."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,6 +25,12 @@ class Description:
     def beside_clean(self) -> bool:
         """Whether it has some of ImageNet's classes, among which clean images must be decided to compare."""
         return self.folders == "wnid" and self.among == "own"
+
+    def total(self, cells: Collection[str] = ()) -> int:
+        """Images of the whole set; the optional corruptions count if one of them is among the cells, as "spatter/1"."""
+        optional = any(cell.split("/")[0] in self.optional for cell in cells)
+        corruptions = [name for name in self.corruptions if optional or name not in self.optional]
+        return self.images * (len(corruptions) * len(SEVERITIES) or 1)
 
     @property
     def layout(self) -> str:

@@ -43,7 +43,7 @@ function themed(layout) {
 
 // A scatter plot of two of the columns: each trace shows the rows in its meta.
 function scatter(spec, x, y, width) {
-  const { columns, low, high, titles } = spec.axes;
+  const { columns, low, high, titles, stamps } = spec.axes;
   const errors = (name, rows, color) =>
     low[name] && high[name]
       ? {
@@ -63,7 +63,7 @@ function scatter(spec, x, y, width) {
     hovertemplate: `%{text}<br>${escaped(x)}: %{x:.3f}<br>${escaped(y)}: %{y:.3f}<extra></extra>`,
   }));
   const layout = {
-    title: { text: titles[y][x], font: { size: width < NARROW ? 13 : 15 } },
+    title: { text: [titles[y][x], ...new Set([stamps[y], stamps[x]])].filter(Boolean).join("<br>"), font: { size: width < NARROW ? 13 : 15 } },
     xaxis: { title: { text: escaped(x) } },
     yaxis: { title: { text: escaped(y) } },
   };

@@ -7,9 +7,9 @@ import numpy as np
 from visionbias.metrics.channel import Channel
 from visionbias.metrics.psychometric import octaves_below_strongest
 from visionbias.probes.critical_band import CriticalBand
-from visionbias.report.blocks import Cell, Figure, Json, Section, Table, number
+from visionbias.report.blocks import Cell, Figure, Json, Section, Table, caption, number
 from visionbias.report.contents import Contents
-from visionbias.report.style import SEQUENTIAL, color_axis
+from visionbias.report.style import SEQUENTIAL, color_axis, stamped
 
 _BELOW = -0.3  # octaves from the middle of a cell to its number, out of the way of the thresholds
 _BRIGHT = 0.6  # accuracy from which cells are bright
@@ -37,32 +37,40 @@ def channel_section(contents: Contents) -> Section | None:
         }
         for name, of_level in zip(names, accuracies, strict=True):
             rows.append([Cell(model), Cell(name), *map(number, of_level)])
+    partial = contents.partial(contents.data)
     figure = Figure(
         "channel",
         "Accuracy in noise of one octave, at each strength. Diamonds: the strength at which accuracy falls to the "
         "criterion; line: the channel fitted through them, where the data determine one.",
         views,
-        {
-            "xaxis": {
-                "title": {"text": "band, and its center (cycles/image)"},
-                "tickvals": list(probe.bands),
-                "range": [probe.bands[0] - 0.5, probe.bands[-1] + 0.5],
-                "showgrid": False,
+        stamped(
+            {
+                "xaxis": {
+                    "title": {"text": "band, and its center (cycles/image)"},
+                    "tickvals": list(probe.bands),
+                    "range": [probe.bands[0] - 0.5, probe.bands[-1] + 0.5],
+                    "showgrid": False,
+                },
+                "yaxis": {
+                    "title": {"text": "standard deviation of the noise"},
+                    "tickvals": (-levels).tolist(),
+                    "ticktext": names,
+                    "range": [-levels[0] - 0.5, 0.5],
+                    "showgrid": False,
+                },
+                "height": 460,
+                "showlegend": False,
+                "coloraxis": color_axis(0.0, 1.0, SEQUENTIAL, "accuracy"),
             },
-            "yaxis": {
-                "title": {"text": "standard deviation of the noise"},
-                "tickvals": (-levels).tolist(),
-                "ticktext": names,
-                "range": [-levels[0] - 0.5, 0.5],
-                "showgrid": False,
-            },
-            "height": 460,
-            "showlegend": False,
-            "coloraxis": color_axis(0.0, 1.0, SEQUENTIAL, "accuracy"),
-        },
+            partial,
+        ),
         {"height": 400, "coloraxis": {"showscale": False}},
         choose="Model",
-        table=Table("Accuracy by noise and band", ["model", "noise", *(f"band {b}" for b in probe.bands)], rows),
+        table=Table(
+            caption("Accuracy by noise and band", partial),
+            ["model", "noise", *(f"band {b}" for b in probe.bands)],
+            rows,
+        ),
     )
     criterion = f"{probe.threshold:g} %" + (" of the accuracy without noise" if probe.criterion == "relative" else "")
     return Section(

@@ -10,10 +10,11 @@ import pandas as pd
 
 from visionbias.analysis.correlation import FEWEST_MODELS, correlate, undetermined
 from visionbias.analysis.prediction import leave_one_out
+from visionbias.analysis.tables import lower_is_better
 from visionbias.analysis.verdict import verdict
-from visionbias.report.blocks import Cell, Figure, Json, Section, Sentences, Table, number
+from visionbias.report.blocks import Cell, Figure, Json, Section, Sentences, Table, caption, number
 from visionbias.report.contents import Contents
-from visionbias.report.style import DIVERGING, color_axis, marker, text
+from visionbias.report.style import DIVERGING, color_axis, marker, stamp, stamped, text
 
 _CLEAN = "top1"
 
@@ -26,6 +27,10 @@ class Generalization:
         self._table = contents.summary[contents.summary["model"].isin(contents.records)]
         self._biases = contents.biases
         self._benchmarks = tuple(name for names in contents.benchmarks.values() for name in names)
+        errors = [name for name in self._benchmarks if lower_is_better(name)]
+        self._lower = (
+            f" Of {', '.join(errors)} lower is better: a positive ρ is worse generalization." if errors else ""
+        )
 
     def sections(self) -> list[Section]:
         """Scatter, correlations and verdict, or one sentence on what is missing."""
@@ -87,6 +92,7 @@ class Generalization:
             "columns": {name: self._column(name) for name in names},
             "low": {name: self._column(f"{name}_low") for name in names if f"{name}_low" in self._table},
             "high": {name: self._column(f"{name}_high") for name in names if f"{name}_high" in self._table},
+            "stamps": {name: stamp(self._partial(name)) for name in names if self._partial(name)},
             "titles": {
                 benchmark: {bias: self._title(bias, benchmark) for bias in self._biases}
                 for benchmark in self._benchmarks
@@ -100,16 +106,22 @@ class Generalization:
             "scatter",
             "A benchmark against a bias, a marker a model, with 95 % intervals.",
             {"": {"data": views}},
-            {"height": 540, "xaxis": {"zeroline": False}, "yaxis": {"zeroline": False}, "margin": {"t": 70}},
-            {"height": 460, "margin": {"t": 90}},
+            {"height": 540, "xaxis": {"zeroline": False}, "yaxis": {"zeroline": False}, "margin": {"t": 80}},
+            {"height": 460, "margin": {"t": 100}},
             axes=axes,
-            table=Table("Biases and benchmarks", ["model", *names], rows_of_table, sortable=True),
+            table=Table(
+                caption("Biases and benchmarks", self._partial(*names)), ["model", *names], rows_of_table, sortable=True
+            ),
         )
         lead = (
             "ρ is Spearman's rank correlation over the models, with a 95 % bootstrap interval; p is adjusted for the "
-            "number of pairs (Benjamini and Hochberg)."
+            "number of pairs (Benjamini and Hochberg)." + self._lower
         )
         return Section("scatter", "Bias and benchmark", lead, [figure])
+
+    def _partial(self, *columns: str) -> list[str]:
+        """What is partial in these columns."""
+        return self._contents.partial(*self._contents.sets_of(columns))
 
     def _column(self, name: str) -> list[float | None]:
         return [value if isfinite(value) else None for value in self._table[name].astype(float).tolist()]
@@ -150,12 +162,15 @@ class Generalization:
             "correlations",
             "Spearman's ρ of each bias and benchmark; * adjusted p below 0.05.",
             {"": {"data": [heat]}},
-            {
-                "height": 170 + 34 * len(grid),
-                "xaxis": {**names, "tickangle": -45 if len(grid.columns) > 4 else 0},
-                "yaxis": {**names, "autorange": "reversed"},
-                "coloraxis": color_axis(-1.0, 1.0, DIVERGING, "ρ"),
-            },
+            stamped(
+                {
+                    "height": 170 + 34 * len(grid),
+                    "xaxis": {**names, "tickangle": -45 if len(grid.columns) > 4 else 0},
+                    "yaxis": {**names, "autorange": "reversed"},
+                    "coloraxis": color_axis(-1.0, 1.0, DIVERGING, "ρ"),
+                },
+                self._partial(*self._biases, *self._benchmarks),
+            ),
             {"coloraxis": {"showscale": False}},
             table=self._table_of(self._found),
         )
@@ -163,7 +178,7 @@ class Generalization:
             "correlations",
             "Correlations",
             "Blue: models with more of the bias have a higher benchmark; orange: a lower one. In the table, "
-            "partial_spearman is the correlation among models of equal clean accuracy.",
+            "partial_spearman is the correlation among models of equal clean accuracy." + self._lower,
             [figure, self._predictions()],
         )
 
@@ -181,7 +196,8 @@ class Generalization:
             for row, why in zip(found.to_dict("records"), undetermined(found), strict=True)
         ]
         columns = ["bias", "benchmark", "method", "rho", "p", "p_adjusted", "n"]
-        return Table("Correlations over models", columns, rows, sortable=True)
+        words = caption("Correlations over models", self._partial(*self._biases, *self._benchmarks))
+        return Table(words, columns, rows, sortable=True)
 
     def _predictions(self) -> Table:
         clean = _CLEAN if _CLEAN in self._table else None
@@ -192,10 +208,12 @@ class Generalization:
         rows = [
             [Cell(str(name)), *map(number, values)] for name, values in zip(grid.index, grid.to_numpy(), strict=True)
         ]
-        caption = (
+        words = (
             "R² of each benchmark, predicted for a model from the others: 1 is exact, 0 or less no better than the mean"
         )
-        return Table(caption, ["from", *map(str, grid.columns)], rows)
+        return Table(
+            caption(words, self._partial(*self._biases, *self._benchmarks)), ["from", *map(str, grid.columns)], rows
+        )
 
     def _verdict(self) -> Section:
         found = verdict(self._found, self._contents.benchmarks)
@@ -203,6 +221,6 @@ class Generalization:
             "verdict",
             "Verdict",
             "A bias predicts a group of benchmarks if, in each of them, the adjusted p is below 0.05, the interval "
-            "excludes 0, and the sign is the same.",
+            "excludes 0, and the sign is the same." + self._lower,
             [Sentences(found.sentences)],
         )

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from visionbias.metrics.accuracy import accuracy
 from visionbias.probes.spectral_bias import SpectralBias
-from visionbias.report.blocks import Cell, Figure, Json, Section, Table, with_interval
+from visionbias.report.blocks import Cell, Figure, Json, Section, Table, caption, with_interval
 from visionbias.report.contents import Contents
-from visionbias.report.style import line, marker, text
+from visionbias.report.style import line, marker, stamped, text
 
 _SIDES = ("low-pass", "high-pass")
 
@@ -47,18 +47,22 @@ def spectral_section(contents: Contents) -> Section | None:
             )
         rows.append(row)
     named = [f"{side} {cutoff:.4g}" for side in _SIDES for cutoff in cutoffs]
+    partial = contents.partial(contents.data)
     figure = Figure(
         "spectral",
         "Accuracy against the cutoff of the filter. In the legend a click hides a model, a double click shows it "
         "alone.",
         {"": {"data": traces}},
-        {
-            "xaxis": {"title": {"text": "low-pass cutoff"}, "domain": [0.0, 0.48]},
-            "yaxis": {"title": {"text": "accuracy"}, "range": [-0.03, 1.03]},
-            "xaxis2": {"title": {"text": "high-pass cutoff"}, "domain": [0.52, 1.0]},
-            "yaxis2": {"range": [-0.03, 1.03], "anchor": "x2", "matches": "y", "showticklabels": False},
-            "height": 460,
-        },
+        stamped(
+            {
+                "xaxis": {"title": {"text": "low-pass cutoff"}, "domain": [0.0, 0.48]},
+                "yaxis": {"title": {"text": "accuracy"}, "range": [-0.03, 1.03]},
+                "xaxis2": {"title": {"text": "high-pass cutoff"}, "domain": [0.52, 1.0]},
+                "yaxis2": {"range": [-0.03, 1.03], "anchor": "x2", "matches": "y", "showticklabels": False},
+                "height": 460,
+            },
+            partial,
+        ),
         {
             "xaxis": {"domain": [0.0, 1.0], "anchor": "y"},
             "yaxis": {"domain": [0.58, 1.0]},
@@ -66,7 +70,7 @@ def spectral_section(contents: Contents) -> Section | None:
             "yaxis2": {"domain": [0.0, 0.42], "showticklabels": True, "title": {"text": "accuracy"}},
             "height": 680,
         },
-        table=Table("Accuracy on clean and on filtered images", ["model", "clean", *named], rows),
+        table=Table(caption("Accuracy on clean and on filtered images", partial), ["model", "clean", *named], rows),
     )
     return Section(
         "spectral",

@@ -6,7 +6,8 @@ import math
 
 import pandas as pd
 
-from visionbias.report.blocks import Cell, Section, Table, with_interval
+from visionbias.analysis.tables import lower_is_better
+from visionbias.report.blocks import Cell, Section, Table, caption, with_interval
 from visionbias.report.contents import Contents
 
 
@@ -27,12 +28,14 @@ def summary_section(contents: Contents) -> Section:
             for name in numbers
         ]
         rows.append(cells)
+    errors = [name for name in numbers if lower_is_better(name)]
+    lower = f" Of {', '.join(errors)} lower is better." if errors else ""
     return Section(
         "summary",
         "Summary",
         "Each number with its 95 % interval; a dash is a number that the data do not determine. n counts the images of "
-        "the study's data behind a row. Headings sort.",
-        [Table("All models", columns, rows, sortable=True)],
+        "the study's data behind a row. Headings sort." + lower,
+        [Table(caption("All models", contents.partial(*contents.manifest["data_sets"])), columns, rows, sortable=True)],
     )
 
 

@@ -13,7 +13,7 @@ from PIL import Image as Pixels
 from visionbias.analysis.failures import failures, slice_samples
 from visionbias.decode.pillow import decode_pillow
 from visionbias.errors import DataError, RunError
-from visionbias.report.blocks import Block, Cell, Image, Pictures, Section, Strip, Table, number
+from visionbias.report.blocks import Block, Cell, Image, Pictures, Section, Strip, Table, caption, number
 from visionbias.report.contents import Contents
 from visionbias.types import Preprocessing
 
@@ -33,7 +33,9 @@ def worst_section(contents: Contents) -> Section:
     condition = found["kind"] == "condition"
     for kinds, rows in (("conditions", found[condition]), ("classes and groups", found[~condition])):
         if len(rows):
-            blocks.append(_table(f"Worst {kinds} of each model", rows.groupby("model", sort=False).head(_ROWS)))
+            shown = rows.groupby("model", sort=False).head(_ROWS)
+            partial = contents.partial(*shown["data"])
+            blocks.append(_table(caption(f"Worst {kinds} of each model", partial), shown))
     worst = found[~condition].groupby("model", sort=False).head(1).head(_SLICES)
     strips = [_strip(contents, row) for row in worst.to_dict("records")]
     if strips:
@@ -59,7 +61,7 @@ def _found(contents: Contents) -> pd.DataFrame:
     return failures(contents.folder, against="clean", top=_ROWS)
 
 
-def _table(caption: str, rows: pd.DataFrame) -> Table:
+def _table(words: str, rows: pd.DataFrame) -> Table:
     columns = ["model", "condition", "slice", "n", "accuracy", "clean", "others", "lost"]
     cells = [
         [
@@ -71,7 +73,7 @@ def _table(caption: str, rows: pd.DataFrame) -> Table:
         ]
         for row in rows.to_dict("records")
     ]
-    return Table(caption, columns, cells, sortable=True)
+    return Table(words, columns, cells, sortable=True)
 
 
 def _strip(contents: Contents, row: dict[Any, Any]) -> Strip:
