@@ -19,7 +19,6 @@ from visionbias.metrics.arrays import floats, percentage
 Criterion = Literal["absolute", "relative"]
 OCTAVE_ZERO_CPI = 1.75  # center of band 0 of 224 pixels, cycles/image
 WIDTH = 2.0 * np.sqrt(np.log(4.0))  # of a Gaussian at half of its height, in octaves of sigma
-START = 1.0, 0.0, 1.0  # amplitude, mu, sigma from which the published fit sets out
 MOST_CONDITION = 100.0  # of the Jacobian, beyond which the data do not determine the parameters
 
 
@@ -154,7 +153,7 @@ def fit_channel(
     x: NDArray[np.float64],  # [B] bands
     thresholds: NDArray[np.float64],  # [B]
     highest: float,  # bound of the amplitude
-    start: tuple[float, float, float] = START,
+    start: tuple[float, float, float] = (1.0, 0.0, 1.0),  # amplitude, mu, sigma; as published
 ) -> Channel:
     """Bounded least squares."""
     from scipy.optimize import OptimizeWarning, curve_fit

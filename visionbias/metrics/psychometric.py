@@ -16,7 +16,6 @@ from visionbias.errors import ShapeError
 from visionbias.metrics.arrays import booleans
 from visionbias.metrics.channel import (
     OCTAVE_ZERO_CPI,
-    START,
     WIDTH,
     Channel,
     Criterion,
@@ -91,17 +90,15 @@ def psychometric_fit(
         percent = 100.0 * accuracies.reshape(-1, s, b)
         return _thresholds(percent, criterion_of("psychometric_fit", percent, criterion, threshold), octaves)
 
-    start = START
-    if np.isfinite(thresholds(seen)).all():
-        fit = fit_channel(x, thresholds(seen)[0], top)
-        start = (fit.amplitude, fit.mu, fit.sigma) if fit.identifiable else START
+    of_all = fit_channel(x, thresholds(seen)[0], top) if np.isfinite(thresholds(seen)).all() else None
 
     def numbers(accuracies: NDArray[np.float64]) -> NDArray[np.float64]:  # [R, S * B] -> [R, B + 6]
         found = thresholds(accuracies)
         channel = np.full((len(found), 3), np.nan)
-        for row in np.flatnonzero(np.isfinite(found).all(axis=1)):
-            fit = fit_channel(x, found[row], top, start)
-            channel[row] = fit.amplitude, fit.mu, abs(fit.sigma)
+        if of_all is not None and of_all.identifiable:  # else resamples need many steps, to no end
+            for row in np.flatnonzero(np.isfinite(found).all(axis=1)):
+                fit = fit_channel(x, found[row], top, (of_all.amplitude, of_all.mu, of_all.sigma))
+                channel[row] = fit.amplitude, fit.mu, abs(fit.sigma)
         amplitude, mu, width = channel.T
         highest = found.max(axis=1)
         return np.column_stack([found, highest, amplitude, mu, width, WIDTH * width, octave_zero_cpi * 2.0**mu])
