@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: visionbias contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The loop of a run: for each batch of images, for each condition, for each model."""
+"""The loop of a run: for each batch of images, for each condition, for each model that is in memory."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from visionbias.conditions.attack import Attack
-from visionbias.conditions.stimulus import Stimulus
+from visionbias.conditions.stimulus import ImageBatch, Stimulus
 from visionbias.engine.inputs import render_batch, stimulus_buffer
 from visionbias.engine.ledger import Ledger
 from visionbias.engine.precision import Chosen, common_dtype
@@ -20,6 +20,7 @@ from visionbias.engine.prepare import ModelGroup, Prepared, PreparedArm
 from visionbias.engine.scoring import Scorer
 from visionbias.engine.sink import RecordSink
 from visionbias.engine.target import Target
+from visionbias.models.model import ModelInfo
 from visionbias.records.files import RECORDS
 
 
@@ -63,14 +64,21 @@ class Loop:
     failures: dict[str, str] = field(default_factory=dict)  # model id -> reason
     forwards: int = 0
 
-    def run(self, part: Part, bar: Any) -> None:
-        """Forward every missing (model, condition) of one part."""
-        self.sink.begin(part.blocks.start * self.prepared.forward_batch)
-        for group in part.prepared.groups:
-            self._run_group(part, group, bar)
+    def run(self, parts: Sequence[Part], bar: Any) -> None:
+        """Forward every missing (model, condition) of some parts: all of the models that memory holds together, then
+        all of the next.
+        """
+        residents = self.prepared.residents
+        for together in residents.groups({model: how.dtype for model, how in self.chosen.items()}):
+            residents.hold_together(together)
+            for part in parts:
+                self.sink.begin(part.blocks.start * self.prepared.forward_batch)
+                for group in part.prepared.groups:
+                    models = [model for model in group.models if model.id in together]
+                    self._run_group(part, group, models, bar)
 
     @torch.inference_mode()
-    def _run_group(self, part: Part, group: ModelGroup, bar: Any) -> None:
+    def _run_group(self, part: Part, group: ModelGroup, models: Sequence[ModelInfo], bar: Any) -> None:
         p, arm, size = self.prepared, part.prepared, group.preprocessing.crop
         dtype = common_dtype(group, self.chosen)
         renderers = [
@@ -81,14 +89,11 @@ class Loop:
             )
             for stimulus in arm.arm.stimuli
         ]
-        scorers = {m.id: Scorer(arm.label_maps[m.id], p.device, arm.decides16(m)) for m in group.models}
-        targets = {
-            model.id: Target(model, arm.label_maps[model.id], p.device, p.forward_batch)
-            for model in (group.models if arm.arm.attacks else ())
-        }
+        scorers = {m.id: Scorer(arm.label_maps[m.id], p.device, arm.decides16(m)) for m in models}
+        targets: dict[str, Target] = {}
         for block in part.blocks:
             rows = slice(block * p.forward_batch, min((block + 1) * p.forward_batch, len(arm.sample_ids)))
-            missing = {shown: self._missing(part, group, shown, block) for shown in arm.arm.shown}
+            missing = {shown: self._missing(part, models, shown, block) for shown in arm.arm.shown}
             if not any(missing.values()):
                 continue
             batch = group.decoded.load(arm.rows[rows], list(arm.sample_ids[rows]), p.device)
@@ -99,25 +104,45 @@ class Loop:
                 render_batch(renderer, batch, buffer, p.batch_size)
                 for f, condition in enumerate(arm.arm.conditions_of(stimulus)):
                     for model in missing[stimulus].get(condition, ()):
-                        logits = partial(self.chosen[model].forward, buffer[f])
+                        logits = partial(self._logits, model, buffer[f])
                         self._score(arm, logits, scorers[model], labels, model, condition, rows, bar)
             for attack in arm.arm.attacks:
-                for condition, models in missing[attack].items():
-                    for model in models:
-                        logits = partial(targets[model].logits, attack, batch, labels, self.seed)
+                for condition, attacked in missing[attack].items():
+                    for model in attacked:
+                        logits = partial(self._attacked, targets, arm, model, attack, batch, labels)
                         self._score(arm, logits, scorers[model], labels, model, condition, rows, bar)
 
-    def _missing(self, part: Part, group: ModelGroup, shown: Stimulus | Attack, block: int) -> dict[str, list[str]]:
+    def _logits(self, model: str, stimuli: Tensor) -> Tensor:
+        how = self.chosen[model]
+        return self.prepared.residents.forward(model, how.dtype, how.compiled)(stimuli)
+
+    def _attacked(
+        self,
+        targets: dict[str, Target],  # those that there are, by model id
+        arm: PreparedArm,
+        model: str,
+        attack: Attack,
+        batch: ImageBatch,
+        labels: Tensor,
+    ) -> Tensor:
+        if model not in targets:
+            p = self.prepared
+            targets[model] = Target(p.residents.model(model), arm.label_maps[model], p.device, p.forward_batch)
+        return targets[model].logits(attack, batch, labels, self.seed)
+
+    def _missing(
+        self, part: Part, models: Sequence[ModelInfo], shown: Stimulus | Attack, block: int
+    ) -> dict[str, list[str]]:
         """Condition -> models without its records in this block."""
         missing = {
             condition: [
                 model.id
-                for model in group.models
+                for model in models
                 if model.id not in self.failures and not part.ledger.has(model.id, condition, block)
             ]
             for condition in part.prepared.arm.conditions_of(shown)
         }
-        return {condition: models for condition, models in missing.items() if models}
+        return {condition: wanting for condition, wanting in missing.items() if wanting}
 
     def _score(
         self,

@@ -236,7 +236,7 @@ def _given(name: str, call: Callable[[Tensor], Tensor], device: torch.device, cr
     if isinstance(call, nn.Module):
         require_finite(call, f"model {name!r}")
         sha256 = weights_sha256(call)
-    return Model(name, call, logits.shape[1], config, sha256, source_of((name, call)))
+    return Model(name, logits.shape[1], config, sha256, source_of((name, call)), call)
 
 
 def _zeros(batch: int, crop: int, device: torch.device) -> Tensor:
