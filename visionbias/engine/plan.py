@@ -98,7 +98,10 @@ class Plan:
         return f"about {self.predicted_s:,.0f} s at the rate of the last session"
 
     def _weights(self) -> str:
-        return "" if self.prediction is None else f", {self.prediction.weight_bytes / 1e6:,.1f} MB of weights"
+        if self.prediction is None:
+            return ""
+        held, groups = self.prediction.weight_bytes, self.prediction.model_groups
+        return f", {held / 1e6:,.1f} MB of weights" + (f" (models in {groups} groups)" if groups > 1 else "")
 
 
 def make_plan(study: "Study", folder: Path | None) -> Plan:

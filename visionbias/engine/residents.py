@@ -54,7 +54,7 @@ def groups_of(running: Mapping[str, int], budget: int) -> tuple[tuple[str, ...],
     groups: list[list[str]] = []
     taken = 0
     for name, size in running.items():
-        if not groups or taken + size > budget:
+        if not groups or (size and taken + size > budget):
             groups.append([])
             taken = 0
         groups[-1].append(name)
