@@ -8,6 +8,7 @@ from math import floor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from visionbias.engine.ahead import turns
 from visionbias.engine.calibration import Prediction, predict
 from visionbias.engine.identity import identity_before_reading
 from visionbias.engine.inputs import batch_sizes, pick_device, shared_preprocessing
@@ -43,7 +44,7 @@ class Plan:
     gradients: int  # passes forward and back besides, for attacks on the models: as many as an attack has steps
     cache_bytes: int  # decoded crops on disk
     record_bytes: int  # record files on disk, about
-    stimulus_bytes: int  # memory that one batch of stimuli takes on the device
+    stimulus_bytes: int  # memory that the stimuli of a batch take on the device, on a GPU those of the next one too
     prediction: Prediction | None  # measured for this plan, unless nothing is left or a session of the folder has ended
     last_rate: float | None  # forward passes a second in the folder's last session
     # The folder holds a run; it is of this study as far as that shows before weights and images are read.
@@ -140,7 +141,7 @@ def make_plan(study: "Study", folder: Path | None) -> Plan:
         * sum(attack.steps * sizes[arm.data.name] for arm in study.arms for attack in arm.attacks),
         cache_bytes=sum(len(arm.data.samples) for arm in study.arms) * pixels if study.keep_crops else 0,
         record_bytes=units * _RECORD_BYTES,
-        stimulus_bytes=max(arm.shown_at_once for arm in study.arms) * batches[1] * pixels * 4,
+        stimulus_bytes=max(arm.shown_at_once for arm in study.arms) * turns(device_type) * batches[1] * pixels * 4,
         prediction=prediction,
         last_rate=rate,
         compared=manifest is not None,
