@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 import visionbias as vb
-import visionbias.engine.prepare
+import visionbias.engine.residents
 from visionbias.engine.residents import groups_of
 from visionbias.models.model import Model
 from visionbias.models.resolve import resolve_model
@@ -62,7 +62,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, "weakref.ref[Tens
             seen.append((model.id, weakref.ref(next(model.call.parameters()))))
         return model
 
-    monkeypatch.setattr(visionbias.engine.prepare, "resolve_model", load)
+    monkeypatch.setattr(visionbias.engine.residents, "resolve_model", load)
     return seen
 
 

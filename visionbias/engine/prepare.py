@@ -5,7 +5,6 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -32,7 +31,6 @@ from visionbias.engine.residents import Residents, budget_bytes
 from visionbias.engine.trial import try_attacks, try_stimuli
 from visionbias.errors import CheckpointError, DataError, RunError, VisionBiasError
 from visionbias.models.model import ModelInfo
-from visionbias.models.resolve import resolve_model
 from visionbias.types import BadSample, Normalization, Preprocessing
 
 if TYPE_CHECKING:
@@ -136,8 +134,9 @@ def prepare(study: "Study", folder: Path, found: Mapping[str, Any] | None, progr
     """
     device = pick_device(study.device)
     batch_size, forward_batch = batch_sizes(study, device.type, found)
+    budget = budget_bytes(study, device)
     while True:
-        residents = _residents(study, device, forward_batch)
+        residents = Residents.of(study, budget, device, forward_batch)
         try:
             models = _load_models(study, residents, device, forward_batch)
             break
@@ -165,19 +164,6 @@ def prepare(study: "Study", folder: Path, found: Mapping[str, Any] | None, progr
         for arm, maps in zip(study.arms, label_maps, strict=True)
     )
     return Prepared(device, batch_size, forward_batch, tuple(models), residents, arms)
-
-
-def _residents(study: "Study", device: torch.device, batch: int) -> Residents:
-    shared = shared_preprocessing(study)
-    crop = None if shared is None else shared.crop
-    return Residents(
-        dict(zip(study.model_ids, study.models, strict=True)),
-        partial(resolve_model, device=device, offline=study.offline, crop=crop, batch=batch),
-        budget=budget_bytes(study, device),
-        attacked=any(arm.attacks for arm in study.arms),
-        device=device,
-        batch=batch,
-    )
 
 
 def _load_models(study: "Study", residents: Residents, device: torch.device, batch: int) -> list[ModelInfo]:

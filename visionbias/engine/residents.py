@@ -5,16 +5,19 @@
 import gc
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
 
+from visionbias.engine.inputs import shared_preprocessing
 from visionbias.engine.precision import EXACT
 from visionbias.errors import CheckpointError
 from visionbias.models.fast import Compiler
 from visionbias.models.forward import Forward
 from visionbias.models.model import Model
+from visionbias.models.resolve import resolve_model
 from visionbias.models.weights import bytes_of
 from visionbias.runtime.memory import free_memory
 
@@ -97,6 +100,20 @@ class Residents:
         self._together: frozenset[str] = frozenset()
         self._bytes: dict[str, WeightBytes] = {}  # of all that were loaded once
         self._sha256: dict[str, str | None] = {}
+
+    @classmethod
+    def of(cls, study: "Study", budget: int, device: torch.device, batch: int) -> "Residents":
+        """None yet of the models of a study."""
+        shared = shared_preprocessing(study)
+        crop = None if shared is None else shared.crop
+        return cls(
+            dict(zip(study.model_ids, study.models, strict=True)),
+            partial(resolve_model, device=device, offline=study.offline, crop=crop, batch=batch),
+            budget=budget,
+            attacked=any(arm.attacks for arm in study.arms),
+            device=device,
+            batch=batch,
+        )
 
     def model(self, name: str) -> Model:
         """A model with its float32 weights.
