@@ -122,12 +122,12 @@ def test_an_interrupted_run_goes_on_with_another_budget(
             return x.mean((2, 3))
 
         models = [*checkpoints[:2], ("m", interrupting), *checkpoints[2:]]
-        return make_study(models=models, probes=PROBES, model_memory_bytes=budget)
+        return make_study(models=models, probes=[vb.Accuracy(), vb.PGD(steps=1)], model_memory_bytes=budget)
 
     whole = study(0, "auto").run(tmp_path / "whole", progress=False)
     calls = 0
     with pytest.raises(KeyboardInterrupt):
-        study(40, 1).run(tmp_path / "run", progress=False)
+        study(9, 1).run(tmp_path / "run", progress=False)
     done = study(0, 1).plan(tmp_path / "run").units_done
     assert 0 < done < len(records_of(whole))
     resumed = study(0, 2 * NET_BYTES).run(tmp_path / "run", progress=False)
