@@ -53,9 +53,11 @@ def _case(arch: str, device: str, n: int, batch: int, size: int, folder: Path) -
     shown = {"device": device, "preprocessing": vb.Preprocessing(resize=size * 8 // 7, crop=size)}
     study = vb.Study([vb.Checkpoint(weights, arch=arch)], folder / "images", PROBES, forward_batch=batch, **shown)
     prepared = prepare(study, folder / "none", None, progress=False)
-    (model,) = prepared.models
+    model = prepared.residents.model(*study.model_ids)
     dtype = (*fast_dtypes(prepared.device), torch.float32)[0]
     forward = fast_forward(model, size, device=prepared.device, dtype=dtype, batch=batch, compiler=Compiler())
+    if dtype != torch.float32:
+        prepared.residents.keep(model.id, forward)
 
     def stimuli() -> Iterator[vb.StimulusBatch]:
         options = {"batch_size": batch, "normalization": model.normalization, "dtype": dtype, **shown}
@@ -65,9 +67,9 @@ def _case(arch: str, device: str, n: int, batch: int, size: int, folder: Path) -
 
     def engine() -> Path:
         out = folder / uuid.uuid4().hex
-        loop = Loop(0, prepared, {model.id: Chosen(forward)}, RecordSink(out / RECORDS, 10.0))
-        for arm in prepared.arms:
-            loop.run(Part.of(arm, [model.id], out, batch, (0, 1)), progress_bar(CONDITIONS * n, False, "forward"))
+        loop = Loop(0, prepared, {model.id: Chosen(dtype, forward.compiled)}, RecordSink(out / RECORDS, 10.0))
+        parts = [Part.of(arm, [model.id], out, batch, (0, 1)) for arm in prepared.arms]
+        loop.run(parts, progress_bar(CONDITIONS * n, False, "forward"))
         loop.sink.save()
         return out
 

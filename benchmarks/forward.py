@@ -33,7 +33,7 @@ def _case(arch: str, device: torch.device, dtype: torch.dtype, n: int, size: int
     module = timm.create_model(arch).eval().to(device)
     half, single = (copy.deepcopy(module).to(memory_format=torch.channels_last) for _ in range(2))
     half = half.to(dtype)
-    model = Model(arch, module, module.num_classes, DataConfig(), None, arch, arch)
+    model = Model(arch, module.num_classes, DataConfig(), None, arch, module, arch)
     options = {"device": device, "dtype": dtype, "batch": n}
     compiled, folded = Forward(model, compiler=Compiler(), **options), Forward(model, **options)
     x = torch.randn(n, 3, size, size, device=device)

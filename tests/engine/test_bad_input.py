@@ -143,6 +143,7 @@ def test_wrong_arguments(make_study: Make, image_folder: Path) -> None:
         ({"precision": "int4"}, "precision must be one of"),
         ({"batch_size": 0}, "batch_size must be a whole number"),
         ({"max_bad": -1}, "max_bad must be a whole number"),
+        ({"model_memory_bytes": 0}, "model_memory_bytes must be a whole number of at least 1"),
         ({"decode": "opencv"}, "decode must be one of"),
     ):
         with pytest.raises(vb.RunError, match=message):

@@ -20,6 +20,7 @@ probes = ["accuracy", { probe = "spectral_bias", cutoffs = [0.1, 0.5], offset = 
 preprocessing = { resize = 36, crop = 32 }
 batch_size = 4
 max_bad = 2
+model_memory_bytes = 1_000_000
 seed = 9
 decode = "pillow"
 """
@@ -46,6 +47,7 @@ def test_every_key_arrives(write: Callable[[str], Path], tmp_path: Path) -> None
     assert study.probes == (vb.Accuracy(), vb.SpectralBias(cutoffs=(0.1, 0.5), offset=0.5))
     assert study.preprocessing == vb.Preprocessing(resize=36, crop=32)
     assert (study.batch_size, study.max_bad, study.seed, study.decode) == (4, 2, 9, "pillow")
+    assert study.model_memory_bytes == 1_000_000
     assert "highpass-0.5-offset0.5" in study.conditions
 
 

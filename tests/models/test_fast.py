@@ -72,7 +72,7 @@ def test_what_cannot_be_folded_is_left_alone() -> None:
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_any_architecture_runs_in_16_bits(arch: str, dtype: torch.dtype, images: Tensor) -> None:
-    model = Model("mine", build(arch), 5, DataConfig(), None, "test")
+    model = Model("mine", 5, DataConfig(), None, "test", build(arch))
     exact = Forward(model, device=CPU, batch=4)(images)
     fast = Forward(model, device=CPU, batch=4, dtype=dtype)(images)
     assert 0 < (fast - exact).abs().max() < 0.05 * exact.abs().max()

@@ -26,7 +26,7 @@ def model(weights: Callable[..., dict[str, Tensor]], tmp_path: Path) -> Model:
 
 
 def of(call: Callable[[Tensor], Tensor], classes: int = 3) -> Model:
-    return Model("mine", call, classes, DataConfig(), None, "test")
+    return Model("mine", classes, DataConfig(), None, "test", call)
 
 
 def test_logits_do_not_depend_on_the_place_in_the_batch(model: Model) -> None:

@@ -39,8 +39,8 @@ class Arm:
 
     @property
     def shown_at_once(self) -> int:
-        """How many conditions are in memory together: those of all stimuli, and one attack."""
-        return sum(len(stimulus.conditions) for stimulus in self.stimuli) + min(len(self.attacks), 1)
+        """How many conditions are in memory together: those of one stimulus, or an attack."""
+        return max([1, *(len(stimulus.conditions) for stimulus in self.stimuli)])
 
     @classmethod
     def of(cls, data: Dataset, probes: Sequence[Probe], own: bool) -> "Arm":

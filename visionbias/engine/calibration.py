@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from torch import nn
 
 from visionbias.conditions.stimulus import ImageBatch
 from visionbias.datasets.base import Dataset
@@ -22,6 +21,7 @@ from visionbias.engine.arms import Arm
 from visionbias.engine.decoder import gpu_of
 from visionbias.engine.inputs import crop_rule, render_batch, shared_preprocessing, stimulus_buffer
 from visionbias.engine.precision import EXACT, compared_stimuli, fast_forward, pays
+from visionbias.engine.residents import WeightBytes, budget_bytes, groups_of
 from visionbias.models.differentiable import Differentiable
 from visionbias.models.fast import Compiler, fast_dtypes
 from visionbias.models.forward import Forward
@@ -43,14 +43,15 @@ class Prediction:
     A model that is tried in 16 bits is taken to run in them: whether it decides as in float32, only its weights tell.
     """
 
-    load_s: float  # build the models
+    load_s: float  # build the models, those that memory does not hold again and again
     decode_s: float  # what the cache does not hold
     compile_s: float  # one graph an architecture
     compare_s: float  # 16 bits with float32, where a run has not begun
     synthesis_s: float  # of what is left
     forward_s: float  # of what is left
     attack_s: float  # gradients of what is left
-    weight_bytes: int  # of all models
+    weight_bytes: int  # of the models that are in memory together
+    model_groups: int  # that run one after the other, for lack of memory for all
 
     @property
     def total_s(self) -> float:
@@ -107,7 +108,7 @@ def predict(
     stimuli = sum(sizes[arm.data.name] * len(arm.conditions) for arm in study.arms)
     gradients = sum(blocks[arm.data.name] * attack.steps for arm in study.arms for attack in arm.attacks)
     load_s = compile_s = compare_s = forward_s = attack_s = 0.0
-    weight_bytes, seen = 0, {}
+    budget, weights, seen = budget_bytes(study, device), {}, {}
     shared = shared_preprocessing(study)
     for kind, name in first.items():
         began = time.perf_counter()
@@ -122,10 +123,11 @@ def predict(
         forward_s += count[kind] * timed.batch_s * passes * left
         if gradients:
             attack_s += count[kind] * _time_gradient(model, rule.crop, device, batches[1]) * gradients * left
-        weight_bytes += count[kind] * _bytes_of(model, timed.dtype)
+        weights[kind] = WeightBytes.of(entries[name], model), timed.dtype
         seen[rule, model.normalization] = timed
+    memory = _Memory.of([weights[kind] for kind in alike.values()], budget, attacked=gradients > 0)
     return Prediction(
-        load_s=load_s,
+        load_s=load_s * (1 + memory.share_let_go * _times_visited(study, device, begun, memory)),
         decode_s=sum(
             _time_decoding(study, arm.data, rule, gpu_of(device))
             for arm in study.arms
@@ -134,6 +136,7 @@ def predict(
         compile_s=compile_s,
         compare_s=compare_s,
         synthesis_s=left
+        * memory.groups
         * sum(
             blocks[arm.data.name] * _time_synthesis(study, arm, rule, timed, device, batches)
             for arm in study.arms
@@ -141,8 +144,34 @@ def predict(
         ),
         forward_s=forward_s,
         attack_s=attack_s,
-        weight_bytes=weight_bytes,
+        weight_bytes=memory.held_bytes,
+        model_groups=memory.groups,
     )
+
+
+@dataclass(frozen=True)
+class _Memory:
+    """How the models share what their weights may take."""
+
+    groups: int
+    held_bytes: int  # at once
+    share_let_go: float  # of the float32 weights, before all models are loaded
+
+    @classmethod
+    def of(cls, models: Sequence[tuple[WeightBytes, torch.dtype]], budget: int, attacked: bool) -> "_Memory":
+        """Of models with what their weights take and the dtype that each runs in."""
+        running = {str(i): weights.running(dtype, attacked) for i, (weights, dtype) in enumerate(models)}
+        exact = [weights.exact for weights, _ in models]
+        largest = max(*exact, *running.values())
+        held = min(max(sum(exact), sum(running.values())), max(budget, largest))
+        return cls(len(groups_of(running, budget)), held, max(0.0, 1 - budget / max(sum(exact), 1)))
+
+
+def _times_visited(study: "Study", device: torch.device, begun: Mapping[str, Any] | None, memory: _Memory) -> int:
+    """How often a run goes through all models once they were loaded: see `prepare`, `choose_forwards` and `Loop`."""
+    compared = begun is None and study.precision == "auto" and bool(fast_dtypes(device))
+    attacked = sum(bool(arm.attacks) for arm in study.arms)
+    return (device.type == "cuda") + attacked + compared + (memory.groups > 1)
 
 
 def _time_model(
@@ -245,11 +274,3 @@ def _seconds(call: Callable[[], object], device: torch.device) -> float:
             torch.cuda.synchronize(device)
         taken.append(time.perf_counter() - began)
     return median(taken[1:])
-
-
-def _bytes_of(model: Model, dtype: torch.dtype) -> int:
-    """Of a model's weights, in float32 and, where it runs in 16 bits, in these too."""
-    if not isinstance(model.call, nn.Module):
-        return 0
-    weights = sum(weight.numel() for weight in (*model.call.parameters(), *model.call.buffers()))
-    return weights * (EXACT.itemsize + (0 if dtype == EXACT else dtype.itemsize))

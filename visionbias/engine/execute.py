@@ -91,8 +91,7 @@ def run_study(
         loop = Loop(study.seed, prepared, chosen, RecordSink(folder / RECORDS, save_interval_s))
         with progress_bar(todo, progress, "forward") as bar:
             try:
-                for part in parts:
-                    loop.run(part, bar)
+                loop.run(parts, bar)
             finally:  # an interrupted session keeps its records and its note too
                 loop.sink.save()
                 seconds = time.monotonic() - began

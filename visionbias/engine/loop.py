@@ -1,10 +1,11 @@
 # SPDX-FileCopyrightText: visionbias contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The loop of a run: for each batch of images, for each condition, for each model."""
+"""The loop of a run: for each batch of images, for each condition, for each model that is in memory."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import torch
 from torch import Tensor
 
 from visionbias.conditions.attack import Attack
-from visionbias.conditions.stimulus import Stimulus
+from visionbias.conditions.stimulus import ImageBatch, Stimulus
+from visionbias.engine.ahead import one_ahead, turns
 from visionbias.engine.inputs import render_batch, stimulus_buffer
 from visionbias.engine.ledger import Ledger
 from visionbias.engine.precision import Chosen, common_dtype
@@ -20,6 +22,7 @@ from visionbias.engine.prepare import ModelGroup, Prepared, PreparedArm
 from visionbias.engine.scoring import Scorer
 from visionbias.engine.sink import RecordSink
 from visionbias.engine.target import Target
+from visionbias.models.model import ModelInfo
 from visionbias.records.files import RECORDS
 
 
@@ -52,6 +55,18 @@ class Part:
         return self.ledger.total_rows(self.blocks)
 
 
+@dataclass(frozen=True)
+class _Step:
+    """A batch of images under one stimulus or attack."""
+
+    rows: slice  # of the samples
+    batch: ImageBatch
+    labels: Tensor  # [n] int64
+    shown: Stimulus | Attack
+    missing: Mapping[str, Sequence[str]]  # condition -> ids of the models that are to see it
+    stimuli: Mapping[str, Tensor]  # condition -> [forward_batch, C, H, W]; of an attack none
+
+
 @dataclass
 class Loop:
     """State of one session: what failed, and how much was done."""
@@ -63,61 +78,94 @@ class Loop:
     failures: dict[str, str] = field(default_factory=dict)  # model id -> reason
     forwards: int = 0
 
-    def run(self, part: Part, bar: Any) -> None:
-        """Forward every missing (model, condition) of one part."""
-        self.sink.begin(part.blocks.start * self.prepared.forward_batch)
-        for group in part.prepared.groups:
-            self._run_group(part, group, bar)
+    def run(self, parts: Sequence[Part], bar: Any) -> None:
+        """Forward every missing (model, condition) of some parts: all of the models that memory holds together, then
+        all of the next.
+        """
+        residents = self.prepared.residents
+        for together in residents.groups({model: how.dtype for model, how in self.chosen.items()}):
+            residents.hold_together(together)
+            for part in parts:
+                self.sink.begin(part.blocks.start * self.prepared.forward_batch)
+                for group in part.prepared.groups:
+                    models = [model for model in group.models if model.id in together]
+                    if models:
+                        self._run_group(part, group, models, bar)
 
     @torch.inference_mode()
-    def _run_group(self, part: Part, group: ModelGroup, bar: Any) -> None:
+    def _run_group(self, part: Part, group: ModelGroup, models: Sequence[ModelInfo], bar: Any) -> None:
+        p, arm = self.prepared, part.prepared
+        scorers = {m.id: Scorer(arm.label_maps[m.id], p.device, arm.decides16(m)) for m in models}
+        targets: dict[str, Target] = {}
+        for step in self._steps(part, group, models):
+            for condition, wanting in step.missing.items():
+                for model in wanting:
+                    if isinstance(step.shown, Attack):
+                        logits = partial(self._attacked, targets, arm, model, step.shown, step.batch, step.labels)
+                    else:
+                        logits = partial(self._logits, model, step.stimuli[condition])
+                    self._score(arm, logits, scorers[model], step.labels, model, condition, step.rows, bar)
+
+    def _steps(self, part: Part, group: ModelGroup, models: Sequence[ModelInfo]) -> Iterator[_Step]:
+        steps, device = self._steps_in_order(part, group, models), self.prepared.device
+        # An attack makes its images itself, beside what is made ahead, and takes many times as long.
+        return steps if part.prepared.arm.attacks else one_ahead(steps, device)
+
+    def _steps_in_order(self, part: Part, group: ModelGroup, models: Sequence[ModelInfo]) -> Iterator[_Step]:
         p, arm, size = self.prepared, part.prepared, group.preprocessing.crop
         dtype = common_dtype(group, self.chosen)
-        renderers = [
-            (
-                stimulus,
-                stimulus.renderer(group.normalization, dtype, self.seed),
-                stimulus_buffer(len(stimulus.conditions), p.forward_batch, size, dtype, p.device),
-            )
-            for stimulus in arm.arm.stimuli
-        ]
-        scorers = {m.id: Scorer(arm.label_maps[m.id], p.device, arm.decides16(m)) for m in group.models}
-        targets = {
-            model.id: Target(model, arm.label_maps[model.id], p.device, p.forward_batch)
-            for model in (group.models if arm.arm.attacks else ())
-        }
+        renderers = {s: s.renderer(group.normalization, dtype, self.seed) for s in arm.arm.stimuli}
+        most = max((len(stimulus.conditions) for stimulus in renderers), default=0)
+        buffers = cycle(
+            [stimulus_buffer(most, p.forward_batch, size, dtype, p.device) for _ in range(turns(p.device.type))]
+        )
         for block in part.blocks:
             rows = slice(block * p.forward_batch, min((block + 1) * p.forward_batch, len(arm.sample_ids)))
-            missing = {shown: self._missing(part, group, shown, block) for shown in arm.arm.shown}
+            missing = {shown: self._missing(part, models, shown, block) for shown in arm.arm.shown}
             if not any(missing.values()):
                 continue
             batch = group.decoded.load(arm.rows[rows], list(arm.sample_ids[rows]), p.device)
             labels = torch.from_numpy(arm.labels[rows]).to(p.device)
-            for stimulus, renderer, buffer in renderers:
-                if not missing[stimulus]:
-                    continue
-                render_batch(renderer, batch, buffer, p.batch_size)
-                for f, condition in enumerate(arm.arm.conditions_of(stimulus)):
-                    for model in missing[stimulus].get(condition, ()):
-                        logits = partial(self.chosen[model].forward, buffer[f])
-                        self._score(arm, logits, scorers[model], labels, model, condition, rows, bar)
-            for attack in arm.arm.attacks:
-                for condition, models in missing[attack].items():
-                    for model in models:
-                        logits = partial(targets[model].logits, attack, batch, labels, self.seed)
-                        self._score(arm, logits, scorers[model], labels, model, condition, rows, bar)
+            for shown, wanting in missing.items():
+                stimuli: dict[str, Tensor] = {}
+                if wanting and not isinstance(shown, Attack):
+                    buffer = next(buffers)[: len(shown.conditions)]
+                    render_batch(renderers[shown], batch, buffer, p.batch_size)
+                    stimuli = dict(zip(arm.arm.conditions_of(shown), buffer, strict=True))
+                if wanting:
+                    yield _Step(rows, batch, labels, shown, wanting, stimuli)
 
-    def _missing(self, part: Part, group: ModelGroup, shown: Stimulus | Attack, block: int) -> dict[str, list[str]]:
+    def _logits(self, model: str, stimuli: Tensor) -> Tensor:
+        how = self.chosen[model]
+        return self.prepared.residents.forward(model, how.dtype, how.compiled)(stimuli)
+
+    def _attacked(
+        self,
+        targets: dict[str, Target],  # those that there are, by model id
+        arm: PreparedArm,
+        model: str,
+        attack: Attack,
+        batch: ImageBatch,
+        labels: Tensor,
+    ) -> Tensor:
+        if model not in targets:
+            p = self.prepared
+            targets[model] = Target(p.residents.model(model), arm.label_maps[model], p.device, p.forward_batch)
+        return targets[model].logits(attack, batch, labels, self.seed)
+
+    def _missing(
+        self, part: Part, models: Sequence[ModelInfo], shown: Stimulus | Attack, block: int
+    ) -> dict[str, list[str]]:
         """Condition -> models without its records in this block."""
         missing = {
             condition: [
                 model.id
-                for model in group.models
+                for model in models
                 if model.id not in self.failures and not part.ledger.has(model.id, condition, block)
             ]
             for condition in part.prepared.arm.conditions_of(shown)
         }
-        return {condition: models for condition, models in missing.items() if models}
+        return {condition: wanting for condition, wanting in missing.items() if wanting}
 
     def _score(
         self,

@@ -8,6 +8,7 @@ from math import floor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from visionbias.engine.ahead import turns
 from visionbias.engine.calibration import Prediction, predict
 from visionbias.engine.decoder import check_gpu_decoder
 from visionbias.engine.identity import identity_before_reading
@@ -44,7 +45,7 @@ class Plan:
     gradients: int  # passes forward and back besides, for attacks on the models: as many as an attack has steps
     cache_bytes: int  # decoded crops on disk
     record_bytes: int  # record files on disk, about
-    stimulus_bytes: int  # memory that one batch of stimuli takes on the device
+    stimulus_bytes: int  # memory that the stimuli of a batch take on the device, on a GPU those of the next one too
     prediction: Prediction | None  # measured for this plan, unless nothing is left or a session of the folder has ended
     last_rate: float | None  # forward passes a second in the folder's last session
     # The folder holds a run; it is of this study as far as that shows before weights and images are read.
@@ -99,7 +100,10 @@ class Plan:
         return f"about {self.predicted_s:,.0f} s at the rate of the last session"
 
     def _weights(self) -> str:
-        return "" if self.prediction is None else f", {self.prediction.weight_bytes / 1e6:,.1f} MB of weights"
+        if self.prediction is None:
+            return ""
+        held, groups = self.prediction.weight_bytes, self.prediction.model_groups
+        return f", {held / 1e6:,.1f} MB of weights" + (f" (models in {groups} groups)" if groups > 1 else "")
 
 
 def make_plan(study: "Study", folder: Path | None) -> Plan:
@@ -140,7 +144,7 @@ def make_plan(study: "Study", folder: Path | None) -> Plan:
         * sum(attack.steps * sizes[arm.data.name] for arm in study.arms for attack in arm.attacks),
         cache_bytes=_crops(study) * pixels if study.keep_crops else 0,
         record_bytes=units * _RECORD_BYTES,
-        stimulus_bytes=max(arm.shown_at_once for arm in study.arms) * batches[1] * pixels * 4,
+        stimulus_bytes=max(arm.shown_at_once for arm in study.arms) * turns(device_type) * batches[1] * pixels * 4,
         prediction=prediction,
         last_rate=rate,
         compared=manifest is not None,

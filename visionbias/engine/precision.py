@@ -16,7 +16,7 @@ from visionbias.engine.scoring import Scorer
 from visionbias.errors import CheckpointError
 from visionbias.models.fast import Compiler, fast_dtypes, flop_of, worth_compiling
 from visionbias.models.forward import Forward
-from visionbias.models.model import Model
+from visionbias.models.model import Model, ModelInfo
 from visionbias.runtime.progress import progress_bar
 
 if TYPE_CHECKING:
@@ -38,14 +38,15 @@ _WORTH_FLOP = {"cpu": 1e13, "cuda": 5e15}
 class Chosen:
     """How a model runs, and by dtype what spoke for or against the 16-bit ones that were tried, for the manifest."""
 
-    forward: Forward
+    dtype: torch.dtype = EXACT
+    compiled: bool = False
     tried: dict[str, Any] = field(default_factory=dict)
 
     @property
     def refused(self) -> str | None:
         """Why it runs in float32 though something faster was tried."""
         reasons = [f"{dtype}: {figures['reason']}" for dtype, figures in self.tried.items() if "reason" in figures]
-        return "; ".join(reasons) if self.forward.dtype == EXACT and reasons else None
+        return "; ".join(reasons) if self.dtype == EXACT and reasons else None
 
 
 def choose_forwards(
@@ -54,19 +55,18 @@ def choose_forwards(
     begun: Mapping[str, Any] | None,  # the models of the manifest that the run folder holds, if any
     progress: bool | None,
 ) -> dict[str, Chosen]:
-    """The forward pass of each model, by id. A run that was begun goes on in the precision that it was begun with."""
-    compiler = Compiler()
+    """How each model runs, by id. A run that was begun goes on in the precision that it was begun with."""
     fast = () if study.precision == "fp32" else fast_dtypes(prepared.device)
     chosen = {}
     with progress_bar(len(prepared.models), progress, "compare precisions", unit="model") as bar:
         for model in prepared.models:
             found = {} if begun is None else begun.get(model.id, {})
             if "precision" in found:
-                chosen[model.id] = Chosen(_as_begun(model, prepared, found, compiler))
-            elif fast and pays(model, _crop(model, prepared), prepared.device, prepared.forwards_per_model):
-                chosen[model.id] = _compare(study, prepared, model, fast, compiler)
+                chosen[model.id] = Chosen(getattr(torch, found["precision"]), found["compiled"])
+            elif fast and _pays(model, prepared):
+                chosen[model.id] = _compare(study, prepared, model, fast)
             else:
-                chosen[model.id] = Chosen(_exact(model, prepared))
+                chosen[model.id] = Chosen()
             bar.update(1)
     return chosen
 
@@ -94,21 +94,12 @@ def pays(model: Model, crop: int, device: torch.device, stimuli: int) -> bool:
         return False
 
 
-def _exact(model: Model, prepared: "Prepared") -> Forward:
-    return Forward(model, device=prepared.device, batch=prepared.forward_batch)
+def _pays(info: ModelInfo, prepared: "Prepared") -> bool:
+    model = prepared.residents.model(info.id)
+    return pays(model, _crop(info, prepared), prepared.device, prepared.forwards_per_model)
 
 
-def _as_begun(model: Model, prepared: "Prepared", found: Mapping[str, Any], compiler: Compiler) -> Forward:
-    return Forward(
-        model,
-        device=prepared.device,
-        dtype=getattr(torch, found["precision"]),
-        batch=prepared.forward_batch,
-        compiler=compiler if found["compiled"] else None,
-    )
-
-
-def _crop(model: Model, prepared: "Prepared") -> int:
+def _crop(model: ModelInfo, prepared: "Prepared") -> int:
     return prepared.arms[0].group_of(model).preprocessing.crop
 
 
@@ -131,22 +122,23 @@ def fast_forward(
     return Forward(model, device=device, dtype=dtype, batch=batch)
 
 
-def _compare(
-    study: "Study", prepared: "Prepared", model: Model, dtypes: Sequence[torch.dtype], compiler: Compiler
-) -> Chosen:
+def _compare(study: "Study", prepared: "Prepared", info: ModelInfo, dtypes: Sequence[torch.dtype]) -> Chosen:
     """The first of some faster forward passes that decides as the exact one does, else the exact one."""
-    exact = _exact(model, prepared)
-    options: Any = {"device": prepared.device, "batch": prepared.forward_batch, "compiler": compiler}
+    residents = prepared.residents
+    model = residents.model(info.id)
+    options: Any = {"device": prepared.device, "batch": prepared.forward_batch}
+    exact = Forward(model, **options)
     tried: dict[str, Any] = {}
     for dtype in dtypes:
         try:
-            forward = fast_forward(model, _crop(model, prepared), dtype=dtype, **options)
-            tried[dtype_name(dtype)] = figures = compare(forward, exact, _sample(study, prepared, model))
+            forward = fast_forward(model, _crop(info, prepared), dtype=dtype, compiler=residents.compiler, **options)
+            tried[dtype_name(dtype)] = figures = compare(forward, exact, _sample(study, prepared, info))
         except (CheckpointError, torch.OutOfMemoryError) as error:
             tried[dtype_name(dtype)] = figures = {"reason": str(error)}
         if "reason" not in figures:
-            return Chosen(forward, tried)
-    return Chosen(exact, tried)
+            residents.keep(info.id, forward)
+            return Chosen(forward.dtype, forward.compiled, tried)
+    return Chosen(tried=tried)
 
 
 def compare(
@@ -183,7 +175,7 @@ def compared_stimuli(stimuli: int) -> int:
     return min(max(stimuli // _ONE_IN, _COMPARED[0]), _COMPARED[1])
 
 
-def _sample(study: "Study", prepared: "Prepared", model: Model) -> Iterator[tuple[Tensor, Tensor, Scorer]]:
+def _sample(study: "Study", prepared: "Prepared", model: ModelInfo) -> Iterator[tuple[Tensor, Tensor, Scorer]]:
     """Stimuli of all of the study's data sets, of images and conditions at even distances.
 
     They are of the whole study, whatever shard runs, so every shard would choose alike.
@@ -213,5 +205,5 @@ def _sample(study: "Study", prepared: "Prepared", model: Model) -> Iterator[tupl
 
 def common_dtype(group: "ModelGroup", chosen: Mapping[str, Chosen]) -> torch.dtype:
     """The dtype of the stimuli of models that see the same pixels: theirs if they agree, else float32."""
-    dtypes = {chosen[model.id].forward.dtype for model in group.models}
+    dtypes = {chosen[model.id].dtype for model in group.models}
     return dtypes.pop() if len(dtypes) == 1 else EXACT

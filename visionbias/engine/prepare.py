@@ -27,12 +27,11 @@ from visionbias.engine.inputs import (
     stimulus_buffer,
     usable,
 )
-from visionbias.engine.precision import dtype_name
+from visionbias.engine.precision import EXACT, dtype_name
+from visionbias.engine.residents import Residents, budget_bytes
 from visionbias.engine.trial import try_attacks, try_stimuli
 from visionbias.errors import CheckpointError, DataError, RunError, VisionBiasError
-from visionbias.models.forward import Forward
-from visionbias.models.model import Model
-from visionbias.models.resolve import resolve_model
+from visionbias.models.model import ModelInfo
 from visionbias.types import BadSample, Normalization, Preprocessing
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ R = TypeVar("R")
 class ModelGroup:
     """Models that see the same pixels: decoded once, each condition synthesized once for all of them."""
 
-    models: tuple[Model, ...]
+    models: tuple[ModelInfo, ...]
     normalization: Normalization
     preprocessing: Preprocessing
     decoded: Decoded
@@ -66,7 +65,7 @@ class PreparedArm:
     rows: NDArray[np.int64]  # [N] row of each usable sample in the groups' images
     bad: tuple[BadSample, ...]
 
-    def decides16(self, model: Model) -> bool:
+    def decides16(self, model: ModelInfo) -> bool:
         """Whether a model's decisions among the 16 categories are recorded: not where a label map was given instead."""
         return model.num_classes == IMAGENET_CLASSES and _has_categories16(self.arm.data)
 
@@ -75,7 +74,7 @@ class PreparedArm:
         """How far the crops of all groups are from Pillow's, where the decoder has no bound."""
         return joined({group.preprocessing: group.decoded.drift for group in self.groups}.values())
 
-    def group_of(self, model: Model) -> ModelGroup:
+    def group_of(self, model: ModelInfo) -> ModelGroup:
         """The group that a model is in."""
         return next(group for group in self.groups if model in group.models)
 
@@ -111,7 +110,8 @@ class Prepared:
     device: torch.device
     batch_size: int
     forward_batch: int
-    models: tuple[Model, ...]
+    models: tuple[ModelInfo, ...]
+    residents: Residents  # the models' weights
     arms: tuple[PreparedArm, ...]
 
     @property
@@ -126,7 +126,7 @@ class Prepared:
             self.device.type,
             self.forward_batch,
             {prepared.arm.data.name: _identity_of_set(prepared) for prepared in self.arms},
-            {model.id: _identity_of_model(model, chosen[model.id].forward) for model in self.models},
+            {model.id: _identity_of_model(model, chosen[model.id]) for model in self.models},
         )
 
 
@@ -142,9 +142,11 @@ def prepare(study: "Study", folder: Path, found: Mapping[str, Any] | None, progr
     device = pick_device(study.device)
     check_gpu_decoder(study, found, device)
     batch_size, forward_batch = batch_sizes(study, device.type, found)
+    budget = budget_bytes(study, device)
     while True:
+        residents = Residents.of(study, budget, device, forward_batch)
         try:
-            models = _load_models(study, device, forward_batch)
+            models = _load_models(study, residents, device, forward_batch)
             break
         except torch.OutOfMemoryError as error:
             if found is not None or study.forward_batch != "auto" or forward_batch == 1:
@@ -159,37 +161,37 @@ def prepare(study: "Study", folder: Path, found: Mapping[str, Any] | None, progr
             try_stimuli(arm, rule.crop, device)
     for arm, maps in zip(study.arms, label_maps, strict=True):
 
-        def attacked(model: Model, arm: Arm = arm, maps: Mapping[str, LabelMap] = maps) -> None:
+        def attacked(model: ModelInfo, arm: Arm = arm, maps: Mapping[str, LabelMap] = maps) -> None:
             crop = _preprocessing(study, arm.data, model).crop
-            try_attacks(arm, model, maps[model.id], crop, device, forward_batch)
+            try_attacks(arm, residents.model(model.id), maps[model.id], crop, device, forward_batch)
 
-        _all(models, study.model_ids, attacked, CheckpointError)
+        if arm.attacks:
+            _all(models, study.model_ids, attacked, CheckpointError)
     arms = tuple(
         _prepare_arm(study, folder, found, arm, models, maps, gpu_of(device), progress)
         for arm, maps in zip(study.arms, label_maps, strict=True)
     )
-    return Prepared(device, batch_size, forward_batch, tuple(models), arms)
+    return Prepared(device, batch_size, forward_batch, tuple(models), residents, arms)
 
 
-def _load_models(study: "Study", device: torch.device, batch: int) -> list[Model]:
-    """The models, each of which has seen a batch on a GPU.
+def _load_models(study: "Study", residents: Residents, device: torch.device, batch: int) -> list[ModelInfo]:
+    """What is known of the models, each of which was loaded, and on a GPU has seen a batch.
 
     Raises:
         CheckpointError: some cannot be loaded; all are named.
         torch.OutOfMemoryError: the batch is too large for one.
     """
     shared = shared_preprocessing(study)
-    crop = None if shared is None else shared.crop
 
-    def load(entry: Any) -> Model:
-        model = resolve_model(entry, device=device, offline=study.offline, crop=crop, batch=batch)
-        _ = shared or model.preprocessing  # refused where it cannot be expressed
-        return model
+    def load(name: str) -> ModelInfo:
+        info = residents.model(name).info
+        _ = shared or info.preprocessing  # refused where it cannot be expressed
+        return info
 
-    models = _all(study.models, study.model_ids, load, CheckpointError)
-    for model in models if device.type == "cuda" else ():
-        side = (shared or model.preprocessing).crop
-        Forward(model, device=device, batch=batch)(stimulus_buffer(1, batch, side, torch.float32, device)[0])
+    models = _all(study.model_ids, study.model_ids, load, CheckpointError)
+    for info in models if device.type == "cuda" else ():
+        side = (shared or info.preprocessing).crop
+        residents.forward(info.id, EXACT, False)(stimulus_buffer(1, batch, side, EXACT, device)[0])
     return models
 
 
@@ -216,11 +218,11 @@ def _all(items: Iterable[E], names: Iterable[str], make: Callable[[E], R], kind:
     return made
 
 
-def _label_maps(study: "Study", data: Dataset, models: Sequence[Model]) -> dict[str, LabelMap]:
+def _label_maps(study: "Study", data: Dataset, models: Sequence[ModelInfo]) -> dict[str, LabelMap]:
     """The map of each model to the classes of a data set."""
     ids = [model.id for model in models]
 
-    def resolve(model: Model) -> LabelMap:
+    def resolve(model: ModelInfo) -> LabelMap:
         try:
             return resolve_label_map(data.classes, data.label_map, model.num_classes)
         except DataError as error:
@@ -254,7 +256,7 @@ def _prepare_arm(
     folder: Path,
     found: Mapping[str, Any] | None,
     arm: Arm,
-    models: Sequence[Model],
+    models: Sequence[ModelInfo],
     label_maps: dict[str, LabelMap],
     gpu: int,
     progress: bool | None,
@@ -272,7 +274,7 @@ def _prepare_arm(
         )
     rows, bad = usable(arm.data, (sample for d in decoded.values() for sample in d.bad), study.max_bad)
     samples = [arm.data.samples[row] for row in rows]
-    by_pixels: dict[tuple[Preprocessing, Normalization], list[Model]] = defaultdict(list)
+    by_pixels: dict[tuple[Preprocessing, Normalization], list[ModelInfo]] = defaultdict(list)
     for model in models:
         by_pixels[_preprocessing(study, arm.data, model), model.normalization].append(model)
     return PreparedArm(
@@ -290,15 +292,15 @@ def _prepare_arm(
     )
 
 
-def _preprocessing(study: "Study", data: Dataset, model: Model) -> Preprocessing:
+def _preprocessing(study: "Study", data: Dataset, model: ModelInfo) -> Preprocessing:
     return crop_rule(data, shared_preprocessing(study) or model.preprocessing)
 
 
-def _identity_of_model(model: Model, forward: Forward) -> dict[str, Any]:
+def _identity_of_model(model: ModelInfo, chosen: "Chosen") -> dict[str, Any]:
     mean, std = list(model.normalization.mean), list(model.normalization.std)
-    precision = dtype_name(forward.dtype)
+    precision = dtype_name(chosen.dtype)
     return identity_of_model(
-        model.source, model.weights_sha256, model.num_classes, mean, std, precision, forward.compiled
+        model.source, model.weights_sha256, model.num_classes, mean, std, precision, chosen.compiled
     )
 
 

@@ -47,6 +47,10 @@ class Study:
             with, in a new one DALI's on the CPU where installed, else Pillow.
         max_bad: how many images of each set may be unusable; they are listed and left out. Default 0: any
             bad image fails the run.
+        model_memory_bytes: what the weights of models may take on the device, or in memory where that is a CPU; it
+            changes speed, never a record. Models that do not fit together run in groups, one after the other, and are
+            loaded again for that; one that is larger runs alone. `"auto"`: half of what is free when the run starts.
+            A module of yours that runs as it is stays where it is and is not counted.
         cache: folder of decoded crops. Default `$VISIONBIAS_CACHE/crops` or `~/.cache/visionbias/crops`.
         keep_crops: write decoded crops to the cache, 7.5 GB for 50,000 images of 224 x 224. False is for sets that no
             disk has room for: every start of the run decodes an image once more, and the first one twice.
@@ -72,6 +76,7 @@ class Study:
         forward_batch: int | Literal["auto"] = "auto",
         decode: Decode = "auto",
         max_bad: int = 0,
+        model_memory_bytes: int | Literal["auto"] = "auto",
         cache: str | Path | None = None,
         keep_crops: bool = True,
         offline: bool = False,
@@ -97,6 +102,11 @@ class Study:
         self.batch_size = batch_size if batch_size == "auto" else whole_number("batch_size", batch_size, at_least=1)
         self.forward_batch = (
             forward_batch if forward_batch == "auto" else whole_number("forward_batch", forward_batch, at_least=1)
+        )
+        self.model_memory_bytes = (
+            model_memory_bytes
+            if model_memory_bytes == "auto"
+            else whole_number("model_memory_bytes", model_memory_bytes, at_least=1)
         )
         self.decode: Decode = one_of("decode", decode, DECODES)
         self.max_bad = whole_number("max_bad", max_bad, at_least=0)

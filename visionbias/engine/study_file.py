@@ -156,6 +156,7 @@ class _StudyTable(_Table):
     forward_batch: int | Literal["auto"] = "auto"
     decode: Decode = "auto"
     max_bad: int = 0
+    model_memory_bytes: int | Literal["auto"] = "auto"
     cache: str | None = None
     keep_crops: bool = True
     offline: bool = False

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What makes a forward pass fast: 16-bit types, folded batch norm, one compiled graph for an architecture."""
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -73,7 +74,10 @@ class Compiler:
         if architecture is None:
             graph = _graph(module)
         else:
-            graph = self._graphs.setdefault((architecture, str(module)), _graph(module))
+            kind = architecture, str(module)
+            if kind not in self._graphs:
+                self._graphs[kind] = _graph(skeleton(module))
+            graph = self._graphs[kind]
         weights = {name: tensor.detach() for name, tensor in (*module.named_parameters(), *module.named_buffers())}
 
         def call(x: Tensor) -> Tensor:
@@ -82,6 +86,17 @@ class Compiler:
                 return graph(weights, x)
 
         return call
+
+
+def skeleton(module: nn.Module) -> nn.Module:
+    """A copy without weights: the graph of an architecture outlives the model that it was compiled with."""
+    weights = (*module.parameters(), *module.buffers())
+    return copy.deepcopy(module, {id(weight): _on_meta(weight) for weight in weights})
+
+
+def _on_meta(weight: Tensor) -> Tensor:
+    empty = weight.detach().to("meta")
+    return nn.Parameter(empty, weight.requires_grad) if isinstance(weight, nn.Parameter) else empty
 
 
 def _graph(module: nn.Module) -> Callable[..., Tensor]:

@@ -20,18 +20,14 @@ class DataConfig:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Model:
-    """A classifier on its device, in evaluation mode, with float32 weights."""
+class ModelInfo:
+    """A classifier without its weights."""
 
     id: str
-    call: Callable[[Tensor], Tensor]  # normalized [N, 3, H, W] float32 -> logits [N, K]
     num_classes: int  # K
     data_config: DataConfig
     weights_sha256: str | None  # of the loaded state dict; None for a callable
     source: str  # where it comes from, for manifests
-    architecture: str | None = None  # "timm:resnet50": models of one differ in nothing but weights and classes
-    channels_last: bool = False  # its weights are in channels_last memory and its input should be
-    keeps_input: bool = False  # it is known not to write into its input
 
     @property
     def normalization(self) -> Normalization:
@@ -51,3 +47,18 @@ class Model:
                 f"model {self.id!r}: its own data configuration {rule}; pass preprocessing='study' or a Preprocessing"
             )
         return rule
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Model(ModelInfo):
+    """A classifier on its device, in evaluation mode, with float32 weights."""
+
+    call: Callable[[Tensor], Tensor]  # normalized [N, 3, H, W] float32 -> logits [N, K]
+    architecture: str | None = None  # "timm:resnet50": models of one differ in nothing but weights and classes
+    channels_last: bool = False  # its weights are in channels_last memory and its input should be
+    keeps_input: bool = False  # it is known not to write into its input
+
+    @property
+    def info(self) -> ModelInfo:
+        """What remains known when the weights are let go."""
+        return ModelInfo(self.id, self.num_classes, self.data_config, self.weights_sha256, self.source)

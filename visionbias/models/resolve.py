@@ -237,7 +237,7 @@ def _given(name: str, call: Callable[[Tensor], Tensor], device: torch.device, cr
         require_finite(call, f"model {name!r}")
         sha256 = weights_sha256(call)
     num_classes = _tried(name, call, device, crop, batch)
-    return Model(name, call, num_classes, config, sha256, source_of((name, call)))
+    return Model(name, num_classes, config, sha256, source_of((name, call)), call)
 
 
 @torch.inference_mode()

@@ -78,3 +78,8 @@ def weights_sha256(module: nn.Module) -> str | None:
         digest.update(f"{key}\n{tensor.dtype}\n{list(tensor.shape)}\n".encode())
         digest.update(tensor.detach().cpu().reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
+
+
+def bytes_of(module: nn.Module) -> int:
+    """What a module's weights and buffers take."""
+    return sum(tensor.numel() * tensor.element_size() for tensor in (*module.parameters(), *module.buffers()))

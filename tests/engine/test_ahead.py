@@ -1,0 +1,77 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""What is made ahead is what is made in order."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from torch import Tensor
+
+import visionbias as vb
+from visionbias.engine.ahead import one_ahead, turns
+
+Make = Callable[..., vb.Study]
+on_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
+
+
+def records_of(run: vb.Run) -> pd.DataFrame:
+    frame = run.records().to_table().to_pandas()
+    return frame.sort_values(["model", "condition", "sample_id"], ignore_index=True)
+
+
+def test_on_a_cpu_a_step_is_made_when_it_is_wanted() -> None:
+    made: list[int] = []
+
+    def steps() -> Iterator[int]:
+        for i in range(3):
+            made.append(i)
+            yield i
+
+    for i in one_ahead(steps(), torch.device("cpu")):
+        assert made == list(range(i + 1))
+    assert made == [0, 1, 2]
+    assert turns("cpu") == 1
+
+
+@pytest.mark.gpu
+@on_gpu
+def test_a_buffer_is_written_only_when_it_was_read() -> None:
+    """With a reader, and then a writer, that takes its time."""
+    device = torch.device("cuda")
+    for slow in ("reader", "writer"):
+        buffers = [torch.zeros(2**20, device=device) for _ in range(turns("cuda"))]
+
+        def steps(slow: str = slow, buffers: list[Tensor] = buffers) -> Iterator[Tensor]:
+            for i in range(8):
+                if slow == "writer":
+                    torch.cuda._sleep(10_000_000)
+                yield buffers[i % 2].fill_(i)
+
+        seen = []
+        for step in one_ahead(steps(), device):
+            if slow == "reader":
+                torch.cuda._sleep(10_000_000)
+            seen.append(torch.stack([step.min(), step.max()]))
+        assert torch.stack(seen).tolist() == [[i, i] for i in range(8)]
+
+
+@pytest.mark.gpu
+@on_gpu
+@pytest.mark.parametrize("precision", ["auto", "fp32"])
+def test_records_on_a_gpu_are_the_same_bits_in_order_and_ahead(
+    make_study: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: str
+) -> None:
+    monkeypatch.setattr("visionbias.engine.precision._WORTH_FLOP", {"cuda": 1.0})
+    probes = [vb.Accuracy(), vb.SpectralBias(), vb.CriticalBand(), vb.FeatureSuppression()]
+    study = make_study(device="cuda", probes=probes, precision=precision)
+    ahead = study.run(tmp_path / "ahead", progress=False)
+    monkeypatch.setattr("visionbias.engine.loop.one_ahead", lambda steps, device: steps)
+    in_order = study.run(tmp_path / "order", progress=False)
+    pd.testing.assert_frame_equal(records_of(ahead), records_of(in_order), check_exact=True)
+    budget = make_study(device="cuda", probes=probes, precision=precision, model_memory_bytes=1)
+    pd.testing.assert_frame_equal(
+        records_of(budget.run(tmp_path / "budget", progress=False)), records_of(ahead), check_exact=True
+    )

@@ -1,0 +1,192 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""The models in memory: as many as their budget has room for; the others are loaded again when they are wanted."""
+
+import gc
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from visionbias.engine.inputs import shared_preprocessing
+from visionbias.engine.precision import EXACT
+from visionbias.errors import CheckpointError
+from visionbias.models.fast import Compiler
+from visionbias.models.forward import Forward
+from visionbias.models.model import Model
+from visionbias.models.resolve import resolve_model
+from visionbias.models.weights import bytes_of
+from visionbias.runtime.memory import free_memory
+
+if TYPE_CHECKING:
+    from visionbias.engine.study import Study
+
+_SHARE = 0.5  # of the free memory; the rest is for stimuli and activations
+
+
+def budget_bytes(study: "Study", device: torch.device) -> int:
+    """What the weights of a study's models may take."""
+    own = study.model_memory_bytes
+    return int(free_memory(device) * _SHARE) if own == "auto" else own
+
+
+@dataclass(frozen=True)
+class WeightBytes:
+    """What the weights of a model take."""
+
+    exact: int  # in float32; 0 for those of the user, who holds them anyway
+    half: int  # of a copy in 16 bits
+
+    @classmethod
+    def of(cls, entry: Any, model: Model) -> "WeightBytes":
+        """Of the model that came from an entry of a study."""
+        total = bytes_of(model.call) if isinstance(model.call, nn.Module) else 0
+        is_users = isinstance(entry, tuple) and model.call is entry[1]
+        return cls(0 if is_users else total, total // 2)
+
+    def running(self, dtype: torch.dtype, attacked: bool) -> int:
+        """While the model runs in a dtype; attacks need float32 besides."""
+        return self.exact if dtype == EXACT else self.half + (self.exact if attacked else 0)
+
+
+def groups_of(running: Mapping[str, int], budget: int) -> tuple[tuple[str, ...], ...]:
+    """The ids of models that run together, in order, from the bytes that each takes; what does not fit runs alone."""
+    groups: list[list[str]] = []
+    taken = 0
+    for name, size in running.items():
+        if not groups or (size and taken + size > budget):
+            groups.append([])
+            taken = 0
+        groups[-1].append(name)
+        taken += size
+    return tuple(map(tuple, groups))
+
+
+class Residents:
+    """Loads the models of a study when they are asked for, and holds them while there is room.
+
+    Whatever goes through all models does so in the same order, so the first ones stay and the last loaded is let go.
+    A module of the user's that runs as it is takes no room, and is held always.
+
+    Args:
+        entries: of the models, by id.
+        load: makes a model of an entry.
+        budget: bytes that weights may take. A model that is larger is held alone. While one is loaded or copied, it
+            may take its room twice.
+        attacked: whether the models are attacked, for which their float32 weights are needed.
+        device, batch: of their forward passes.
+    """
+
+    def __init__(
+        self,
+        entries: Mapping[str, Any],
+        load: Callable[[Any], Model],
+        *,
+        budget: int,
+        attacked: bool,
+        device: torch.device,
+        batch: int,
+    ) -> None:
+        self._entries, self._load = entries, load
+        self._budget, self._attacked = budget, attacked
+        self._device, self._batch = device, batch
+        self.compiler = Compiler()
+        self._exact: dict[str, Model] = {}
+        self._fast: dict[str, Forward] = {}
+        self._held: dict[tuple[str, torch.dtype], int] = {}  # bytes, the last loaded last
+        self._together: frozenset[str] = frozenset()
+        self._bytes: dict[str, WeightBytes] = {}  # of all that were loaded once
+        self._sha256: dict[str, str | None] = {}
+
+    @classmethod
+    def of(cls, study: "Study", budget: int, device: torch.device, batch: int) -> "Residents":
+        """None yet of the models of a study."""
+        shared = shared_preprocessing(study)
+        crop = None if shared is None else shared.crop
+        return cls(
+            dict(zip(study.model_ids, study.models, strict=True)),
+            partial(resolve_model, device=device, offline=study.offline, crop=crop, batch=batch),
+            budget=budget,
+            attacked=any(arm.attacks for arm in study.arms),
+            device=device,
+            batch=batch,
+        )
+
+    def model(self, name: str) -> Model:
+        """A model with its float32 weights.
+
+        Raises:
+            CheckpointError: it cannot be loaded, or its weights are not those of the first time.
+        """
+        if name not in self._exact:
+            if name in self._bytes:
+                self._make_room(self._bytes[name].exact)
+            with torch.inference_mode(False):  # what is made in that mode has no gradient
+                model = self._load(self._entries[name])
+            if self._sha256.setdefault(name, model.weights_sha256) != model.weights_sha256:
+                raise CheckpointError(
+                    f"model {name!r}: wanted the weights that the run began with (sha256 {self._sha256[name]}), "
+                    f"got others (sha256 {model.weights_sha256}); start again when nothing writes to them any more"
+                )
+            self._bytes[name] = WeightBytes.of(self._entries[name], model)
+            self._make_room(self._bytes[name].exact)
+            self._exact[name] = model
+            self._held[name, EXACT] = self._bytes[name].exact
+        return self._exact[name]
+
+    def forward(self, name: str, dtype: torch.dtype, compiled: bool) -> Forward:
+        """The forward pass of a model.
+
+        Raises:
+            CheckpointError: see `model`, or the module cannot be copied.
+        """
+        if name not in self._fast:
+            options: Any = {"device": self._device, "batch": self._batch, "dtype": dtype}
+            with torch.inference_mode(False):
+                forward = Forward(self.model(name), compiler=self.compiler if compiled else None, **options)
+            if forward.dtype == EXACT:
+                return forward
+            self.keep(name, forward)
+        return self._fast[name]
+
+    def keep(self, name: str, forward: Forward) -> None:
+        """Hold a forward pass in 16 bits, and no longer the float32 weights, unless they are needed for attacks."""
+        if not self._attacked and self._held[name, EXACT]:
+            self._let_go([(name, EXACT)])
+        self._make_room(self._bytes[name].half)
+        self._fast[name] = forward
+        self._held[name, forward.dtype] = self._bytes[name].half
+
+    def groups(self, dtypes: Mapping[str, torch.dtype]) -> tuple[tuple[str, ...], ...]:
+        """The ids of models that run together, from the dtype that each runs in. All were loaded once."""
+        running = {name: self._bytes[name].running(dtype, self._attacked) for name, dtype in dtypes.items()}
+        return groups_of(running, self._budget)
+
+    def hold_together(self, names: tuple[str, ...]) -> None:
+        """The models of a group run next: all others are let go, and none of them is until the next group does."""
+        self._together = frozenset(names)
+        self._let_go(self._others())
+
+    def _make_room(self, coming: int) -> None:
+        free = self._budget - sum(self._held.values()) - coming
+        going = []
+        for key in reversed(self._others()):
+            if free >= 0:
+                break
+            free += self._held[key]
+            going.append(key)
+        self._let_go(going)
+
+    def _others(self) -> list[tuple[str, torch.dtype]]:
+        """What may be let go."""
+        return [key for key, taken in self._held.items() if taken and key[0] not in self._together]
+
+    def _let_go(self, keys: Sequence[tuple[str, torch.dtype]]) -> None:
+        for name, dtype in keys:
+            del self._held[name, dtype]
+            (self._exact if dtype == EXACT else self._fast).pop(name)
+        if keys:
+            gc.collect()  # graphs of torch.fx refer to themselves
