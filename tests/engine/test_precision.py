@@ -90,6 +90,28 @@ def test_figures_are_in_the_manifest_and_the_precision_in_the_row(make_study: Ma
 
 
 @pytest.mark.usefixtures("fast")
+def test_few_conditions_are_compared_on_more_images(make_study: Make, tmp_path: Path) -> None:
+    run = make_study(probes=[vb.Accuracy()]).run(tmp_path / "run", progress=False)
+    assert {tried["bfloat16"]["compared"] for tried in run.manifest["precision"].values()} == {37}
+
+
+@pytest.mark.usefixtures("fast")
+def test_nothing_is_compared_for_attacks_alone(make_study: Make, tmp_path: Path) -> None:
+    run = make_study(probes=[vb.PGD(steps=1)]).run(tmp_path / "run", progress=False)
+    assert set(precisions(run).values()) == {("float32", False)}
+    assert run.manifest["precision"] == {}
+
+
+@pytest.mark.usefixtures("fast")
+def test_a_plan_tells_the_time_in_both_precisions(make_study: Make) -> None:
+    plan = make_study(probes=[vb.Accuracy()]).plan()
+    assert plan.prediction is not None
+    assert plan.prediction.exact_forward_s != plan.prediction.forward_s
+    assert "should no model decide in 16 bits as in float32" in str(plan)
+    assert "16 bits" not in str(make_study(probes=[vb.Accuracy()], precision="fp32").plan())
+
+
+@pytest.mark.usefixtures("fast")
 def test_fp32_turns_it_off(make_study: Make, tmp_path: Path) -> None:
     run = make_study(precision="fp32", probes=[vb.Accuracy()]).run(tmp_path / "run", progress=False)
     assert set(precisions(run).values()) == {("float32", False)}

@@ -33,6 +33,11 @@ class Arm:
         return tuple(condition_id(name, condition) for condition in conditions)
 
     @property
+    def common_conditions(self) -> tuple[str, ...]:
+        """The ids in records of the conditions that are the same for all models."""
+        return tuple(condition for stimulus in self.stimuli for condition in self.conditions_of(stimulus))
+
+    @property
     def conditions(self) -> tuple[str, ...]:
         """The ids in records of all conditions."""
         return tuple(condition for shown in self.shown for condition in self.conditions_of(shown))

@@ -20,7 +20,7 @@ from visionbias.decode.cache import has_crops, open_crops
 from visionbias.engine.arms import Arm
 from visionbias.engine.decoder import gpu_of
 from visionbias.engine.inputs import crop_rule, render_batch, shared_preprocessing, stimulus_buffer
-from visionbias.engine.precision import EXACT, compared_stimuli, fast_forward, pays
+from visionbias.engine.precision import EXACT, compared_batches, fast_forward, pays
 from visionbias.engine.residents import WeightBytes, budget_bytes, groups_of
 from visionbias.models.differentiable import Differentiable
 from visionbias.models.fast import Compiler, fast_dtypes
@@ -49,7 +49,8 @@ class Prediction:
     compare_s: float  # 16 bits with float32, where a run has not begun
     synthesis_s: float  # of what is left
     forward_s: float  # of what is left
-    attack_s: float  # gradients of what is left
+    exact_forward_s: float  # the same, should every model run in float32
+    attack_s: float  # of what is left
     weight_bytes: int  # of the models that are in memory together
     model_groups: int  # that run one after the other, for lack of memory for all
 
@@ -72,7 +73,11 @@ class Prediction:
 
     def __str__(self) -> str:
         named = ", ".join(f"{step} {seconds:,.1f} s" for step, seconds in self._steps.items() if seconds >= 0.05)
-        return f"about {self.total_s:,.0f} s, as measured here just now ({named})"
+        said = f"about {self.total_s:,.0f} s, as measured here just now ({named})"
+        if self.exact_forward_s == self.forward_s:
+            return said
+        exact_s = self.total_s - self.forward_s + self.exact_forward_s
+        return f"{said}; about {exact_s:,.0f} s should no model decide in 16 bits as in float32"
 
 
 @dataclass(frozen=True)
@@ -82,6 +87,7 @@ class _Timed:
     model: Model
     dtype: torch.dtype
     batch_s: float
+    exact_s: float  # in float32
     compile_s: float = 0.0
     compare_s: float = 0.0
 
@@ -104,10 +110,11 @@ def predict(
     count = Counter(alike.values())
     first = {kind: name for name, kind in reversed(alike.items())}
     blocks = {arm.data.name: -(-sizes[arm.data.name] // batches[1]) for arm in study.arms}
-    passes = sum(blocks[arm.data.name] * len(arm.conditions) for arm in study.arms)
-    stimuli = sum(sizes[arm.data.name] * len(arm.conditions) for arm in study.arms)
+    passes = sum(blocks[arm.data.name] * len(arm.common_conditions) for arm in study.arms)
+    stimuli = sum(sizes[arm.data.name] * len(arm.common_conditions) for arm in study.arms)
+    attacks = sum(blocks[arm.data.name] * len(arm.attacks) for arm in study.arms)
     gradients = sum(blocks[arm.data.name] * attack.steps for arm in study.arms for attack in arm.attacks)
-    load_s = compile_s = compare_s = forward_s = attack_s = 0.0
+    load_s = compile_s = compare_s = forward_s = exact_forward_s = attack_s = 0.0
     budget, weights, seen = budget_bytes(study, device), {}, {}
     shared = shared_preprocessing(study)
     for kind, name in first.items():
@@ -121,8 +128,11 @@ def predict(
         compile_s += timed.compile_s
         compare_s += count[kind] * timed.compare_s
         forward_s += count[kind] * timed.batch_s * passes * left
-        if gradients:
-            attack_s += count[kind] * _time_gradient(model, rule.crop, device, batches[1]) * gradients * left
+        # A run that was begun keeps its precision.
+        exact_forward_s += count[kind] * (timed.exact_s if begun is None else timed.batch_s) * passes * left
+        if attacks:
+            gradient_s = _time_gradient(model, rule.crop, device, batches[1])
+            attack_s += count[kind] * (gradient_s * gradients + timed.exact_s * attacks) * left
         weights[kind] = WeightBytes.of(entries[name], model), timed.dtype
         seen[rule, model.normalization] = timed
     memory = _Memory.of([weights[kind] for kind in alike.values()], budget, attacked=gradients > 0)
@@ -143,6 +153,7 @@ def predict(
             for (rule, _), timed in seen.items()
         ),
         forward_s=forward_s,
+        exact_forward_s=exact_forward_s,
         attack_s=attack_s,
         weight_bytes=memory.held_bytes,
         model_groups=memory.groups,
@@ -190,13 +201,13 @@ def _time_model(
         worth = study.precision == "auto" and pays(model, crop, device, stimuli)
         fast = list(fast_dtypes(device)[:1]) if worth else []
     if not fast:
-        return _Timed(model, EXACT, exact_s)
+        return _Timed(model, EXACT, exact_s, exact_s)
     began = time.perf_counter()
     forward = fast_forward(model, crop, device=device, dtype=fast[0], batch=batch, compiler=Compiler())
     compile_s = time.perf_counter() - began
     fast_s = _time_forward(forward, crop, device)
-    compare_s = 0.0 if begun is not None else max(1, round(compared_stimuli(stimuli) / batch)) * (exact_s + fast_s)
-    return _Timed(model, fast[0], fast_s, compile_s, compare_s)
+    compare_s = 0.0 if begun is not None else compared_batches(stimuli, batch) * (exact_s + fast_s)
+    return _Timed(model, fast[0], fast_s, exact_s, compile_s, compare_s)
 
 
 def _time_forward(forward: Forward, crop: int, device: torch.device) -> float:

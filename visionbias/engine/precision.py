@@ -81,7 +81,7 @@ def pays(model: Model, crop: int, device: torch.device, stimuli: int) -> bool:
 
     The answer is a count, not a time, so that it is the same in every run of a study on a machine.
     """
-    if not isinstance(model.call, nn.Module):
+    if not isinstance(model.call, nn.Module) or not stimuli:
         return False
     worth = _WORTH_FLOP[device.type] * (torch.get_num_threads() if device.type == "cpu" else 1)
     worth_per_image = worth / stimuli
@@ -96,7 +96,7 @@ def pays(model: Model, crop: int, device: torch.device, stimuli: int) -> bool:
 
 def _pays(info: ModelInfo, prepared: "Prepared") -> bool:
     model = prepared.residents.model(info.id)
-    return pays(model, _crop(info, prepared), prepared.device, prepared.forwards_per_model)
+    return pays(model, _crop(info, prepared), prepared.device, prepared.stimuli)
 
 
 def _crop(model: ModelInfo, prepared: "Prepared") -> int:
@@ -170,9 +170,9 @@ def compare(
     return figures
 
 
-def compared_stimuli(stimuli: int) -> int:
-    """How many of the stimuli of a study each model is compared on, about."""
-    return min(max(stimuli // _ONE_IN, _COMPARED[0]), _COMPARED[1])
+def compared_batches(stimuli: int, batch: int) -> int:
+    """On how many batches of the stimuli of a study each model is compared."""
+    return max(1, round(min(max(stimuli // _ONE_IN, _COMPARED[0]), _COMPARED[1]) / batch))
 
 
 def _sample(study: "Study", prepared: "Prepared", model: ModelInfo) -> Iterator[tuple[Tensor, Tensor, Scorer]]:
@@ -180,27 +180,29 @@ def _sample(study: "Study", prepared: "Prepared", model: ModelInfo) -> Iterator[
 
     They are of the whole study, whatever shard runs, so every shard would choose alike.
     """
-    conditions = [condition for arm in prepared.arms for condition in arm.arm.conditions]
-    batch = min(prepared.forward_batch, max(len(arm.sample_ids) for arm in prepared.arms))
-    count = max(1, round(compared_stimuli(prepared.forwards_per_model) / batch))
-    shown = {conditions[i] for i in np.linspace(0, len(conditions) - 1, count).round().astype(int)}
+    conditions = [condition for arm in prepared.arms for condition in arm.arm.common_conditions]
+    batch = prepared.forward_batch
+    count = compared_batches(prepared.stimuli, batch)
+    picked = {conditions[i] for i in np.linspace(0, len(conditions) - 1, count).round().astype(int)}
+    images = batch * -(-count // len(picked))
     for arm in prepared.arms:
         group, scorer = arm.group_of(model), Scorer(arm.label_maps[model.id], prepared.device)
-        if shown.isdisjoint(arm.arm.conditions):
-            continue
-        picked = np.unique(np.linspace(0, len(arm.sample_ids) - 1, batch).round().astype(np.int64))
-        images = group.decoded.load(arm.rows[picked], list(arm.sample_ids[picked]), prepared.device)
-        labels = torch.from_numpy(arm.labels[picked]).to(prepared.device)
+        n = len(arm.sample_ids)
+        rows = np.unique(np.linspace(0, n - 1, min(n, images)).round().astype(np.int64))
         for stimulus in arm.arm.stimuli:
             own = arm.arm.conditions_of(stimulus)
-            if shown.isdisjoint(own):
+            if picked.isdisjoint(own):
                 continue
             size = group.preprocessing.crop
-            buffer = stimulus_buffer(len(own), prepared.forward_batch, size, EXACT, prepared.device)
-            render_batch(stimulus.renderer(group.normalization, EXACT, study.seed), images, buffer, prepared.batch_size)
-            for condition, images_shown in zip(own, buffer, strict=True):
-                if condition in shown:
-                    yield images_shown, labels, scorer
+            buffer = stimulus_buffer(len(own), batch, size, EXACT, prepared.device)
+            renderer = stimulus.renderer(group.normalization, EXACT, study.seed)
+            for few in np.split(rows, range(batch, len(rows), batch)):
+                loaded = group.decoded.load(arm.rows[few], list(arm.sample_ids[few]), prepared.device)
+                labels = torch.from_numpy(arm.labels[few]).to(prepared.device)
+                render_batch(renderer, loaded, buffer, prepared.batch_size)
+                for condition, shown in zip(own, buffer, strict=True):
+                    if condition in picked:
+                        yield shown, labels, scorer
 
 
 def common_dtype(group: "ModelGroup", chosen: Mapping[str, Chosen]) -> torch.dtype:

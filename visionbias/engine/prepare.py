@@ -115,9 +115,9 @@ class Prepared:
     arms: tuple[PreparedArm, ...]
 
     @property
-    def forwards_per_model(self) -> int:
-        """Stimuli that each model sees."""
-        return sum(len(arm.sample_ids) * len(arm.arm.conditions) for arm in self.arms)
+    def stimuli(self) -> int:
+        """How many are the same for all models, each of which sees them."""
+        return sum(len(arm.sample_ids) * len(arm.arm.common_conditions) for arm in self.arms)
 
     def identity(self, study: "Study", chosen: Mapping[str, "Chosen"]) -> dict[str, Any]:
         """What a run folder must match to be resumed."""
