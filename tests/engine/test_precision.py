@@ -89,6 +89,22 @@ def test_figures_are_in_the_manifest_and_the_precision_in_the_row(make_study: Ma
     assert changed["first"] > 0.9
 
 
+@pytest.mark.usefixtures("worth")
+def test_a_run_of_compiled_models_wants_a_compiler_again(
+    make_study: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = make_study(probes=[vb.Accuracy()])
+    with monkeypatch.context() as patch:
+        patch.setattr(Compiler, "__call__", lambda self, module, architecture: module)
+        run = study.run(tmp_path / "run", progress=False)
+    if ("bfloat16", True) not in precisions(run).values():
+        pytest.skip("nothing is compiled here")
+    monkeypatch.setattr("torch._inductor.config.cpp.cxx", ("/nonexistent/c++",))
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "inductor"))
+    with pytest.raises(vb.BackendError, match=r"wanted to compile models.*install a C\+\+ compiler"):
+        study.run(tmp_path / "run", progress=False)
+
+
 @pytest.mark.usefixtures("fast")
 def test_few_conditions_are_compared_on_more_images(make_study: Make, tmp_path: Path) -> None:
     run = make_study(probes=[vb.Accuracy()]).run(tmp_path / "run", progress=False)

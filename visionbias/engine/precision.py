@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from visionbias.engine.inputs import render_batch, stimulus_buffer
 from visionbias.engine.scoring import Scorer
 from visionbias.errors import CheckpointError
-from visionbias.models.fast import Compiler, fast_dtypes, flop_of, worth_compiling
+from visionbias.models.fast import Compiler, fast_dtypes, flop_of, require_compiler, worth_compiling
 from visionbias.models.forward import Forward
 from visionbias.models.model import Model, ModelInfo
 from visionbias.runtime.progress import progress_bar
@@ -55,7 +55,13 @@ def choose_forwards(
     begun: Mapping[str, Any] | None,  # the models of the manifest that the run folder holds, if any
     progress: bool | None,
 ) -> dict[str, Chosen]:
-    """How each model runs, by id. A run that was begun goes on in the precision that it was begun with."""
+    """How each model runs, by id. A run that was begun goes on in the precision that it was begun with.
+
+    Raises:
+        BackendError: it was begun with compiled models, and nothing can be compiled here.
+    """
+    if begun is not None and any(found.get("compiled") for found in begun.values()):
+        require_compiler(prepared.device)
     fast = () if study.precision == "fp32" else fast_dtypes(prepared.device)
     chosen = {}
     with progress_bar(len(prepared.models), progress, "compare precisions", unit="model") as bar:

@@ -12,6 +12,8 @@ from torch.func import functional_call
 from torch.fx.experimental.optimization import fuse
 from torch.utils.flop_counter import FlopCounterMode
 
+from visionbias.errors import BackendError
+
 # Graphs that torch keeps of one function, here of `_graph`: more than a study has architectures.
 _MOST_GRAPHS = 1024
 _BF16_FEATURES = ("amx_bf16", "avx512_bf16", "bf16")
@@ -86,6 +88,22 @@ class Compiler:
                 return graph(weights, x)
 
         return call
+
+
+def require_compiler(device: torch.device) -> None:
+    """Compile a layer, to know that it can be done.
+
+    Raises:
+        BackendError: it cannot.
+    """
+    try:
+        with torch.inference_mode():
+            Compiler()(nn.Sigmoid(), None)(torch.zeros(1, 1, device=device))
+    except Exception as error:  # of the C++ compiler, of Triton, or of torch in between
+        raise BackendError(
+            f"wanted to compile models, as this run did when it began, got {type(error).__name__}: "
+            f"{str(error).strip().splitlines()[0]:.200}; install a C++ compiler, or begin another folder"
+        ) from error
 
 
 def skeleton(module: nn.Module) -> nn.Module:
