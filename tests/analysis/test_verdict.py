@@ -93,7 +93,7 @@ def test_tiny_p_values_have_a_bound() -> None:
 
 
 def test_few_models_are_told() -> None:
-    assert verdict(rows(("bias", "x", *UP), n=8)).sentences[0].endswith("8 models, so few that p is flattering.")
+    assert verdict(rows(("bias", "x", *UP), n=8)).sentences[0].endswith("8 models, so few that p is too small.")
     nothing = rows(("bias", "x", 0.5, np.nan, np.nan, np.nan), n=4)
     assert verdict(nothing).sentences == (
         "bias: too few models, or too little difference between them, for x. 4 models.",

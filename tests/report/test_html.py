@@ -225,6 +225,18 @@ def test_forty_eight_models(make_study: Callable[..., vb.Study], tmp_path: Path)
     assert "too few" not in parsed.text
 
 
+def test_a_sign_that_one_category_makes_is_told(make_study: Callable[..., vb.Study], tmp_path: Path) -> None:
+    models = [(f"m{i:02d}", network(i)) for i in range(24)]
+    run = make_study(models=models, probes=[vb.Accuracy(), vb.SpectralBias(cutoffs=(0.1, 0.5))])
+    run = run.run(tmp_path / "run", progress=False)
+    rank = run.summary()["lpp"].rank(method="first")
+    most = rank > 12  # the models with the most bias have the most clicks; among the others it is the other way
+    own = pd.DataFrame({"model": run.model_ids, "category": most.map({True: "most", False: "least"})})
+    own["clicks"] = np.where(most, rank, -rank)
+    parsed = Page(run.report(tmp_path / "report.html", columns=own))
+    assert "but the other way without most" in parsed.text
+
+
 def test_columns_of_ones_own_are_benchmarks(rich: vb.Run, tmp_path: Path) -> None:
     table = pd.DataFrame({"model": rich.model_ids, "clicks": range(6)})
     table.to_csv(tmp_path / "kpi.csv", index=False)

@@ -28,7 +28,7 @@ _COLUMNS = (
 )
 _EXTREMES = (("rho", "min"), ("rho", "max"), ("low", "min"), ("high", "max"), ("p_adjusted", "max"))
 _SMALLEST_P = 1e-6  # that is told
-_FEW_MODELS = 10  # below which p-values of strong correlations are flattering
+_FEW_MODELS = 10  # below which p-values of strong correlations are too small
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ def _sentence(feature: str, groups: pd.DataFrame) -> str:
         if relation in by_relation
     ]
     n = int(groups["n"].min())
-    few = ", so few that p is flattering" if n < _FEW_MODELS and have else ""
+    few = ", so few that p is too small" if n < _FEW_MODELS and have else ""
     return f"{feature}: {'; '.join(parts)}. {n} models{few}."
 
 

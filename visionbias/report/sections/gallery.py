@@ -21,7 +21,8 @@ def gallery_section(contents: Contents) -> Section:
         if strips:
             blocks.append(Pictures(f"{data}: {described['n']:,} images", strips))
     lead = (
-        "A few images of each set under every condition, as the models see them, before they are normalized."
+        "A few images of each set under every condition, as the models see them, before they are normalized; not those "
+        "of attacks, which each model has its own of."
         if blocks
         else "This run has kept no pictures of its stimuli."
     )

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whether a bias explains a benchmark: scatter plots, correlations, predictions, and the verdict."""
 
+from collections import Counter
 from functools import cached_property
 from math import isfinite
 
@@ -10,7 +11,7 @@ import pandas as pd
 
 from visionbias.analysis.correlation import FEWEST_MODELS, correlate, undetermined
 from visionbias.analysis.prediction import leave_one_out
-from visionbias.analysis.tables import lower_is_better
+from visionbias.analysis.tables import CATEGORY, lower_is_better
 from visionbias.analysis.verdict import verdict
 from visionbias.report.blocks import Cell, Figure, Json, Section, Sentences, Table, caption, number
 from visionbias.report.contents import Contents
@@ -178,7 +179,7 @@ class Generalization:
             "correlations",
             "Correlations",
             "Blue: models with more of the bias have a higher benchmark; orange: a lower one. In the table, "
-            "partial_spearman is the correlation among models of equal clean accuracy." + self._lower,
+            "partial_spearman is the correlation of what the ranks of clean accuracy do not explain." + self._lower,
             [figure, self._predictions()],
         )
 
@@ -208,19 +209,29 @@ class Generalization:
         rows = [
             [Cell(str(name)), *map(number, values)] for name, values in zip(grid.index, grid.to_numpy(), strict=True)
         ]
-        words = (
-            "R² of each benchmark, predicted for a model from the others: 1 is exact, 0 or less no better than the mean"
-        )
+        words = "R² of each benchmark, of each model from the others: 1 is exact, 0 or less no better than their mean"
         return Table(
             caption(words, self._partial(*self._biases, *self._benchmarks)), ["from", *map(str, grid.columns)], rows
         )
 
+    @cached_property
+    def _without_a_kind(self) -> dict[str, pd.DataFrame]:
+        """The correlations without the models of each category, if enough are left."""
+        categories = self._contents.categories
+        table = self._table.assign(**{CATEGORY: self._table["model"].map(categories)})
+        return {
+            f"without {kind}": correlate(table, self._biases, self._benchmarks, methods=["spearman"], without=[kind])
+            for kind, n in Counter(categories[model] for model in table["model"] if model in categories).items()
+            if len(table) - n >= FEWEST_MODELS
+        }
+
     def _verdict(self) -> Section:
-        found = verdict(self._found, self._contents.benchmarks)
+        found = verdict(self._found, self._contents.benchmarks, checks=self._without_a_kind)
         return Section(
             "verdict",
             "Verdict",
             "A bias predicts a group of benchmarks if, in each of them, the adjusted p is below 0.05, the interval "
-            "excludes 0, and the sign is the same." + self._lower,
+            "excludes 0, and the sign is the same. A sign that changes without the models of one category is told."
+            + self._lower,
             [Sentences(found.sentences)],
         )

@@ -75,8 +75,9 @@ def spectral_section(contents: Contents) -> Section | None:
     return Section(
         "spectral",
         "Frequencies",
-        "What a model still recognizes when only low frequencies are left, and when only high ones are. The cutoff is "
-        "the share of the frequencies that is kept; 1 is the whole image.",
+        "What a model still recognizes when only low frequencies are left, and when only high ones are. Cutoffs are "
+        "shares of the Nyquist frequency on each axis: low-pass keeps what is below, high-pass what the low-pass of 1 "
+        "less the cutoff removes; at 1 the whole image is left.",
         [figure] if rows else [],
     )
 
