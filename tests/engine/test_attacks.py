@@ -290,6 +290,7 @@ def test_settings_of_the_study_and_what_a_manifest_keeps() -> None:
         ({"bands": (vb.highpass(0.1, offset=0.5),)}, vb.RunError, "no offset"),
         ({"bands": ({"kind": "lowpass", "cutoffs": [0.1, 0.2, "x"]},)}, vb.RunError, "cutoffs must be a number"),
         ({"bands": ({"kind": "octave", "cutoffs": [1, 2]},)}, vb.RunError, "octave"),
+        ({"bands": ({"kind": ["lowpass"], "cutoffs": [0.2]},)}, vb.RunError, "wanted a Band or a table"),
         ({"bands": ({"kind": "lowpass", "cutoffs": [2]},)}, vb.DataError, "cutoff must be a fraction"),
         ({"bands": ({"kind": "lowpass", "cutoff": 0.2},)}, vb.RunError, "kind .*, cutoffs, window and order"),
     ],

@@ -5,6 +5,7 @@
 import csv
 import json
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -323,6 +324,9 @@ allow_partial = true
         ({"sketch": "", "groups": {"mine": ["sketch", "imagenet_a"]}}, r"names imagenet_a; the sets are sketch, pgd"),
         ({"sketch": "", "groups": {"mine": "sketch"}}, "must be a list of sets"),
         ({"sketch": "", "groups": {"top1": ["sketch"]}}, "the name 'top1' is taken"),
+        ({"sketch": "", "groups": {"night": ["sketch"], "night_low": ["sketch"]}}, "the name 'night_low' is taken"),
+        ({"sketch": "", "groups": {"night_sets": ["sketch"]}}, "the name 'night_sets' is taken"),
+        ({"sketch": "", "groups": {"top[1]": ["sketch"]}}, r"the name 'top\[1\]' is taken"),
         ({"sketch": "", "groups": ["sketch"]}, "groups must map names"),
         ({"sketch": "", "groups": {3: ["sketch"]}}, "the name 3 is taken, or no name"),
         ({"sets": {"sketch": "sketch"}}, r"sets must be as config\(\) gives them"),
@@ -337,7 +341,7 @@ def test_bad_options(copies: dict[str, Path], options: dict[str, object], messag
 
 
 def test_own_set_with_the_name_of_another(own: vb.CsvManifest) -> None:
-    for name in ("sketch", "imagenet_c_15", "top1", "robustness"):
+    for name in ("sketch", "imagenet_c_15", "top1", "robustness", "x_low", "x_high", "x_n", "x[dusk]"):
         data = vb.CsvManifest(own.root / "photos.csv", name=name)
-        with pytest.raises(vb.RunError, match=f"the name '{name}' is taken"):
+        with pytest.raises(vb.RunError, match=re.escape(f"the name '{name}' is taken")):
             vb.Generalization(own=[data])

@@ -69,6 +69,7 @@ def test_a_model_that_ends_the_process_fails_alone(
     ("probe", "message"),
     [
         (vb.CriticalBand(), r"crops of 32 x 32 pixels: critical_band"),
+        (vb.PGD(bands=vb.bandpass(0.001, 0.002)), r"crops of 32 x 32 pixels: pgd: band .* holds no frequency"),
         (vb.FeatureSuppression(grids=(2, 5)), r"crops of 32 x 32 pixels: .*grid must divide the sides"),
     ],
 )

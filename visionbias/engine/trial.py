@@ -22,21 +22,24 @@ def try_stimuli(
     crop: int,  # side in pixels
     device: torch.device,
 ) -> None:
-    """Show every stimulus of an arm once.
+    """Show every stimulus of an arm once, and take a step of every attack, on no model yet.
 
     Raises:
         DataError: one cannot be made of crops of this size, as noise of a band that is too coarse for them.
     """
     blank = torch.zeros(1, crop, crop, 3, dtype=torch.uint8, device=device).permute(0, 3, 1, 2)
     batch = ImageBatch(blank, ["blank"], blank if arm.data.partners else None)
-    for stimulus in arm.stimuli:
-        buffer = stimulus_buffer(len(stimulus.conditions), 1, crop, torch.float32, device)
-        try:
+    label = torch.zeros(1, dtype=torch.int64, device=device)
+    try:
+        for stimulus in arm.stimuli:
+            buffer = stimulus_buffer(len(stimulus.conditions), 1, crop, torch.float32, device)
             stimulus.renderer(Normalization(), torch.float32, 0)(batch, buffer)
-        except ShapeError as error:
-            raise DataError(
-                f"{arm.data.name}: a condition cannot be made of crops of {crop} x {crop} pixels: {error}"
-            ) from error
+        for attack in arm.attacks:
+            replace(attack, steps=1).images(lambda x: x.mean(dim=(2, 3)), batch, label, 0)
+    except ShapeError as error:
+        raise DataError(
+            f"{arm.data.name}: a condition cannot be made of crops of {crop} x {crop} pixels: {error}"
+        ) from error
 
 
 def try_attacks(

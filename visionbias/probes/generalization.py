@@ -44,6 +44,7 @@ _TAKEN_STARTS = (
     *("top1", "top5", "worst_group", "lfc_", "hfc_", "channel_", "critical_band_", "peak_noise"),
     *("shape_bias_", "without_", *BENCHMARKS),
 )
+_TAKEN_ENDS = ("_low", "_high", "_n", "_sets")  # of what stands beside a number
 
 
 @register("generalization")
@@ -235,7 +236,8 @@ class Generalization(Probe):
 
 
 def _is_taken(name: str) -> bool:
-    return name in {*_TAKEN, *known_probes()} or name.startswith(_TAKEN_STARTS)
+    taken = name in {*_TAKEN, *known_probes()} or name.startswith(_TAKEN_STARTS)
+    return taken or name.endswith(_TAKEN_ENDS) or "[" in name
 
 
 def _is_description(about: object) -> bool:

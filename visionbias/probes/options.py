@@ -72,7 +72,8 @@ def band_of(name: str, value: Any) -> Band:
     """
     if isinstance(value, Band):
         return value
-    if not isinstance(value, Mapping) or not set(value) <= set(_KEYS) or value.get("kind") not in _MAKERS:
+    # A tuple: unlike a dict it can be asked for a list.
+    if not isinstance(value, Mapping) or not set(value) <= set(_KEYS) or value.get("kind") not in tuple(_MAKERS):
         raise RunError(
             f"{name}: wanted a Band or a table with kind ({', '.join(_MAKERS)}), cutoffs, window and order, "
             f"got {value!r:.80}"

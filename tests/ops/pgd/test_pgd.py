@@ -232,6 +232,7 @@ class Odd(nn.Module):
         ({"seed": -1}, "seed must be a whole number"),
         ({"band": "lowpass"}, "band must be a Band"),
         ({"band": vb.highpass(0.1, offset=0.5)}, "band must be a Band without an offset"),
+        ({"band": vb.bandpass(0.001, 0.002)}, r"bandpass-0.001-0.002-disk holds no frequency of images of 24 x 24"),
         ({"x": torch.zeros(3, 24, 24)}, r"x must be \[N, C, H, W\]"),
         ({"x": torch.full((6, 3, 24, 24), 2.0)}, r"x must be in \[0, 1\]"),
         ({"x": torch.zeros(6, 3, 24, 24, requires_grad=True)}, "it has no gradient, and x requires one"),

@@ -64,7 +64,7 @@ def pgd(
 
     Raises:
         ShapeError: an argument is not as above, the model returns no logits, its gradient is absent or not finite, or
-            x wants a gradient, which the attack itself does not have.
+            x wants a gradient, which the attack itself does not have, or the band holds no frequency of the images.
         BackendError: there is not enough memory.
 
     Source: Madry et al., "Towards deep learning models resistant to adversarial attacks", ICLR 2018.
@@ -110,7 +110,13 @@ def _in_all_frequencies(loss: Loss, images: Tensor, start: Tensor, eps: float, s
 
 
 def _in_band(loss: Loss, images: Tensor, start: Tensor, eps: float, step: float, steps: int, band: Band) -> Tensor:
-    mask = torch.from_numpy(band.mask(*images.shape[2:])).to(images)
+    height, width = images.shape[2:]
+    mask = torch.from_numpy(band.mask(height, width)).to(images)
+    if not mask.any():
+        raise ShapeError(
+            f"pgd: band {band.name} holds no frequency of images of {height} x {width} pixels; "
+            "widen it, or take larger images"
+        )
 
     def filtered(field: Tensor) -> Tensor:
         kept: Tensor = torch.fft.irfft2(torch.fft.rfft2(field) * mask, s=field.shape[2:])
