@@ -188,6 +188,8 @@ def test_without_a_kind_of_models() -> None:
     pd.testing.assert_frame_equal(vb.correlate(models, ["a"], ["x"], without=["robust"]), wanted)
     renamed = models.rename(columns={"category": "kind"})
     pd.testing.assert_frame_equal(vb.correlate(renamed, ["a"], ["x"], without=["robust"], category="kind"), wanted)
+    numbered = models.assign(category=models["category"].map({"plain": 0, "robust": 1}))
+    pd.testing.assert_frame_equal(vb.correlate(numbered, ["a"], ["x"], without=["1"]), wanted)
 
 
 def test_missing_numbers_leave_the_pair_alone() -> None:
@@ -263,10 +265,17 @@ def test_columns_of_any_kind_of_number() -> None:
         ({"targets": []}, "targets must be a list"),
         ({"methods": ["cosine"]}, "methods must be a list of spearman, kendall, pearson"),
         ({"methods": "kendall"}, "methods must be a list"),
+        ({"methods": 3}, "methods must be a list"),
+        ({"methods": [["spearman"]]}, "methods must be a list"),
         ({"given": ["clean"]}, "given must be the name of one column"),
         ({"given": "absent"}, "no column absent"),
         ({"resamples": 0}, "resamples must be a whole number of 1 or more, got 0"),
         ({"confidence": 95}, "confidence must be between 0 and 1, got 95"),
+        ({"confidence": "x"}, "confidence must be between 0 and 1, got 'x'"),
+        ({"confidence": None}, "confidence must be between 0 and 1, got None"),
+        ({"seed": -1}, "seed must be a whole number of 0 or more, got -1"),
+        ({"seed": 1.5}, "seed must be a whole number of 0 or more, got 1.5"),
+        ({"seed": "x"}, "seed must be a whole number"),
         ({"without": ["robots"]}, "no model is of the kind robots; there are plain, robust"),
         ({"without": "robust"}, "without must be a list"),
         ({"without": ["robust"], "category": "kind"}, "needs a column 'kind'"),
@@ -285,6 +294,8 @@ def test_tables_that_cannot_be_used() -> None:
         vb.correlate(pd.concat([models, models.iloc[3:4]]), ["a"], ["x"])
     with pytest.raises(vb.DataError, match="the columns a twice"):
         vb.correlate(pd.concat([models, models["a"]], axis=1), ["a"], ["x"])
-    for column in (pd.to_datetime(["2020-01-01"] * 30), np.full(30, 1j), [[1]] * 30):
+    for column in (pd.to_datetime(["2020-01-01"] * 30), np.full(30, 1j), [[1]] * 30, [10**400] * 30):
         with pytest.raises(vb.DataError, match="column 'a' must hold numbers"):
             vb.correlate(models.assign(a=column), ["a"], ["x"])
+    with pytest.raises(vb.DataError, match="undetermined: correlations must be what correlate returns"):
+        undetermined(models)

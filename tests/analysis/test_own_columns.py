@@ -52,6 +52,8 @@ def test_names_that_do_not_match_are_named_in_one_error(tmp_path: Path) -> None:
         ("model,top1\n1,1\nb,1\nc,1\nd,1\ne,1\nf,1\n", "has the columns top1 already"),
         ("model\n1\nb\nc\nd\ne\nf\n", "wanted one column or more beside 'model'"),
         ("model,clicks\n1,1\nb,1\nb,1\nc,1\nd,1\ne,1\nf,1\n", "the models b have two rows"),
+        ("model,k,k\n1,1,2\n", "a name of its own for every column, got model,k,k; rename"),
+        ("model,k,\n1,1,\n", "a name of its own for every column, got model,k,; rename"),
         ("", "cannot read the table"),
     ],
 )
@@ -60,6 +62,12 @@ def test_files_that_cannot_be_joined(tmp_path: Path, text: str, message: str) ->
         join_columns(SUMMARY, kpi(tmp_path, text))
     with pytest.raises(vb.DataError, match="cannot read the table"):
         join_columns(SUMMARY, tmp_path)
+
+
+@pytest.mark.parametrize("place", ["http://127.0.0.1:9/kpi.csv", "s3://bucket/kpi.csv"])
+def test_only_local_files_are_read(place: str) -> None:
+    with pytest.raises(vb.DataError, match="cannot read the table .* No such file"):
+        join_columns(SUMMARY, place)
 
 
 def test_decimal_commas_are_named_when_they_are_used(tmp_path: Path) -> None:

@@ -90,6 +90,16 @@ def test_missing_numbers_and_kinds_left_out() -> None:
     assert frame["n"].tolist() == [19, 20, 19]
     without = leave_one_out(models, ["a", "b"], ["x"], without=["robust"])
     pd.testing.assert_frame_equal(without, leave_one_out(models.iloc[::2], ["a", "b"], ["x"]))
+    numbered = models.assign(category=[0, 1] * 10)
+    pd.testing.assert_frame_equal(leave_one_out(numbered, ["a", "b"], ["x"], without=["1"]), without)
+
+
+def test_numbers_near_the_largest_do_not_overflow() -> None:
+    models = table()
+    large = models.assign(
+        a=models["a"] / models["a"].abs().max() * 1e308, x=models["x"] / models["x"].abs().max() * 1e308
+    )
+    np.testing.assert_allclose(leave_one_out(large, ["a"], ["x"])["r2"], leave_one_out(models, ["a"], ["x"])["r2"])
 
 
 def test_nothing_is_predicted_from_too_little() -> None:

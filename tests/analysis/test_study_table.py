@@ -123,6 +123,9 @@ def test_faults_are_found_in_the_numbers(drawn: Path) -> None:
     study = load_study_table(drawn)
     assert len(study.faults) == 6
     assert study.table["metric/criticalband/cf"].isna().tolist() == [False] * 4 + [True, False]
+    table.loc[2, ["top1_acc/imagenet-real", "top1_acc/PGD-40/low"]] = np.nan
+    table.to_csv(drawn, index=False)
+    assert load_study_table(drawn).faults == study.faults
 
 
 def test_other_tables_are_refused(drawn: Path, tmp_path: Path) -> None:

@@ -110,6 +110,13 @@ def test_from_a_table_to_words() -> None:
     assert told.sentences[-1] == "a: related to all of all, in one direction."
 
 
+def test_a_feature_is_not_judged_by_itself() -> None:
+    told = verdict(rows(("x", "y", *UP), ("y", "x", *UP)), {"both": ["x", "y"], "one": ["x"]})
+    assert told.table[["feature", "group"]].to_numpy().tolist() == [["x", "both"], ["y", "both"], ["y", "one"]]
+    assert [sentence.partition(":")[0] for sentence in told.sentences[:2]] == ["x", "y"]
+    assert verdict(rows(("x", "y", *UP), ("y", "x", *UP))).table["group"].tolist() == ["y", "x"]
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -119,7 +126,10 @@ def test_from_a_table_to_words() -> None:
         ({"groups": {"all": ["x", "z"]}}, "correlations has no row of 'bias' and z; correlate them too"),
         ({"groups": {"all": "x"}}, "group 'all' must be a list of column names"),
         ({"groups": {}}, "wanted one group of targets or more"),
+        ({"groups": ["x"]}, r"groups must be a dict by name, got \['x'\]"),
         ({"alpha": 5}, "alpha must be between 0 and 1, got 5"),
+        ({"alpha": "x"}, "alpha must be between 0 and 1, got 'x'"),
+        ({"checks": [3]}, r"checks must be a dict by name, got \[3\]"),
         ({"checks": {"then": rows(("other", "x", *UP))}}, r"checks\['then'\] has no row of 'bias' and x"),
     ],
 )

@@ -17,8 +17,10 @@ from visionbias.analysis.tables import (
     CATEGORY,
     is_constant,
     number_columns,
+    require_fraction,
     require_names,
     require_table,
+    require_whole,
     without_models,
 )
 from visionbias.errors import DataError
@@ -81,7 +83,10 @@ def correlate(
         require_names("correlate", argument, names)
         for argument, names in (("features", features), ("targets", targets))
     )
-    _check_options(methods, given, resamples, confidence)
+    _check_options(methods, given)
+    require_whole("correlate", "resamples", resamples, 1)
+    require_fraction("correlate", "confidence", confidence)
+    require_whole("correlate", "seed", seed, 0)
     table = without_models("correlate", table, without, category)
     values = number_columns("correlate", table, [*features, *targets, *([] if given is None else [given])])
     pairs = [(feature, target) for feature in features for target in targets if feature != target]
@@ -103,12 +108,28 @@ def correlate(
 
 
 def undetermined(correlations: pd.DataFrame) -> pd.Series:
-    """Why a row of `correlate` lacks numbers, as text; empty where it lacks none."""
+    """Why a row of `correlate` lacks numbers, as text; empty where it lacks none.
+
+    Raises:
+        DataError: the frame is none of `correlate`.
+    """
+    require_correlations("undetermined", "correlations", correlations)
     return pd.Series(
         [_reason(*row) for row in correlations[["method", "rho", "low", "n"]].itertuples(index=False)],
         index=correlations.index,
         dtype=object,
     )
+
+
+def require_correlations(function: str, argument: str, frame: object) -> pd.DataFrame:
+    """The frame, if it has the columns of `correlate`.
+
+    Raises:
+        DataError: it has not, or is none.
+    """
+    if not isinstance(frame, pd.DataFrame) or not {*COLUMNS} <= {*frame.columns}:
+        raise DataError(f"{function}: {argument} must be what correlate returns, got {type(frame).__name__}")
+    return frame
 
 
 def _reason(method: str, rho: float, low: float, n: int) -> str:
@@ -170,12 +191,9 @@ def _adjusted(p: pd.Series) -> pd.Series:
     return adjusted
 
 
-def _check_options(methods: Collection[str], given: object, resamples: int, confidence: float) -> None:
-    if isinstance(methods, str) or not methods or not set(methods) <= set(METHODS):
-        raise DataError(f"correlate: methods must be a list of {', '.join(METHODS)}, got {methods!r}")
+def _check_options(methods: object, given: object) -> None:
+    listed = isinstance(methods, Collection) and not isinstance(methods, str)
+    if not listed or not methods or any(method not in METHODS for method in methods):
+        raise DataError(f"correlate: methods must be a list of {', '.join(METHODS)}, got {methods!r:.80}")
     if given is not None and not isinstance(given, str):
-        raise DataError(f"correlate: given must be the name of one column, got {given!r}")
-    if not isinstance(resamples, int) or isinstance(resamples, bool) or resamples < 1:
-        raise DataError(f"correlate: resamples must be a whole number of 1 or more, got {resamples!r}")
-    if not 0.0 < confidence < 1.0:
-        raise DataError(f"correlate: confidence must be between 0 and 1, got {confidence!r}")
+        raise DataError(f"correlate: given must be the name of one column, got {given!r:.80}")

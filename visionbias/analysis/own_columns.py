@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A user's own numbers of the models, such as a KPI or a price, beside what was measured."""
 
+from io import StringIO
 from pathlib import Path
 
 import pandas as pd
@@ -51,16 +52,22 @@ def read_table(path: str | Path) -> pd.DataFrame:
     """A CSV file with a row a model; names of models are text, also where they look like numbers or NA.
 
     Raises:
-        DataError: it cannot be read.
+        DataError: it cannot be read, or two columns have one name, or one has none.
     """
     try:
-        table = pd.read_csv(path, encoding="utf-8-sig")
+        text = Path(path).read_text(encoding="utf-8-sig")
+        header = pd.read_csv(StringIO(text), header=None, nrows=1, dtype=str, keep_default_na=False).iloc[0]
+        table = pd.read_csv(StringIO(text))
         if MODEL in table:
-            as_text = pd.read_csv(path, usecols=[MODEL], dtype=str, keep_default_na=False, encoding="utf-8-sig")
-            table[MODEL] = as_text[MODEL]
-        return table
-    except (OSError, ValueError) as error:
+            table[MODEL] = pd.read_csv(StringIO(text), usecols=[MODEL], dtype=str, keep_default_na=False)[MODEL]
+    except (OSError, ValueError, TypeError) as error:
         raise DataError(f"cannot read the table {path}: {error}; wanted a CSV file in UTF-8") from error
+    if header.duplicated().any() or (header == "").any():
+        raise DataError(
+            f"{path}: wanted a name of its own for every column, got {','.join(header)}; rename or drop columns, and "
+            "end no line in a comma"
+        )
+    return table
 
 
 def _unmatched(where: str, names: set[str]) -> list[str]:

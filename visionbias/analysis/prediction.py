@@ -84,7 +84,8 @@ def _r2(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[float, int]:  #
     varying = [i for i in range(x.shape[1]) if not is_constant(x[:, i])]
     if n < max(FEWEST_MODELS, len(varying) + 3) or not varying or is_constant(y):
         return math.nan, n
-    x = x[:, varying] - x[:, varying].mean(axis=0)
+    x, y = (v / np.abs(v).max(axis=0) for v in (x[:, varying], y))  # R^2 has no unit, and sums must not overflow
+    x = x - x.mean(axis=0)
     x /= np.linalg.norm(x, axis=0)
     u, singular, _ = np.linalg.svd(x, full_matrices=False)
     u = u[:, singular > 1e-10 * singular[0]]

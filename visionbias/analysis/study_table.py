@@ -91,6 +91,6 @@ def _degenerate(values: Mapping[str, NDArray[np.float64]]) -> NDArray[np.bool_]:
 
 
 def _whole(percent: NDArray[np.float64], images: int) -> bool:
-    """Whether all accuracies count among so many images."""
-    hits = percent / 100.0 * images
+    """Whether all accuracies that are known count among so many images."""
+    hits = percent[np.isfinite(percent)] / 100.0 * images
     return bool(len(hits) and np.all(np.abs(hits - np.round(hits)) < 1e-6))

@@ -3,8 +3,8 @@
 """What the analyses demand of a table with a row a model."""
 
 import math
-from collections.abc import Iterable, Sequence
-from numbers import Real
+from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral, Real
 
 import numpy as np
 import pandas as pd
@@ -52,6 +52,36 @@ def require_names(function: str, argument: str, names: object) -> list[str]:
     return list(dict.fromkeys(listed))
 
 
+def require_fraction(function: str, argument: str, value: object) -> None:
+    """Refuse what is no number between 0 and 1, both excluded.
+
+    Raises:
+        DataError: it is none.
+    """
+    if not isinstance(value, Real) or not 0.0 < value < 1.0:
+        raise DataError(f"{function}: {argument} must be between 0 and 1, got {value!r:.80}")
+
+
+def require_whole(function: str, argument: str, value: object, at_least: int) -> None:
+    """Refuse what is no whole number from `at_least` on.
+
+    Raises:
+        DataError: it is none.
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < at_least:
+        raise DataError(f"{function}: {argument} must be a whole number of {at_least} or more, got {value!r:.80}")
+
+
+def require_mapping(function: str, argument: str, value: object) -> None:
+    """Refuse what gives no things by name.
+
+    Raises:
+        DataError: it does not.
+    """
+    if not isinstance(value, Mapping):
+        raise DataError(f"{function}: {argument} must be a dict by name, got {value!r:.80}")
+
+
 def number_columns(function: str, table: pd.DataFrame, names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
     """The named columns [M] as numbers; what is missing is NaN.
 
@@ -78,10 +108,11 @@ def without_models(function: str, table: pd.DataFrame, without: object, category
             f"{function}: without={left_out} needs a column {category!r} that says of what kind each model is; "
             "join one, or name it with category="
         )
-    known = [str(name) for name in table[category].dropna().unique()]
+    kinds = table[category].map(str, na_action="ignore")  # a column may hold numbers
+    known = list(kinds.dropna().unique())
     if unknown := [name for name in left_out if name not in known]:
         raise DataError(f"{function}: no model is of the kind {', '.join(unknown)}; there are {', '.join(known)}")
-    return table[~table[category].isin(left_out)]
+    return table[~kinds.isin(left_out)]
 
 
 def lower_is_better(column: str) -> bool:
@@ -107,7 +138,7 @@ def _number(function: str, name: str, value: object) -> float:
     try:
         if isinstance(value, (str, Real)):
             return float(value)
-    except ValueError:
+    except (ValueError, OverflowError):  # text, or a whole number that no float holds
         pass
     raise DataError(
         f"{function}: column {name!r} must hold numbers, got {value!r:.80}; leave what is missing empty, and write "

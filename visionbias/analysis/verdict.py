@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from visionbias.analysis.correlation import COLUMNS
-from visionbias.analysis.tables import lower_is_better, require_names
+from visionbias.analysis.correlation import require_correlations
+from visionbias.analysis.tables import lower_is_better, require_fraction, require_mapping, require_names
 from visionbias.errors import DataError
 
 RISES, FALLS, DIVIDED, UNSURE, UNDETERMINED = "rises", "falls", "divided", "unsure", "undetermined"
@@ -73,7 +73,8 @@ def verdict(
 
     Args:
         correlations: from `correlate`.
-        groups: name -> targets of `correlations`; default each target a group of its own.
+        groups: name -> targets of `correlations`; default each target a group of its own. A feature is not judged by
+            itself.
         method: whose rows are judged.
         alpha: the rate of false discoveries that is accepted.
         checks: what was changed -> the correlations then, such as "without adversarial training" and those from
@@ -82,29 +83,29 @@ def verdict(
     Raises:
         DataError: a frame is none of `correlate`, or lacks the method, or a feature or target of the groups.
     """
-    if not 0.0 < alpha < 1.0:
-        raise DataError(f"verdict: alpha must be between 0 and 1, got {alpha!r}")
+    require_fraction("verdict", "alpha", alpha)
     rows = _rows("correlations", correlations, method)
-    features = list(dict.fromkeys(rows["feature"]))
     if groups is None:
         groups = {target: [target] for target in dict.fromkeys(rows["target"])}
+    require_mapping("verdict", "groups", groups)
+    require_mapping("verdict", "checks", checks or {})
     members = {group: require_names("verdict", f"group {group!r}", targets) for group, targets in groups.items()}
     if not members:
         raise DataError("verdict: wanted one group of targets or more, got none")
     others = {name: _rows(f"checks[{name!r}]", frame, method) for name, frame in (checks or {}).items()}
     judged = [
-        (feature, group, *_judge(feature, targets, rows, others, alpha))
-        for feature in features
+        (feature, group, *_judge(feature, paired, rows, others, alpha))
+        for feature in dict.fromkeys(rows["feature"])
         for group, targets in members.items()
+        if (paired := [target for target in targets if target != feature])
     ]
     table = pd.DataFrame(judged, columns=_COLUMNS)
-    sentences = [_sentence(feature, table[table["feature"] == feature]) for feature in features]
+    sentences = [_sentence(feature, own) for feature, own in table.groupby("feature", sort=False)]
     return Verdict(table, (*sentences, _conclusion(table, list(members))))
 
 
 def _rows(name: str, frame: pd.DataFrame, method: str) -> pd.DataFrame:
-    if not isinstance(frame, pd.DataFrame) or not {*COLUMNS} <= {*frame.columns}:
-        raise DataError(f"verdict: {name} must be what correlate returns, got {type(frame).__name__}")
+    frame = require_correlations("verdict", name, frame)
     rows = frame[frame["method"] == method]
     if rows.empty:
         known = ", ".join(dict.fromkeys(frame["method"]))
