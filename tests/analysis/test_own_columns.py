@@ -66,7 +66,7 @@ def test_files_that_cannot_be_joined(tmp_path: Path, text: str, message: str) ->
 
 @pytest.mark.parametrize("place", ["http://127.0.0.1:9/kpi.csv", "s3://bucket/kpi.csv"])
 def test_only_local_files_are_read(place: str) -> None:
-    with pytest.raises(vb.DataError, match="cannot read the table .* No such file"):
+    with pytest.raises(vb.DataError, match=r"cannot read the table .* No such file"):
         join_columns(SUMMARY, place)
 
 

@@ -58,6 +58,12 @@ def test_sets_beside_a(copies: dict[str, Path]) -> None:
     assert clean.name == "imagenet_a_clean[partial]"
 
 
+def test_a_without_a_class_of_the_validation_images_has_no_set_of_them(copies: dict[str, Path], tmp_path: Path) -> None:
+    val = write_images(tmp_path / "val", val_paths()[-1:], 0)
+    places = {"imagenet_val": val, "imagenet_a": copies["imagenet_a"]}
+    assert list(list_benchmarks(places, allow_partial=True)) == ["imagenet_val", "imagenet_a", "imagenet_a_1000_way"]
+
+
 def test_stylized_is_decided_among_the_16_categories(copies: dict[str, Path]) -> None:
     data = _partial("stylized", copies["stylized"])
     assert data.classes == tuple(CATEGORIES16)
@@ -91,6 +97,9 @@ def test_variants_of_v2(copies: dict[str, Path], tmp_path: Path) -> None:
         v2_variants(tmp_path)
     with pytest.raises(vb.DataError, match=r"some of matched-frequency, threshold0\.7, top-images, got other"):
         v2_variants({"other": root})
+    for given, got in (({}, "got none"), ({3: root}, "got 3"), ({"matched-frequency": 3}, "paths by variant, got 3")):
+        with pytest.raises(vb.DataError, match=f"imagenet_v2: wanted .*{got}"):
+            v2_variants(given)  # type: ignore[arg-type]
 
 
 def test_whole_sets_carry_no_stamp(tmp_path: Path) -> None:
@@ -136,6 +145,8 @@ def test_the_15_corruptions_are_whole_without_the_other_four(copies: dict[str, P
         ("imagenet_v2_top_images", "1000/a.jpeg", "<0 ... 999>/<image>"),
         ("stylized", "unicorn/1.png", "<category>/<image>"),
         ("imagenet_c", "noise/gaussian_noise/1/n01440764/a.JPEG", "<corruption>/<severity>/<WordNet id>/<image>"),
+        ("imagenet_c", "gaussian_noise/a.JPEG", "<corruption>/<severity>/<WordNet id>/<image>"),
+        ("imagenet_c", "gaussian_noise/1/a.JPEG", "<corruption>/<severity>/<WordNet id>/<image>"),
         ("imagenet_c_bar", "sparkles/6/n01440764/a.JPEG", "<corruption>/<severity>/<WordNet id>/<image>"),
     ],
 )
@@ -150,6 +161,12 @@ def test_bad_arguments(copies: dict[str, Path], tmp_path: Path) -> None:
         vb.Benchmark("imagenet-d", tmp_path)
     with pytest.raises(vb.DataError, match="root must be a path, got 3"):
         vb.Benchmark("sketch", 3)  # type: ignore[arg-type]
+    with pytest.raises(vb.DataError, match=r"benchmark must be one of .*; got \['zz'\]"):
+        vb.Benchmark(["zz"], tmp_path)  # type: ignore[arg-type]
+    with pytest.raises(vb.DataError, match="allow_partial must be True or False, got 'no'"):
+        vb.Benchmark("sketch", copies["sketch"], allow_partial="no")  # type: ignore[arg-type]
+    with pytest.raises(vb.DataError, match="name must be a text, got 3"):
+        vb.Benchmark("sketch", copies["sketch"], allow_partial=True, name=3)  # type: ignore[arg-type]
     with pytest.raises(vb.DataError, match="real= goes with 'imagenet_val' only"):
         vb.Benchmark("sketch", copies["sketch"], real=copies["real"])
     with pytest.raises(vb.DataError, match="no images found"):

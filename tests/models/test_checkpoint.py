@@ -116,6 +116,14 @@ def test_keys_and_shapes_that_do_not_fit_are_listed(weights: Weights, tmp_path: 
     assert "1 of another shape: bn1.weight (the file has [5]" in text
 
 
+@pytest.mark.parametrize("dtype", [torch.int8, torch.int32, torch.bool, torch.complex64])
+def test_weights_of_another_kind_of_number(weights: Weights, tmp_path: Path, dtype: torch.dtype) -> None:
+    state = weights()
+    save_file(state | {"fc.bias": state["fc.bias"].to(dtype)}, tmp_path / "m.safetensors")
+    with pytest.raises(CheckpointError, match=rf"1 of another kind of number: fc.bias \(the file has {dtype}, "):
+        resolve_model(Checkpoint(tmp_path / "m.safetensors", arch="test_resnet"), device=CPU)
+
+
 def test_long_lists_of_keys_are_cut(weights: Weights, tmp_path: Path) -> None:
     save_file({"fc.weight": torch.zeros(16, 8)}, tmp_path / "m.safetensors")
     with pytest.raises(CheckpointError, match=r"\d+ missing: (\S+, ){7}\S+ and \d+ more"):
@@ -192,6 +200,8 @@ def test_unsafe_load_needs_the_sha256(weights: Weights, tmp_path: Path) -> None:
     [
         ([1, 2], "wanted a dict of tensors, got a list"),
         ({}, "got an empty dict"),
+        ({"w": torch.eye(3).to_sparse(), "b": torch.zeros(1)}, "wanted plain tensors, got sparse ones .*: w;"),
+        ({"w": torch.eye(3, device="meta"), "b": torch.zeros(1)}, "wanted plain tensors, got .* without values: w;"),
         ({"epoch": 3, "net": {"w": torch.zeros(1)}}, "got the entries epoch, net, which are no tensors"),
     ],
 )

@@ -195,6 +195,11 @@ def _flat(path: Path, content: Any) -> dict[str, Tensor]:
             f"{path}: wanted a dict of tensors, perhaps under one of the keys {', '.join(map(repr, _NESTS))}, "
             f"got {found}; save model.state_dict()"
         )
+    if empty := [key for key, value in content.items() if value.layout != torch.strided or value.is_meta]:
+        raise CheckpointError(
+            f"{path}: wanted plain tensors, got sparse ones or such without values: {some_of(empty)}; "
+            "save model.state_dict() of the model in memory, with to_dense() where a tensor is sparse"
+        )
     return dict(content)
 
 

@@ -18,10 +18,10 @@ def fill(
     source: str,  # names the file in errors
     arch: str,
 ) -> None:
-    """Copy a state dict into a module; every key and every shape must fit.
+    """Copy a state dict into a module; every key and shape must fit, and floating-point numbers be given as such.
 
     Raises:
-        CheckpointError: keys are missing or unexpected, or shapes differ; all three kinds are listed.
+        CheckpointError: keys are missing or unexpected, or shapes or kinds of numbers differ; all these are listed.
     """
     own = module.state_dict()
     misshapen = {
@@ -29,21 +29,28 @@ def fill(
         for key, value in state.items()
         if key in own and own[key].shape != value.shape
     }
+    integral = {  # or complex, of which torch would drop a part
+        key: f"{key} (the file has {value.dtype}, {arch} has {own[key].dtype})"
+        for key, value in state.items()
+        if key in own and own[key].is_floating_point() and not value.is_floating_point()
+    }
+    misfits = {**misshapen, **integral}
     # Not strict: torch itself knows which absent keys are harmless (num_batches_tracked of old files).
-    outcome = module.load_state_dict({k: v for k, v in state.items() if k not in misshapen}, strict=False)
+    outcome = module.load_state_dict({k: v for k, v in state.items() if k not in misfits}, strict=False)
     problems = [
         f"{len(names)} {what}: {some_of(names)}"
         for what, names in (
-            ("missing", [key for key in outcome.missing_keys if key not in misshapen]),
+            ("missing", [key for key in outcome.missing_keys if key not in misfits]),
             ("unexpected", list(outcome.unexpected_keys)),
             ("of another shape", list(misshapen.values())),
+            ("of another kind of number", list(integral.values())),
         )
         if names
     ]
     if problems:
         raise CheckpointError(
             f"{source}: wanted the {len(own)} keys of {arch!r}, got {len(state)} keys, of these {'; '.join(problems)}. "
-            "Check arch= and num_classes="
+            "Check arch= and num_classes=, and save weights as floating-point numbers"
         )
 
 

@@ -56,13 +56,17 @@ class Benchmark(Dataset):
         allow_partial: bool = False,
         name: str | None = None,
     ) -> None:
-        if benchmark not in BENCHMARKS:
+        if benchmark not in tuple(BENCHMARKS):  # which may be asked for a list too
             raise DataError(f"benchmark must be one of {', '.join(BENCHMARKS)}; got {benchmark!r}")
         if real is not None and benchmark != "imagenet_val":
             raise DataError(f"Benchmark: real= goes with 'imagenet_val' only, got {benchmark!r}")
         for option, path in (("root", root), ("real", real or "")):
             if not isinstance(path, (str, PathLike)):
                 raise DataError(f"Benchmark: {option} must be a path, got {path!r:.80}")
+        if not isinstance(allow_partial, bool):
+            raise DataError(f"Benchmark: allow_partial must be True or False, got {allow_partial!r:.80}")
+        if not isinstance(name, str | None):
+            raise DataError(f"Benchmark: name must be a text, got {name!r:.80}")
         root, about = Path(root), BENCHMARKS[benchmark]
         images, counts, bad = _list(root, benchmark)
         partial = list(_differences(about, counts))
@@ -101,8 +105,11 @@ def v2_variants(given: str | Path | Mapping[str, str | Path]) -> dict[str, Path]
     """
     variants = {name.removeprefix(_V2).replace("_", "-"): name for name in BENCHMARKS if name.startswith(_V2)}
     if isinstance(given, Mapping):
-        if not given or (unknown := [name for name in given if name not in variants]):
+        unknown = [str(name) for name in given if name not in variants]
+        if unknown or not given:
             raise DataError(f"imagenet_v2: wanted some of {', '.join(variants)}, got {', '.join(unknown) or 'none'}")
+        if strange := [path for path in given.values() if not isinstance(path, (str, PathLike))]:
+            raise DataError(f"imagenet_v2: wanted paths by variant, got {strange[0]!r:.80}")
         return {variants[name]: Path(path) for name, path in given.items()}
     if not isinstance(given, (str, PathLike)):
         raise DataError(f"imagenet_v2: wanted a path, or paths by variant, got {given!r:.80}")
@@ -142,7 +149,9 @@ def _place(benchmark: str, folder: str) -> Place | None:
     about = BENCHMARKS[benchmark]
     depth = 2 if about.corruptions else 0
     names = folder.split("/")
-    cell, category = names[:depth], _class(about, names[depth]) if len(names) > depth else None
+    if len(names) <= depth:
+        return None
+    cell, category = names[:depth], _class(about, names[depth])
     known = not cell or (cell[0] in about.corruptions and cell[1] in SEVERITIES)
     return ("/".join(cell), category) if known and category is not None else None
 

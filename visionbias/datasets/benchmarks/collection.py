@@ -31,7 +31,7 @@ def list_benchmarks(
     """The sets, as `Benchmark` lists them.
 
     Of those with 200 classes also `<name>_1000_way`, the same images among all of ImageNet's classes, and, where
-    ImageNet's validation set is there, `<name>_clean`, its images of the 200 classes, among these.
+    ImageNet's validation set has some of them, `<name>_clean`, its images of the 200 classes, among these.
 
     Raises:
         DataError: see `Benchmark`.
@@ -44,11 +44,16 @@ def list_benchmarks(
     for name in [name for name in listed if BENCHMARKS[name].beside_clean]:
         own, clean = listed[name], listed.get("imagenet_val")
         listed[f"{name}_1000_way"] = _among(f"{name}_1000_way", own.data, imagenet_wnids(), own.partial)
-        if clean is not None:
+        if clean is not None and _present(clean.data) & _present(own.data):
             listed[f"{name}_clean"] = _among(
                 f"{name}_clean", clean.data, own.data.classes, (*own.partial, *clean.partial)
             )
     return listed
+
+
+def _present(data: Dataset) -> set[str]:
+    """The classes that have images."""
+    return {data.classes[sample.label] for sample in data.samples}
 
 
 def _among(name: str, data: Dataset, classes: Sequence[str], partial: tuple[str, ...]) -> ListedSet:
