@@ -11,9 +11,12 @@ import torch
 from PIL import Image
 
 import visionbias as vb
+from visionbias.engine.calibration import Prediction
 from visionbias.models.fast import Compiler
 
 Make = Callable[..., vb.Study]
+
+STEPS = ("load", "decode", "compile", "compare", "synthesis", "forward", "attack")
 CUES = ("car", "cat", "dog")
 
 
@@ -96,3 +99,9 @@ def test_crops_of_sets_that_list_the_same_files_take_room_once(make_study: Make,
     assert plan.cache_bytes == 9 * 32 * 32 * 3
     study.run(tmp_path / "run", progress=False)
     assert sum(path.stat().st_size for path in tmp_path.glob("crops/*/crops.u8")) == plan.cache_bytes
+
+
+def test_a_prediction_of_next_to_nothing_has_no_list_of_steps() -> None:
+    steps = dict.fromkeys((f"{step}_s" for step in STEPS), 0.01)
+    assert str(Prediction(**steps, weight_bytes=0)) == "about 0 s, as measured here just now"
+    assert str(Prediction(**steps | {"forward_s": 3.0}, weight_bytes=0)).endswith("just now (forward 3.0 s)")

@@ -100,7 +100,7 @@ def verdict(
         if (paired := [target for target in targets if target != feature])
     ]
     table = pd.DataFrame(judged, columns=_COLUMNS)
-    sentences = [_sentence(feature, own) for feature, own in table.groupby("feature", sort=False)]
+    sentences = [_sentence(str(feature), own) for feature, own in table.groupby("feature", sort=False)]
     return Verdict(table, (*sentences, _conclusion(table, list(members))))
 
 

@@ -22,11 +22,14 @@ from visionbias.engine.decoder import gpu_of
 from visionbias.engine.inputs import crop_rule, render_batch, shared_preprocessing, stimulus_buffer
 from visionbias.engine.precision import EXACT, compared_batches, fast_forward, pays
 from visionbias.engine.residents import WeightBytes, budget_bytes, groups_of
+from visionbias.engine.trial import under_attack
 from visionbias.models.differentiable import Differentiable
 from visionbias.models.fast import Compiler, fast_dtypes
 from visionbias.models.forward import Forward
 from visionbias.models.model import Model
 from visionbias.models.resolve import architecture_of, untrained
+from visionbias.ops.memory import memory_for
+from visionbias.ops.pgd.loss import Loss
 from visionbias.types import Preprocessing, Sample
 
 if TYPE_CHECKING:
@@ -73,7 +76,7 @@ class Prediction:
 
     def __str__(self) -> str:
         named = ", ".join(f"{step} {seconds:,.1f} s" for step, seconds in self._steps.items() if seconds >= 0.05)
-        said = f"about {self.total_s:,.0f} s, as measured here just now ({named})"
+        said = f"about {self.total_s:,.0f} s, as measured here just now{f' ({named})' if named else ''}"
         if self.exact_forward_s == self.forward_s:
             return said
         exact_s = self.total_s - self.forward_s + self.exact_forward_s
@@ -103,7 +106,8 @@ def predict(
     """Time a model of each architecture, of random weights where they would have to be read, and all else once.
 
     Raises:
-        CheckpointError: an architecture is unknown, or a module or callable fails.
+        CheckpointError: an architecture is unknown, or a module or callable fails or cannot be attacked.
+        RunError: there is no memory for a gradient.
     """
     entries = dict(zip(study.model_ids, study.models, strict=True))
     alike = {name: architecture_of(entry) or name for name, entry in entries.items()}
@@ -219,11 +223,16 @@ def _time_gradient(model: Model, crop: int, device: torch.device, batch: int) ->
     differentiable = Differentiable(model, device)
     x = torch.rand(batch, 3, crop, crop, device=device).contiguous(memory_format=differentiable.memory_format)
 
+    loss = Loss(differentiable, torch.zeros(batch, dtype=torch.int64, device=device))
+
     def gradient() -> None:
         with torch.inference_mode(False), torch.enable_grad():
-            torch.autograd.grad(differentiable(x.requires_grad_()).sum(), x)
+            loss.gradient(x.requires_grad_(), x)
 
-    return _seconds(gradient, device)
+    with under_attack(model), memory_for("pgd", tuple(x.shape), x.dtype, device):
+        taken = _seconds(gradient, device)
+        loss.check()
+    return taken
 
 
 def _time_synthesis(

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What cannot be shown fails before images are decoded: every condition of a blank image, every model under attack."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 
 import torch
@@ -15,6 +17,8 @@ from visionbias.errors import BackendError, CheckpointError, DataError, RunError
 from visionbias.models.model import Model
 from visionbias.ops.philox import sample_keys, unit_uniforms
 from visionbias.types import Normalization
+
+_FIX = "leave the model or the attack out"
 
 
 def try_stimuli(
@@ -56,21 +60,32 @@ def try_attacks(
         CheckpointError: the model cannot be attacked: it has no gradient, none that is finite, or zero everywhere.
         RunError: there is no memory for its gradient.
     """
-    fix = "leave the model or the attack out"
     for attack in arm.attacks[:1]:  # they want the same of a model
         noise = unit_uniforms(0, 0, sample_keys("trial", ["noise"], 1), crop * crop * 3, device)
         image = (noise * 255).to(torch.uint8).view(1, crop, crop, 3).permute(0, 3, 1, 2)
         shown = ImageBatch(image, ["noise"])
         target = Target(model, label_map, device, batch)
         step = replace(attack, eps=0.25, step_size=0.25, steps=1, random_start=False, band=None)
-        try:
+        with under_attack(model):
             attacked = target.images(step, shown, torch.zeros(1, dtype=torch.int64, device=device), 0)
-        except BackendError as error:
-            raise RunError(f"model {model.id!r}: {error}: use a smaller forward_batch") from error
-        except (ShapeError, RuntimeError) as error:  # torch raises the latter where it has no gradient
-            raise CheckpointError(f"model {model.id!r} cannot be attacked: {error}; or {fix}") from error
         if torch.equal(attacked[:1], image / 255):
             raise CheckpointError(
                 f"model {model.id!r} cannot be attacked: its gradient is zero everywhere, as that of a model that "
-                f"rounds or thresholds; {fix}"
+                f"rounds or thresholds; {_FIX}"
             )
+
+
+@contextmanager
+def under_attack(model: Model) -> Iterator[None]:
+    """Name the model that an attack fails on.
+
+    Raises:
+        CheckpointError: it has no gradient, or none that is finite.
+        RunError: there is no memory for its gradient.
+    """
+    try:
+        yield
+    except BackendError as error:
+        raise RunError(f"model {model.id!r}: {error}: use a smaller forward_batch") from error
+    except (ShapeError, RuntimeError) as error:  # torch raises the latter where it has no gradient
+        raise CheckpointError(f"model {model.id!r} cannot be attacked: {error}; or {_FIX}") from error
