@@ -62,8 +62,9 @@ def write_run(folder: Path) -> None:
     manifest = {
         "schema_version": SCHEMA_VERSION,
         "study": {
-            "models": {model: {} for model in MODELS},
+            "models": {model: {"precision": "float32", "compiled": False} for model in MODELS},
             "probes": [{"probe": "accuracy"}],
+            "forward_batch": 4,
             "data": {name: {"models": preprocessing} for name in SETS},
         },
         "data_sets": {
@@ -211,7 +212,8 @@ def write_hits(folder: Path, sets: dict[str, dict[str, tuple[int, ...]]]) -> Non
         for name, of_classes in sets.items()
     }
     seen = {"models": {model: {"preprocessing": {"crop": 32}} for model in "ab"}}
-    study = {"models": {"a": {}, "b": {}}, "probes": [{"probe": "accuracy"}], "data": dict.fromkeys(sets, seen)}
+    models = {model: {"precision": "float32", "compiled": False} for model in "ab"}
+    study = {"models": models, "probes": [{"probe": "accuracy"}], "forward_batch": 4, "data": dict.fromkeys(sets, seen)}
     whole = {"schema_version": SCHEMA_VERSION, "study": study, "data_sets": described, "sessions": []}
     write_manifest(folder, whole)
 

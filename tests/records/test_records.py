@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -25,22 +26,56 @@ from visionbias.records.writer import count_rows, covered, set_aside_damaged, wr
 
 MODEL = "timm:resnet50/a=1 é"  # every kind of character that a path or a hive key could trip over
 
+MODEL_ENTRY = {"precision": "float32", "compiled": False}
 PHOTOS = {
     "n": 3,
     "classes": ["cat"],
     "conditions": ["clean"],
     "bad_samples": [{"id": "a.png", "reason": "empty file"}],
 }
-WHOLE = {  # a manifest with no more than it must have
+WHOLE: dict[str, Any] = {  # a manifest with no more than it must have
     "schema_version": 2,
     "study": {
-        "models": {"m": {}},
+        "models": {"m": MODEL_ENTRY},
         "probes": [{"probe": "accuracy"}],
+        "forward_batch": 4,
         "data": {"photos": {"models": {"m": {"preprocessing": {"crop": 224}}}}},
     },
     "data_sets": {"photos": PHOTOS},
     "sessions": [{"failures": {}, "images_per_s": 2.5}],
 }
+
+SESSION = WHOLE["sessions"][0]
+STUDY_FAULTS: list[tuple[dict[str, object], str]] = [
+    ({"models": {}}, "study.models must not be empty"),
+    ({"models": {"m": None}}, "study.models.m must be a table, got null"),
+    ({"models": {"m": "x"}}, 'study.models.m must be a table, got "x"'),
+    (
+        {"models": {"m": MODEL_ENTRY | {"precision": "float99"}}},
+        "m.precision must be one of bfloat16, float16, float32",
+    ),
+    (
+        {"models": {"m": MODEL_ENTRY | {"precision": []}}},
+        "m.precision must be one of bfloat16, float16, float32, got []",
+    ),
+    ({"models": {"m": MODEL_ENTRY | {"compiled": 0}}}, "study.models.m.compiled must be a truth value, got 0"),
+    ({"models": {"m": MODEL_ENTRY, "n": MODEL_ENTRY}}, "study.data.photos.models.n is missing"),
+    ({"versions": [1]}, "study.versions must be a table, got [1]"),
+    (
+        {"data": {"photos": WHOLE["study"]["data"]["photos"] | {"content_sha256": 3}}},
+        "content_sha256 must be a list, got 3",
+    ),
+]
+SESSION_FAULTS: list[tuple[dict[str, object], str]] = [
+    ({"images_per_s": float("nan")}, "sessions.0.images_per_s must be a finite number, got NaN"),
+    ({"shard": 3}, "sessions.0.shard must be a list of 2, got 3"),
+    ({"shard": [0]}, "sessions.0.shard must be a list of 2, got [0]"),
+    ({"versions": ["1"]}, 'sessions.0.versions must be a table, got ["1"]'),
+    ({"run_s": "long"}, 'sessions.0.run_s must be a finite number, got "long"'),
+    ({"forwards": "x"}, "sessions.0.forwards must be a whole number of 0 or more"),
+    ({"backends": 3}, "sessions.0.backends must be a table, got 3"),
+    ({"failures": {"m": 3}}, "sessions.0.failures.m must be a text, got 3"),
+]
 
 
 def columns(start: int, stop: int, hit: int = 0) -> dict[str, np.ndarray]:
@@ -117,6 +152,15 @@ def test_missing_rows_are_named_not_averaged_over(tmp_path: Path) -> None:
         model_records(tmp_path, 7, "never written").correct(["never written"])
 
 
+def test_conditions_and_samples_that_are_not_there_are_named(tmp_path: Path) -> None:
+    records = model_records(tmp_path, 3, "clean")
+    for read in (records.samples, lambda name: records.correct([name])):
+        with pytest.raises(RunError, match=r"no data set has the condition 'noise', .*; restore it"):
+            read("noise")
+    with pytest.raises(RunError, match=r"/samples/gone\.parquet is missing; start the same run again"):
+        _ = SampleTable(tmp_path, "gone", ["cat"]).table
+
+
 def test_records_of_other_samples_are_refused(tmp_path: Path) -> None:
     write_records(tmp_path, "m", "clean", 0, columns(0, 6))
     with pytest.raises(RunError, match="of other samples"):
@@ -160,6 +204,7 @@ def test_what_the_system_refuses_is_no_damage(tmp_path: Path) -> None:
     script = """
 import resource, sys
 from pathlib import Path
+from typing import Any
 from visionbias.errors import RunError
 from visionbias.records.files import opened
 held = []
@@ -292,6 +337,7 @@ def test_full_disk_loses_nothing_written_before(tmp_path: Path) -> None:
     script = """
 import resource, signal, sys
 from pathlib import Path
+from typing import Any
 sys.path.insert(0, sys.argv[2])
 from test_records import columns
 from visionbias.errors import RunError
@@ -360,9 +406,18 @@ def test_manifest_that_was_edited_names_what_is_wrong(tmp_path: Path) -> None:
     """Cut out, of another type, or nested without end: one error of our family, wherever the manifest is read."""
     path = tmp_path / "run.json"
     for changes, message in (
-        ({"data_sets": {"photos": PHOTOS | {"n": "three"}}}, 'data_sets.photos.n must be a whole number, got "three"'),
+        (
+            {"data_sets": {"photos": PHOTOS | {"n": "three"}}},
+            'data_sets.photos.n must be a whole number of 0 or more, got "three"',
+        ),
+        (
+            {"data_sets": {"photos": PHOTOS | {"n": -1}}},
+            "data_sets.photos.n must be a whole number of 0 or more, got -1",
+        ),
+        ({"data_sets": {"photos": PHOTOS, "more": PHOTOS}}, "study.data.more.models.m is missing"),
         ({"data_sets": {}}, "data_sets must not be empty"),
-        ({"study": {"models": {}}}, "study.probes is missing"),
+        ({"schema_version": "2"}, 'has schema version "2", this visionbias reads 2'),
+        ({"study": {"models": {"m": MODEL_ENTRY}}}, "study.probes is missing"),
         ({"study": []}, "study must be a table"),
         ({"study": WHOLE["study"] | {"data": {"photos": {}}}}, "study.data.photos.models is missing"),
         (
@@ -370,6 +425,8 @@ def test_manifest_that_was_edited_names_what_is_wrong(tmp_path: Path) -> None:
             "bad_samples.0 must be a table",
         ),
         ({"sessions": [{"failures": {}}]}, "sessions.0.images_per_s is missing"),
+        *(({"study": WHOLE["study"] | change}, message) for change, message in STUDY_FAULTS),
+        *(({"sessions": [SESSION | change]}, message) for change, message in SESSION_FAULTS),
     ):
         path.write_text(json.dumps(WHOLE | changes))
         with pytest.raises(RunError, match=re.escape(message)):

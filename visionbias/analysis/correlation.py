@@ -192,8 +192,8 @@ def _adjusted(p: pd.Series) -> pd.Series:
 
 
 def _check_options(methods: object, given: object) -> None:
-    listed = isinstance(methods, Collection) and not isinstance(methods, str)
-    if not listed or not methods or any(method not in METHODS for method in methods):
+    listed = list(methods) if isinstance(methods, Collection) and not isinstance(methods, str) else []
+    if not listed or any(method not in METHODS for method in listed):
         raise DataError(f"correlate: methods must be a list of {', '.join(METHODS)}, got {methods!r:.80}")
     if given is not None and not isinstance(given, str):
         raise DataError(f"correlate: given must be the name of one column, got {given!r:.80}")

@@ -58,7 +58,7 @@ def require_fraction(function: str, argument: str, value: object) -> None:
     Raises:
         DataError: it is none.
     """
-    if not isinstance(value, Real) or not 0.0 < value < 1.0:
+    if not isinstance(value, Real) or not 0.0 < float(value) < 1.0:
         raise DataError(f"{function}: {argument} must be between 0 and 1, got {value!r:.80}")
 
 

@@ -3,8 +3,9 @@
 """run.json: what a run measured, how it was made, and what failed."""
 
 import json
+import math
 from collections.abc import Iterator, Mapping
-from itertools import zip_longest
+from itertools import islice, product, zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from visionbias.runtime.durable import sync_folder, write_file
 
 MANIFEST = "run.json"
 Json = dict[str, Any]
+
+_LISTED = 8  # faults that are named
 
 
 class _Mark:
@@ -28,19 +31,36 @@ class _Mark:
 
 UNREAD = _Mark("not read yet")  # in a study's description; it agrees with anything
 _NOTHING = _Mark("nothing")  # where there is no entry
-_ANY = "*"  # every key of a table
 
-# What the readers of a run rely on.
+# What the readers of a run rely on. A form is a type (numbers are finite, whole ones counts), a set of the values that
+# may be, a dict of the forms of a table's keys ("key?" may be absent, "*" is every key, "+" every key of one or more),
+# a list of the form of its items, however many, or a tuple of the form of each.
 _FORM = {
     "study": {
-        "models": {},
+        "models": {"+": {"precision": {"float32", "float16", "bfloat16"}, "compiled": bool}},
         "probes": [{"probe": str}],
-        "data": {_ANY: {"models": {_ANY: {"preprocessing": {"crop": int}}}}},
+        "forward_batch": int,
+        "versions?": {"*": str},
+        "data": {"+": {"content_sha256?": [str], "models": {"+": {"preprocessing": {"crop": int}}}}},
     },
-    "data_sets": {_ANY: {"n": int, "classes": [str], "conditions": [str], "bad_samples": [{"id": str, "reason": str}]}},
-    "sessions": [{"failures": {}, "images_per_s": float}],
+    "data_sets": {"+": {"n": int, "classes": [str], "conditions": [str], "bad_samples": [{"id": str, "reason": str}]}},
+    "sessions": [
+        {
+            "failures": {"*": str},
+            "images_per_s": float,
+            "shard?": (int, int),
+            "prepare_s?": float,
+            "run_s?": float,
+            "forwards?": int,
+            "versions?": {"*": str},
+            "backends?": {"*": [str]},
+        }
+    ],
 }
-_JSON_NAMES: dict[type, str] = {dict: "table", list: "list", str: "text", int: "whole number", float: "number"}
+_JSON_NAMES: dict[type, str] = {
+    **{dict: "table", list: "list", tuple: "list", str: "text", bool: "truth value"},
+    **{int: "whole number of 0 or more", float: "finite number"},
+}
 
 
 def read_manifest(folder: Path) -> Json | None:
@@ -69,30 +89,52 @@ def read_manifest(folder: Path) -> Json | None:
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise RunError(f"{path} is not the manifest of a run: {error}; restore it or name a new folder") from error
     if version != SCHEMA_VERSION:
-        raise RunError(f"{path} has schema version {version}, this visionbias reads {SCHEMA_VERSION}")
-    if faults := list(_faults(manifest, _FORM)):
+        raise RunError(f"{path} has schema version {_short(version)}, this visionbias reads {SCHEMA_VERSION}")
+    faults = list(islice(_faults(manifest, _FORM), _LISTED)) or list(islice(_unseen(manifest), _LISTED))
+    if faults:
         raise RunError(f"{path} is not the manifest of a run: {'; '.join(faults)}; restore it or name a new folder")
     return manifest
 
 
 def _faults(value: Any, form: Any, path: str = "") -> Iterator[str]:
-    """Where `value` is not of a form: a type, a dict of the forms of its keys, or a list of the form of its items."""
-    kind: type = form if isinstance(form, type) else type(form)
-    fits: bool = isinstance(value, kind) and not isinstance(value, bool)
-    if not fits:
-        yield f"{path.rstrip('.')} must be a {_JSON_NAMES[kind]}, got {_short(value)}"
+    """Where `value` is not of a form."""
+    if isinstance(form, set):
+        if value not in tuple(form):
+            yield f"{path} must be one of {', '.join(sorted(form))}, got {_short(value)}"
+    elif not _fits(value, form):
+        name = _JSON_NAMES[form if isinstance(form, type) else type(form)]
+        yield f"{path} must be a {name}{f' of {len(form)}' if isinstance(form, tuple) else ''}, got {_short(value)}"
     elif isinstance(form, dict):
-        if _ANY in form and not value:
-            yield f"{path.rstrip('.')} must not be empty"
-        wanted = dict.fromkeys(value, form[_ANY]) if _ANY in form else form
-        for key, inner in wanted.items():
-            if key in value:
-                yield from _faults(value[key], inner, f"{path}{key}.")
-            else:
-                yield f"{path}{key} is missing"
-    elif isinstance(form, list):
-        for i, item in enumerate(value):
-            yield from _faults(item, form[0], f"{path}{i}.")
+        if "+" in form and not value:
+            yield f"{path} must not be empty"
+        every = form.get("*", form.get("+"))
+        for key, inner in (form if every is None else dict.fromkeys(value, every)).items():
+            name = key if every is not None else key.removesuffix("?")
+            if name in value:
+                yield from _faults(value[name], inner, f"{path}.{name}".lstrip("."))
+            elif name == key:
+                yield f"{path}.{name} is missing".lstrip(".")
+    elif isinstance(form, (list, tuple)):
+        for i, (item, inner) in enumerate(
+            zip(value, form * len(value) if isinstance(form, list) else form, strict=True)
+        ):
+            yield from _faults(item, inner, f"{path}.{i}")
+
+
+def _fits(value: Any, form: Any) -> bool:
+    """Whether a value, not what is in it, is of a form other than a set."""
+    if isinstance(form, tuple):
+        return isinstance(value, list) and len(value) == len(form)
+    kind = form if isinstance(form, type) else type(form)
+    fits: bool = isinstance(value, kind) and isinstance(value, bool) == (kind is bool)
+    return fits and (kind is not int or value >= 0) and (kind is not float or math.isfinite(value))
+
+
+def _unseen(manifest: Json) -> Iterator[str]:
+    """Models of which no view of a data set is told."""
+    for name, model in product(manifest["data_sets"], manifest["study"]["models"]):
+        if model not in manifest["study"]["data"].get(name, {"models": {}})["models"]:
+            yield f"study.data.{name}.models.{model} is missing"
 
 
 def write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:

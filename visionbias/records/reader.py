@@ -13,6 +13,7 @@ import pyarrow.dataset as ds
 
 from visionbias.errors import RunError
 from visionbias.records.files import RecordFile, opened, overlap, partitions, read_files
+from visionbias.records.manifest import MANIFEST
 from visionbias.records.samples import SampleTable
 from visionbias.records.schema import PARTITIONING, RECORD_SCHEMA
 
@@ -120,12 +121,21 @@ class ModelRecords:
         self._more = more
 
     def samples(self, condition: str) -> SampleTable:
-        """The images that a condition shows, in order of sample id: the rows of its columns."""
+        """The images that a condition shows, in order of sample id: the rows of its columns.
+
+        Raises:
+            RunError: the manifest does not have the condition.
+        """
+        if condition not in self._samples:
+            raise RunError(
+                f"{MANIFEST} is not the manifest of this run: no data set has the condition {condition!r}, which a "
+                "probe shows; restore it or name a new folder"
+            )
         return self._samples[condition]
 
     def is_measured(self, condition: str) -> bool:
         """Whether there are numbers to have: of an unfinished run, not of what no image has been shown for."""
-        return not self._more or len(self._samples[condition].table) > 0
+        return not self._more or len(self.samples(condition).table) > 0
 
     def image_side(self, condition: str) -> int:
         """Side in pixels of the square crops that a condition shows to the model."""
@@ -142,7 +152,7 @@ class ModelRecords:
 
     def _table(self, condition: str, columns: Sequence[str]) -> pa.Table:
         table = read_condition(self._folder, self.model, condition, columns)
-        wanted = self._samples[condition].table["sample_id"]
+        wanted = self.samples(condition).table["sample_id"]
         if self._more:
             table = table.filter(pc.is_in(table["sample_id"], value_set=wanted.combine_chunks()))
         if len(table) != len(wanted) or not len(wanted):

@@ -3,7 +3,6 @@
 """What a run keeps of the images themselves, so that its records can be scored where the images are not."""
 
 from collections.abc import Mapping, Sequence
-from errno import ENOENT
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -76,8 +75,12 @@ class SampleTable:
         """
         try:
             table = pq.read_table(self._path, schema=SAMPLE_SCHEMA, partitioning=None, page_checksum_verification=True)
+        except FileNotFoundError as error:
+            raise RunError(
+                f"{self._path} is missing; start the same run again: what is missing is made anew"
+            ) from error
         except (pa.ArrowException, OSError) as error:
-            refused = isinstance(error, OSError) and error.errno not in (None, ENOENT)
+            refused = isinstance(error, OSError) and error.errno is not None
             fix = "mend what the system refuses" if refused else "delete the file"
             raise RunError(
                 f"cannot read {self._path}: {error}; {fix} and start the same run again: what is missing is made anew"
