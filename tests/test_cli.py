@@ -19,6 +19,7 @@ import timm
 import torch
 from PIL import Image
 from safetensors.torch import save_file
+from typer.core import TyperGroup
 from typer.testing import CliRunner
 
 import visionbias
@@ -138,6 +139,28 @@ def test_ctrl_c_promises_no_resumption_where_there_is_none(monkeypatch: pytest.M
     result = CliRunner().invoke(app, ["models"])
     assert result.exit_code == 130
     assert result.stderr.splitlines() == ["interrupted"]
+
+
+def test_ctrl_c_before_a_command_begins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the commands are imported, and while the command line is read."""
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(TyperGroup, "make_context", interrupted)
+    result = CliRunner().invoke(app, ["models"])
+    assert (result.exit_code, result.stderr) == (130, "interrupted\n")
+    script = """
+import sys
+from visionbias.__main__ import main
+class Interrupted:
+    def find_spec(self, *_):
+        raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupted())
+main()
+"""
+    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (answer.returncode, answer.stderr) == (130, "interrupted\n")
 
 
 def test_version() -> None:

@@ -21,6 +21,13 @@ if TYPE_CHECKING:
 class _Interruptible(TyperGroup):
     """The commands; Ctrl-C ends each with one line and the exit code that shells expect of it."""
 
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Read the command line."""
+        try:
+            return super().make_context(*args, **kwargs)
+        except KeyboardInterrupt:
+            raise _interrupted() from None
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command that was asked for."""
         try:
@@ -28,8 +35,12 @@ class _Interruptible(TyperGroup):
         except KeyboardInterrupt:
             goes_on = ctx.invoked_subcommand in ("run", "demo", "selftest")  # selftest runs the demo
             more = "; what was finished is kept, and the same command goes on from there" if goes_on else ""
-            typer.echo(f"interrupted{more}", err=True)
-            raise typer.Exit(130) from None
+            raise _interrupted(more) from None
+
+
+def _interrupted(more: str = "") -> typer.Exit:
+    typer.echo(f"interrupted{more}", err=True)
+    return typer.Exit(130)
 
 
 app = typer.Typer(
