@@ -250,6 +250,14 @@ def test_columns_of_ones_own_are_benchmarks(rich: vb.Run, tmp_path: Path) -> Non
     assert not (tmp_path / "other.html").exists()
 
 
+@pytest.mark.parametrize("place", ["", ".", "/", "{}"])
+def test_a_page_needs_the_name_of_a_file(partial_run: vb.Run, tmp_path: Path, place: str) -> None:
+    with pytest.raises(
+        vb.RunError, match=r"cannot write the report .*; wanted the name of a file, such as report.html"
+    ):
+        partial_run.report(place.format(tmp_path))
+
+
 def test_sets_that_are_partial_are_named_in_captions_and_figures(partial_run: vb.Run, tmp_path: Path) -> None:
     parsed = Page(partial_run.report(tmp_path / "report.html"))
     own = "partial: ImageNet-V2 matched-frequency (10 of 10,000 images)"
