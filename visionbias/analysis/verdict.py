@@ -108,7 +108,7 @@ def _rows(name: str, frame: pd.DataFrame, method: str) -> pd.DataFrame:
     frame = require_correlations("verdict", name, frame)
     rows = frame[frame["method"] == method]
     if rows.empty:
-        known = ", ".join(dict.fromkeys(frame["method"]))
+        known = ", ".join(map(str, dict.fromkeys(frame["method"])))
         raise DataError(f"verdict: {name} has no rows of the method {method!r}; it has {known or 'none'}")
     return rows
 
