@@ -131,10 +131,10 @@ class Run:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_file(path, page)
-        except (OSError, ValueError) as error:  # ValueError: "" and "." are no names
-            reason = error.strerror if isinstance(error, OSError) else None
+        except (OSError, ValueError) as error:  # the latter of "" and "."
+            reason = (error.strerror or error) if isinstance(error, OSError) else "that is no name"
             raise RunError(
-                f"cannot write the report {path}: {reason or error}; wanted the name of a file, such as "
+                f"cannot write the report {path}: {reason}; wanted the name of a file, such as "
                 "report.html, in a folder that can be written"
             ) from error
         return path
