@@ -87,7 +87,8 @@ def write_run(folder: Path, models: int, n: int) -> NDArray[np.float64]:  # [M, 
     of_samples = {"sample_id": ids, "category": [classes[k] for k in label]}
     write_samples(folder, "drawn", of_samples | dict.fromkeys(("texture", "group", "category16"), [None] * n))
     study = {
-        "models": {name: {} for name in names},
+        "models": {name: {"precision": "float32", "compiled": False} for name in names},
+        "forward_batch": FILE,
         "probes": [probe.config() for probe in PROBES],
         "data": {"drawn": {"models": {name: {"preprocessing": {"crop": SIDE}} for name in names}}},
     }
