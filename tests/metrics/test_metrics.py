@@ -12,7 +12,7 @@ from scipy.stats import binomtest, bootstrap
 from visionbias.errors import ShapeError
 from visionbias.metrics import accuracy, feature_reliance, spectral_bias
 from visionbias.metrics.arrays import booleans
-from visionbias.metrics.intervals import bootstrap_accuracies, wilson
+from visionbias.metrics.intervals import bootstrap_accuracies, difference_intervals, wilson
 
 
 def test_accuracy_by_hand() -> None:
@@ -31,6 +31,13 @@ def test_no_samples_gives_nan_not_a_number_from_nothing() -> None:
 def test_accuracy_refuses_a_matrix() -> None:
     with pytest.raises(ShapeError, match=r"must be \[N\], got shape \(2, 2\)"):
         accuracy(np.ones((2, 2), bool))
+
+
+def test_differences_of_shares_as_published() -> None:
+    """Newcombe, Statistics in Medicine 17 (1998), table II, method 10: 6/7 - 2/7 and 10/10 - 0/10."""
+    low, high = difference_intervals(np.array([6 / 7, 1.0]), np.array([2 / 7, 0.0]), np.array([7, 10]))
+    assert low.round(4).tolist() == [0.0582, 0.6075]
+    assert high.round(4).tolist() == [0.8062, 1.0]
 
 
 def test_wilson_ends_stay_inside() -> None:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from visionbias.conditions.clean import CLEAN
 from visionbias.datasets.benchmarks import PARTIAL
 from visionbias.errors import RunError
+from visionbias.metrics.intervals import difference_intervals
 from visionbias.records.files import RECORDS
 from visionbias.records.manifest import read_manifest
 from visionbias.records.reader import IncompleteError, ModelRecords
@@ -23,7 +24,10 @@ from visionbias.records.samples import SampleTable
 
 Against = Literal["clean", "others"]
 
-COLUMNS = ("model", "data", "condition", "kind", "slice", "n", "accuracy", "clean", "others", "lost")
+COLUMNS = (
+    *("model", "data", "condition", "kind", "slice", "n", "accuracy", "clean", "others"),
+    *("lost", "lost_low", "lost_high"),
+)
 _KINDS = {"condition": None, "class": "category", "group": "group"}  # kind of slice -> column of the samples
 _VAL = "imagenet_val"  # the clean images of ImageNet's classes, where a run has them
 
@@ -83,7 +87,8 @@ def failures(
     top: int = 20,
     min_n: int = 10,
 ) -> pd.DataFrame:
-    """The slices in which models lose most, worst first.
+    """The slices in which models surely lose most, worst first: by the lower end of the interval of what is lost, for
+    among many small slices some lose much by chance.
 
     A slice is all images of a data set under one condition, or those of a class, or of a group. All records are read
     once, one model and condition at a time; what is kept is a count a slice.
@@ -102,9 +107,10 @@ def failures(
         top: rows kept of each model and kind of slice.
         min_n: images that a class or group needs to be listed; in smaller ones chance rules.
 
-    Returns the columns `model, data, condition, kind, slice, n, accuracy, clean, others, lost`: `kind` is "condition",
-    "class" or "group", `slice` its name ("all" of a condition); accuracies are in [0, 1], NaN where there is nothing to
-    compare with. `slice_samples` gives the images of a row.
+    Returns the columns `model, data, condition, kind, slice, n, accuracy, clean, others, lost, lost_low, lost_high`:
+    `kind` is "condition", "class" or "group", `slice` its name ("all" of a condition); accuracies are in [0, 1], NaN
+    where there is nothing to compare with; 95 % intervals are Newcombe's, of shares of n images each.
+    `slice_samples` gives the images of a row.
 
     Raises:
         RunError: the folder holds no run, its records cannot be read, no model has all of them, there is no other
@@ -142,7 +148,7 @@ def failures(
                     lost[data.clean] = np.nan  # they are the same
                 frames.append(_worst(model, data, partition, n, accuracy, clean, others, lost, top, min_n))
     found = pd.concat([frame for frame in frames if len(frame)] or frames, ignore_index=True)
-    found = found.sort_values("lost", ascending=False, kind="stable")
+    found = found.sort_values("lost_low", ascending=False, kind="stable")
     return found.groupby(["model", "kind"], sort=False).head(top).reset_index(drop=True)
 
 
@@ -255,8 +261,9 @@ def _worst(
 ) -> pd.DataFrame:
     """The rows of one model and partition that may be among its worst."""
     lost[:, n < (1 if partition.kind == "condition" else min_n)] = np.nan
-    order = np.argsort(-lost, axis=None, kind="stable")[:top]  # NaN last
-    f, k = np.unravel_index(order[np.isfinite(lost.ravel()[order])], lost.shape)
+    low, high = difference_intervals(accuracy + lost, accuracy, n)
+    order = np.argsort(-low, axis=None, kind="stable")[:top]  # NaN last
+    f, k = np.unravel_index(order[np.isfinite(low.ravel()[order])], low.shape)
     return pd.DataFrame(
         {
             "model": model,
@@ -269,6 +276,8 @@ def _worst(
             "clean": clean[f, k],
             "others": others[f, k],
             "lost": lost[f, k],
+            "lost_low": low[f, k],
+            "lost_high": high[f, k],
         },
         columns=list(COLUMNS),
     )

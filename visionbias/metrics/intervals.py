@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import product
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,34 @@ def wilson(successes: int, n: int, confidence: float = 0.95) -> Interval:
 
     interval = binomtest(successes, n).proportion_ci(confidence, method="wilson")
     return (float(interval.low), float(interval.high))
+
+
+def difference_intervals(
+    shares: NDArray[np.float64],  # [...]
+    others: NDArray[np.float64],  # [...]
+    n: NDArray[np.int64],  # of images behind both, broadcast
+    confidence: float = 0.95,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Ends of the intervals of `shares - others`: Newcombe's, from Wilson's of both (Statistics in Medicine 1998).
+
+    They are those of independent shares, so too wide for shares of the same images. NaN where a share is.
+    """
+    (low, high), (other_low, other_high) = (_wilson_ends(share, n, confidence) for share in (shares, others))
+    difference = shares - others
+    return (
+        difference - np.hypot(shares - low, other_high - others),
+        difference + np.hypot(high - shares, others - other_low),
+    )
+
+
+def _wilson_ends(
+    shares: NDArray[np.float64], n: NDArray[np.int64], confidence: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The ends of `wilson` for many shares at once."""
+    z2 = NormalDist().inv_cdf(0.5 + confidence / 2) ** 2 / n
+    center = (shares + z2 / 2) / (1 + z2)
+    half = np.sqrt(z2 * (shares * (1 - shares) + z2 / 4)) / (1 + z2)
+    return center - half, center + half
 
 
 def mean_interval(

@@ -44,7 +44,8 @@ def worst_section(contents: Contents) -> Section:
         "worst",
         "Worst slices",
         "A slice is all images under one condition, or those of a class or a group. What is lost is accuracy against "
-        "the mean of the other models or, of a single model, against its own on the unchanged images. "
+        "the mean of the other models or, of a single model, against its own on the unchanged images; the lower end "
+        "of its 95 % interval makes the order, so that chance in small slices does not. "
         "visionbias.analysis.slice_samples gives the images of a row.",
         blocks,
     )
@@ -69,7 +70,8 @@ def _table(words: str, rows: pd.DataFrame) -> Table:
             Cell(row["condition"]),
             Cell(row["slice"], note=row["data"]),
             Cell(f"{row['n']:,}", value=float(row["n"])),
-            *(number(row[name]) for name in columns[4:]),
+            *(number(row[name]) for name in columns[4:-1]),
+            number(row["lost"])._replace(note=f"[{row['lost_low']:.3f}, {row['lost_high']:.3f}]"),
         ]
         for row in rows.to_dict("records")
     ]
