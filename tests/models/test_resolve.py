@@ -294,10 +294,10 @@ def test_loading_leaves_the_random_numbers_alone(weights: Weights, tmp_path: Pat
 @pytest.mark.parametrize(
     ("entry", "architecture"),
     [
-        ("timm:resnet50.a1_in1k", "timm:resnet50"),
-        ("torchvision:resnet18.IMAGENET1K_V1", "torchvision:resnet18"),
-        ("study:resnet50.a1_in1k", "timm:resnet50"),
-        ("study:resnet50_simclrv2", "timm:resnet50"),
+        ("timm:resnet50.a1_in1k", "timm:resnet50.a1_in1k"),
+        ("torchvision:resnet18.IMAGENET1K_V1", "torchvision:resnet18.IMAGENET1K_V1"),
+        ("study:resnet50.a1_in1k", "timm:resnet50.a1_in1k"),
+        ("study:resnet50_simclrv2", "timm:resnet50.tv_in1k"),
         (Checkpoint("m.pt", arch="test_vit"), "timm:test_vit"),
         (Checkpoint("m.pt", arch="torchvision:vit_b_16"), "torchvision:vit_b_16"),
         (("mine", nn.Identity()), None),
@@ -311,6 +311,24 @@ def test_untrained_models_are_built_without_their_weights(lookups: list[object])
     model = untrained(Checkpoint("absent.pt", arch="test_resnet", num_classes=7), device=CPU)
     assert (model.architecture, model.num_classes, model.channels_last) == ("timm:test_resnet", 7, True)
     assert untrained("timm:test_vit.r160_in1k", device=CPU).num_classes == 1000
+    assert lookups == []
+
+
+@pytest.mark.parametrize(
+    ("entry", "crop", "mean"),
+    [
+        ("timm:resnet50.a1_in1k", 224, 0.485),
+        ("timm:resnet50.a3_in1k", 160, 0.485),
+        ("torchvision:resnet50.IMAGENET1K_V2", 224, 0.485),
+        ("study:resnet50_simclrv2", 224, 0.0),
+        (Checkpoint("absent.pt", arch="test_resnet", normalization=Normalization((0.1,) * 3)), 160, 0.1),
+    ],
+)
+def test_untrained_models_see_what_the_trained_ones_do(
+    lookups: list[object], entry: Any, crop: int, mean: float
+) -> None:
+    model = untrained(entry, device=CPU)
+    assert (model.preprocessing.crop, model.normalization.mean[0]) == (crop, mean)
     assert lookups == []
 
 

@@ -27,10 +27,10 @@ from visionbias.models.differentiable import Differentiable
 from visionbias.models.fast import Compiler, fast_dtypes
 from visionbias.models.forward import Forward
 from visionbias.models.model import Model
-from visionbias.models.resolve import architecture_of, untrained
+from visionbias.models.resolve import architecture_of, normalization_of, untrained
 from visionbias.ops.memory import memory_for
 from visionbias.ops.pgd.loss import Loss
-from visionbias.types import Preprocessing, Sample
+from visionbias.types import Normalization, Preprocessing, Sample
 
 if TYPE_CHECKING:
     from visionbias.engine.study import Study
@@ -87,7 +87,6 @@ class Prediction:
 class _Timed:
     """One forward pass of a batch, and what comes once before the first."""
 
-    model: Model
     dtype: torch.dtype
     batch_s: float
     exact_s: float  # in float32
@@ -110,7 +109,7 @@ def predict(
         RunError: there is no memory for a gradient.
     """
     entries = dict(zip(study.model_ids, study.models, strict=True))
-    alike = {name: architecture_of(entry) or name for name, entry in entries.items()}
+    alike = {name: (architecture_of(entry) or name, normalization_of(entry)) for name, entry in entries.items()}
     count = Counter(alike.values())
     first = {kind: name for name, kind in reversed(alike.items())}
     blocks = {arm.data.name: -(-sizes[arm.data.name] // batches[1]) for arm in study.arms}
@@ -120,6 +119,7 @@ def predict(
     gradients = sum(blocks[arm.data.name] * attack.steps for arm in study.arms for attack in arm.attacks)
     load_s = compile_s = compare_s = forward_s = exact_forward_s = attack_s = 0.0
     budget, weights, seen = budget_bytes(study, device), {}, {}
+    measured: dict[tuple[str, int], _Timed] = {}  # tags of an architecture take as long where they see as many pixels
     shared = shared_preprocessing(study)
     for kind, name in first.items():
         began = time.perf_counter()
@@ -128,8 +128,11 @@ def predict(
         load_s += count[kind] * (time.perf_counter() - began)
         rule = shared or model.preprocessing
         found = None if begun is None else begun.get(name)
-        timed = _time_model(study, model, rule.crop, device, batches[1], stimuli, found)
-        compile_s += timed.compile_s
+        size = model.architecture or name, rule.crop
+        if size not in measured:
+            measured[size] = _time_model(study, model, rule.crop, device, batches[1], stimuli, found)
+            compile_s += measured[size].compile_s
+        timed = measured[size]
         compare_s += count[kind] * timed.compare_s
         forward_s += count[kind] * timed.batch_s * passes * left
         # A run that was begun keeps its precision.
@@ -138,7 +141,7 @@ def predict(
             gradient_s = _time_gradient(model, rule.crop, device, batches[1])
             attack_s += count[kind] * (gradient_s * gradients + timed.exact_s * attacks) * left
         weights[kind] = WeightBytes.of(entries[name], model), timed.dtype
-        seen[rule, model.normalization] = timed
+        seen[rule, model.normalization] = timed.dtype
     memory = _Memory.of([weights[kind] for kind in alike.values()], budget, attacked=gradients > 0)
     return Prediction(
         load_s=load_s * (1 + memory.share_let_go * _times_visited(study, device, begun, memory)),
@@ -152,9 +155,9 @@ def predict(
         synthesis_s=left
         * memory.groups
         * sum(
-            blocks[arm.data.name] * _time_synthesis(study, arm, rule, timed, device, batches)
+            blocks[arm.data.name] * _time_synthesis(study, arm, rule, normalization, dtype, device, batches)
             for arm in study.arms
-            for (rule, _), timed in seen.items()
+            for (rule, normalization), dtype in seen.items()
         ),
         forward_s=forward_s,
         exact_forward_s=exact_forward_s,
@@ -205,13 +208,13 @@ def _time_model(
         worth = study.precision == "auto" and pays(model, crop, device, stimuli)
         fast = list(fast_dtypes(device)[:1]) if worth else []
     if not fast:
-        return _Timed(model, EXACT, exact_s, exact_s)
+        return _Timed(EXACT, exact_s, exact_s)
     began = time.perf_counter()
     forward = fast_forward(model, crop, device=device, dtype=fast[0], batch=batch, compiler=Compiler())
     compile_s = time.perf_counter() - began
     fast_s = _time_forward(forward, crop, device)
     compare_s = 0.0 if begun is not None else compared_batches(stimuli, batch) * (exact_s + fast_s)
-    return _Timed(model, fast[0], fast_s, exact_s, compile_s, compare_s)
+    return _Timed(fast[0], fast_s, exact_s, compile_s, compare_s)
 
 
 def _time_forward(forward: Forward, crop: int, device: torch.device) -> float:
@@ -239,7 +242,8 @@ def _time_synthesis(
     study: "Study",
     arm: Arm,
     rule: Preprocessing,
-    timed: _Timed,
+    normalization: Normalization,
+    dtype: torch.dtype,
     device: torch.device,
     batches: tuple[int, int],
 ) -> float:
@@ -253,8 +257,8 @@ def _time_synthesis(
 
     def render() -> Iterator[float]:
         for stimulus in arm.stimuli:
-            buffer = stimulus_buffer(len(stimulus.conditions), n, size, timed.dtype, device)
-            renderer = stimulus.renderer(timed.model.normalization, timed.dtype, study.seed)
+            buffer = stimulus_buffer(len(stimulus.conditions), n, size, dtype, device)
+            renderer = stimulus.renderer(normalization, dtype, study.seed)
             yield _seconds(lambda: render_batch(renderer, batch, buffer, step), device)  # noqa: B023
 
     return sum(render())

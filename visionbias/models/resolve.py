@@ -17,7 +17,7 @@ from visionbias.models.fast import prefers_channels_last
 from visionbias.models.forward import checked_logits, copied
 from visionbias.models.model import DataConfig, Model
 from visionbias.models.weights import fill, require_finite, weights_sha256
-from visionbias.types import Preprocessing
+from visionbias.types import Normalization, Preprocessing
 
 ModelEntry = str | Checkpoint | tuple[str, Callable[[Tensor], Tensor]]
 
@@ -139,16 +139,22 @@ def resolve_model(
 
 
 def architecture_of(entry: ModelEntry | Any) -> str | None:
-    """Family and name of the architecture of an entry, as "timm:resnet50"; `None` for a module or callable."""
+    """Family, architecture and tag of an entry, as "timm:resnet50.a1_in1k"; `None` for a module or callable."""
     if isinstance(entry, str):
         family, _, arch = entry.partition(":")
-        if family == _STUDY:
-            return architecture_of(study.architecture(arch))
-    elif isinstance(entry, Checkpoint):
+        return study.architecture(arch) if family == _STUDY else entry
+    if isinstance(entry, Checkpoint):
         family, _, arch = entry.arch.rpartition(":")
-    else:
-        return None
-    return f"{family or 'timm'}:{arch.partition('.')[0]}"
+        return f"{family or 'timm'}:{arch}"
+    return None
+
+
+def normalization_of(entry: ModelEntry | Any) -> Normalization | None:
+    """The normalization that an entry names; `None` where its architecture or module tells."""
+    if isinstance(entry, Checkpoint):
+        return entry.normalization
+    family, _, name = entry.partition(":") if isinstance(entry, str) else ("", "", "")
+    return study.normalization(name) if family == _STUDY else None
 
 
 def untrained(entry: ModelEntry | Any, *, device: torch.device, crop: int | None = None, batch: int = 1) -> Model:
@@ -164,7 +170,8 @@ def untrained(entry: ModelEntry | Any, *, device: torch.device, crop: int | None
     if family not in _FAMILIES:
         raise CheckpointError(f"model {model_id(entry)!r}: {name!r} names no known family; wanted {_FAMILIES_WANTED}")
     classes = entry.num_classes if isinstance(entry, Checkpoint) else None
-    return _zoo_model(model_id(entry), _FAMILIES[family].build(arch, classes), family, arch, device, source=name)
+    model = _zoo_model(model_id(entry), _FAMILIES[family].build(arch, classes), family, arch, device, source=name)
+    return _with_normalization(model, normalization_of(entry))
 
 
 def _published(name: str, device: torch.device, offline: bool) -> Model:
@@ -200,9 +207,13 @@ def _from_checkpoint(checkpoint: Checkpoint, device: torch.device) -> Model:
         module = zoo.build(arch, len(head))
     fill(module, state, str(checkpoint.path), arch)
     model = _zoo_model(checkpoint.id, module, family or "timm", arch, device, source=source_of(checkpoint))
-    if checkpoint.normalization is None:
+    return _with_normalization(model, checkpoint.normalization)
+
+
+def _with_normalization(model: Model, normalization: Normalization | None) -> Model:
+    if normalization is None:
         return model
-    return replace(model, data_config=replace(model.data_config, normalization=checkpoint.normalization))
+    return replace(model, data_config=replace(model.data_config, normalization=normalization))
 
 
 def _zoo_model(name: str, module: nn.Module, family: str, arch: str, device: torch.device, source: str) -> Model:

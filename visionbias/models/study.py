@@ -102,6 +102,16 @@ def architecture(name: str) -> str:
     return model.source if model.layout == "zoo" and model.source is not None else _ARCH
 
 
+def normalization(name: str) -> Normalization | None:
+    """What the images of a model are normalized with; `None` for what timm or torchvision says.
+
+    Raises:
+        CheckpointError: unknown name.
+    """
+    model = study_model(name)
+    return None if model.layout == "zoo" else model.normalization or Normalization()
+
+
 def fetch(name: str, *, offline: bool) -> str | Checkpoint:
     """The entry of a study that loads this model: a name of timm or torchvision, or a checkpoint whose files are here.
 
@@ -126,7 +136,7 @@ def fetch(name: str, *, offline: bool) -> str | Checkpoint:
         model.path,
         arch=_ARCH,
         name=f"study:{name}",
-        normalization=model.normalization or Normalization(),
+        normalization=normalization(name),
         head=model.files[1][1] if model.head else None,
     )
 
