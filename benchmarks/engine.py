@@ -19,10 +19,10 @@ from benchmarks.registry import Case, benchmark
 from visionbias.engine.loop import Loop, Part
 from visionbias.engine.precision import Chosen, dtype_name, fast_forward
 from visionbias.engine.prepare import prepare
-from visionbias.engine.run import RECORDS
 from visionbias.engine.sink import RecordSink
 from visionbias.models.fast import Compiler, fast_dtypes
 from visionbias.probes.registry import stimuli_of
+from visionbias.records.files import RECORDS
 from visionbias.records.reader import open_records
 from visionbias.runtime.progress import progress_bar
 

@@ -25,7 +25,7 @@ from typer.testing import CliRunner
 import visionbias
 import visionbias.models.catalog
 from visionbias.cli import app
-from visionbias.engine.run import locked
+from visionbias.engine.run_folder import locked
 
 STUDY = """
 models = [{ path = "net.safetensors", arch = "test_resnet" }]

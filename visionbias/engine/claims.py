@@ -10,7 +10,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from visionbias.engine.run import locked, writing
+from visionbias.engine.run_folder import locked, writing
 from visionbias.errors import RunError
 
 _FOLDER = ".claims"

@@ -18,7 +18,8 @@ from visionbias.engine.inputs import pick_device
 from visionbias.engine.loop import Loop, Part
 from visionbias.engine.precision import choose_forwards
 from visionbias.engine.prepare import prepare
-from visionbias.engine.run import Run, join_run, locked, note_session, require_same
+from visionbias.engine.run import Run
+from visionbias.engine.run_folder import join_run, locked, note_session, require_same
 from visionbias.engine.sink import RecordSink
 from visionbias.errors import RunError
 from visionbias.records.files import RECORDS

@@ -13,7 +13,7 @@ from visionbias.engine.calibration import Prediction, predict
 from visionbias.engine.decoder import check_gpu_decoder
 from visionbias.engine.identity import identity_before_reading
 from visionbias.engine.inputs import batch_sizes, pick_device, shared_preprocessing
-from visionbias.engine.run import require_same
+from visionbias.engine.run_folder import require_same
 from visionbias.records.files import RECORDS
 from visionbias.records.manifest import read_manifest
 from visionbias.records.writer import count_rows
