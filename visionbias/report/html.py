@@ -5,7 +5,6 @@
 import base64
 import hashlib
 import math
-from dataclasses import asdict
 from importlib.resources import files
 from typing import Any
 
@@ -74,7 +73,7 @@ def sections_of(contents: Contents) -> list[Section]:
 
 def _spec(figure: Figure) -> dict[str, Any]:
     """What script.js reads of a figure."""
-    return {key: value for key, value in asdict(figure).items() if key in ("views", "layout", "narrow", "axes")}
+    return {key: getattr(figure, key) for key in ("views", "layout", "narrow", "axes")}
 
 
 def plain(value: Any) -> Any:

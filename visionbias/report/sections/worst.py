@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where models lose most, with the images that they lose."""
 
-from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from PIL import Image as Pixels
 
 from visionbias.analysis.failures import failures, slice_samples
 from visionbias.decode.pillow import decode_pillow
-from visionbias.errors import DataError, RunError
+from visionbias.errors import DataError
 from visionbias.report.blocks import Block, Cell, Image, Pictures, Section, Strip, Table, caption, number
 from visionbias.report.contents import Contents
 from visionbias.types import Preprocessing
@@ -25,10 +24,10 @@ _SIDE = 112  # pixels
 
 def worst_section(contents: Contents) -> Section:
     """The worst slices of each model, and images of the very worst."""
-    try:
-        found = _found(contents)
-    except RunError as error:  # no model has all of its records yet
-        return Section("worst", "Worst slices", f"There is nothing to compare: {error}.")
+    complete = int((contents.summary["status"] == "complete").sum())
+    if not complete:
+        return Section("worst", "Worst slices", "There is nothing to compare: no model has all of its records yet.")
+    found = failures(contents.folder, against="others" if complete > 1 else "clean", top=_ROWS)
     blocks: list[Block] = []
     condition = found["kind"] == "condition"
     for kinds, rows in (("conditions", found[condition]), ("classes and groups", found[~condition])):
@@ -49,17 +48,6 @@ def worst_section(contents: Contents) -> Section:
         "visionbias.analysis.slice_samples gives the images of a row.",
         blocks,
     )
-
-
-def _found(contents: Contents) -> pd.DataFrame:
-    """The worst slices of each model.
-
-    Raises:
-        RunError: no model has all of its records.
-    """
-    with suppress(RunError):
-        return failures(contents.folder, against="others", top=_ROWS)
-    return failures(contents.folder, against="clean", top=_ROWS)
 
 
 def _table(words: str, rows: pd.DataFrame) -> Table:
