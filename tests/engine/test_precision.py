@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._inductor import config as inductor
 
 import visionbias as vb
 from visionbias.models.fast import Compiler
@@ -99,9 +100,11 @@ def test_a_run_of_compiled_models_wants_a_compiler_again(
         run = study.run(tmp_path / "run", progress=False)
     if ("bfloat16", True) not in precisions(run).values():
         pytest.skip("nothing is compiled here")
-    monkeypatch.setattr("torch._inductor.config.cpp.cxx", ("/nonexistent/c++",))
     monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "inductor"))
-    with pytest.raises(vb.BackendError, match=r"wanted to compile models.*install a C\+\+ compiler"):
+    with (
+        inductor.patch({"cpp.cxx": ("/nonexistent/c++",)}),
+        pytest.raises(vb.BackendError, match=r"wanted to compile models.*install a C\+\+ compiler"),
+    ):
         study.run(tmp_path / "run", progress=False)
 
 
