@@ -94,7 +94,7 @@ def cases(
     device: str,
     arch: str = "resnet50",
     models: int = 2,
-    n: int = 48,
+    n: int = 96,
     n_published: int = 16,
     workers: int = 2,
     decode: Decode = "auto",
