@@ -26,7 +26,7 @@ LEVELS = {"dali": 1, "pillow": 0}  # largest difference from Pillow
 
 
 @benchmark("decode")
-def cases(device: str, n: int = 512) -> Iterator[Case]:  # noqa: ARG001
+def cases(device: str, n: int = 2048) -> Iterator[Case]:  # noqa: ARG001
     """One case a decoder that this machine has, from files that the system holds in memory."""
     folder = temporary_folder("decode")
     paths = write_jpegs(folder / "images", n)

@@ -33,7 +33,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 @benchmark("scaling")
-def cases(device: str, n: int = 64, size: int = 224) -> Iterator[Case]:
+def cases(device: str, n: int = 32, size: int = 224) -> Iterator[Case]:
     """A case a number of checkpoints, then a case a number of images: the rate tells what each costs."""
     folder = temporary_folder("scaling")
     for seed in range(max(MODELS)):
