@@ -301,3 +301,6 @@ def test_folders_and_rows_that_cannot_be_used(finished: Path, tmp_path: Path) ->
     for changes in ({"model": "z"}, {"data": "z"}, {"condition": "z"}, {"kind": "z"}, {"kind": "class", "slice": "z"}):
         with pytest.raises(vb.RunError, match=r"wanted a row of failures\(\)"):
             slice_samples(finished, row | changes)
+    for wrong in ({}, None, "worst", {"model": "a"}):
+        with pytest.raises(vb.RunError, match=r"wanted a row of failures\(\), such as its .iloc\[0\], got"):
+            slice_samples(finished, wrong)  # type: ignore[arg-type]

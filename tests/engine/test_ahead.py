@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 
 import visionbias as vb
-from visionbias.engine.ahead import one_ahead, turns
+from visionbias.datasets.label_map import LabelMap
+from visionbias.engine.ahead import one_ahead, one_behind, turns
+from visionbias.engine.scoring import Scorer
 
 Make = Callable[..., vb.Study]
 on_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
@@ -34,6 +36,47 @@ def test_on_a_cpu_a_step_is_made_when_it_is_wanted() -> None:
         assert made == list(range(i + 1))
     assert made == [0, 1, 2]
     assert turns("cpu") == 1
+
+
+def test_a_result_is_taken_when_the_next_was_begun() -> None:
+    begun: list[int] = []
+
+    def results() -> Iterator[int]:
+        for i in range(3):
+            begun.append(i)
+            yield i
+
+    gpu, cpu = torch.device("cuda"), torch.device("cpu")
+    assert [(i, list(begun)) for i in one_behind(results(), gpu)] == [(0, [0, 1]), (1, [0, 1, 2]), (2, [0, 1, 2])]
+    begun.clear()
+    assert [(i, list(begun)) for i in one_behind(results(), cpu)] == [(0, [0]), (1, [0, 1]), (2, [0, 1, 2])]
+    assert list(one_behind(iter(()), gpu)) == []
+
+
+def test_a_result_is_taken_though_the_next_fails() -> None:
+    def results() -> Iterator[int]:
+        yield 1
+        raise KeyboardInterrupt
+
+    taken: list[int] = []
+    with pytest.raises(KeyboardInterrupt):
+        taken.extend(one_behind(results(), torch.device("cuda")))
+    assert taken == [1]
+
+
+@pytest.mark.gpu
+@on_gpu
+def test_scores_sent_from_a_gpu_arrive_before_they_are_read() -> None:
+    """Though the GPU is busy when they are sent, and again after."""
+    scorer = Scorer(LabelMap.identity(list("abcd")), torch.device("cuda"))
+    logits = torch.randn(64, 4)
+    labels = torch.zeros(64, dtype=torch.int64)
+    wanted = Scorer(LabelMap.identity(list("abcd")), torch.device("cpu"))(logits, labels).send().columns()
+    torch.cuda._sleep(100_000_000)
+    sent = scorer(logits.cuda(), labels.cuda()).send()
+    torch.cuda._sleep(100_000_000)
+    columns = sent.columns()
+    assert all((columns[name] == wanted[name]).all() for name in ("pred", "in_top5", "finite"))
 
 
 @pytest.mark.gpu

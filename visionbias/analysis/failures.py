@@ -167,8 +167,13 @@ def slice_samples(
     """
     folder = Path(folder)
     names, sets = _open(folder)
-    model, condition, kind = row["model"], row["condition"], row["kind"]
-    chosen = [data for data in sets if data.name == row["data"] and condition in data.conditions]
+    try:
+        model, name, condition, kind, of_slice = (
+            str(row[key]) for key in ("model", "data", "condition", "kind", "slice")
+        )
+    except (KeyError, IndexError, TypeError) as error:
+        raise RunError(f"slice_samples: wanted a row of failures(), such as its .iloc[0], got {row!r}") from error
+    chosen = [data for data in sets if data.name == name and condition in data.conditions]
     if model not in names or not chosen or kind not in _KINDS:
         raise RunError(f"{folder} has no slice {dict(row)}; wanted a row of failures() of the same run")
     (data,) = chosen
@@ -178,9 +183,9 @@ def slice_samples(
     frame["correct"] = records.correct([condition])[:, 0]
     frame["clean"] = None if data.clean is None else records.correct([data.conditions[data.clean]])[:, 0]
     column = {"class": "label", "group": "group"}.get(kind)
-    inside = frame if column is None else frame[frame[column] == row["slice"]]
+    inside = frame if column is None else frame[frame[column] == of_slice]
     if inside.empty:
-        raise RunError(f"{folder}: no image is of the {kind} {row['slice']!r}; wanted a row of failures() of this run")
+        raise RunError(f"{folder}: no image is of the {kind} {of_slice!r}; wanted a row of failures() of this run")
     return inside.reset_index(drop=True)
 
 

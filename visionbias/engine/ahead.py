@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: visionbias contributors
 # SPDX-License-Identifier: Apache-2.0
-"""On a GPU the next stimuli are made while models see the current ones."""
+"""What a GPU need not wait for: the next stimuli are made, and the last results fetched, while models see others."""
 
 from collections.abc import Iterator
 from typing import TypeVar
@@ -13,6 +13,22 @@ T = TypeVar("T")
 def turns(device_type: str) -> int:
     """How many buffers take turns where `one_ahead` makes the steps: one is written while the other is read."""
     return 2 if device_type == "cuda" else 1
+
+
+def one_behind(results: Iterator[T], device: torch.device) -> Iterator[T]:
+    """The results in their order; on a GPU each when the next was begun, so that to wait for one holds up no other."""
+    if device.type != "cuda":
+        yield from results
+        return
+    before = next(results, None)
+    while before is not None:
+        try:
+            begun = next(results, None)
+        except BaseException:
+            yield before  # it was whole before the next one failed
+            raise
+        yield before
+        before = begun
 
 
 def one_ahead(steps: Iterator[T], device: torch.device) -> Iterator[T]:

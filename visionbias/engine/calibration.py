@@ -30,6 +30,7 @@ from visionbias.models.model import Model
 from visionbias.models.resolve import architecture_of, normalization_of, untrained
 from visionbias.ops.memory import memory_for
 from visionbias.ops.pgd.loss import Loss
+from visionbias.runtime.freed_memory import freed_memory_kept
 from visionbias.types import Normalization, Preprocessing, Sample
 
 if TYPE_CHECKING:
@@ -94,6 +95,7 @@ class _Timed:
     compare_s: float = 0.0
 
 
+@freed_memory_kept()
 def predict(
     study: "Study",
     device: torch.device,

@@ -28,12 +28,14 @@ from visionbias.records.samples import write_samples
 from visionbias.records.writer import set_aside_damaged
 from visionbias.runtime.dispatch import chosen_backends
 from visionbias.runtime.durable import remove_leftovers
+from visionbias.runtime.freed_memory import freed_memory_kept
 from visionbias.runtime.progress import progress_bar
 
 if TYPE_CHECKING:
     from visionbias.engine.study import Study
 
 
+@freed_memory_kept()
 def run_study(
     study: "Study", folder: Path, *, shard: tuple[int, int], progress: bool | None, save_interval_s: float
 ) -> Run:

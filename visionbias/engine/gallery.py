@@ -2,22 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """A few images of every data set under every condition, kept in the run folder to be looked at."""
 
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from PIL import Image
 
 from visionbias.engine.inputs import stimulus_buffer
 from visionbias.engine.prepare import PreparedArm
-from visionbias.records.gallery import Picture, gallery_file, write_gallery
+from visionbias.records.gallery import Picture, gallery_file, thumbnail, write_gallery
 from visionbias.types import Normalization
 
 _IMAGES = 3  # of each data set, from all over it
 _SIDE = 224  # pixels; larger ones are reduced
-_QUALITY = 90
 _PIXELS = Normalization((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
 
@@ -41,16 +37,8 @@ def keep_gallery(folder: Path, prepared: PreparedArm, seed: int, device: torch.d
         stimulus.renderer(_PIXELS, torch.float32, seed)(batch, shown)
         pixels = (shown.clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 1, 3, 4, 2).cpu().numpy()
         pictures += [
-            Picture(condition, sample_id, _jpeg(image))
+            Picture(condition, sample_id, thumbnail(image, _SIDE))
             for condition, images in zip(arm.conditions_of(stimulus), pixels, strict=True)
             for sample_id, image in zip(ids, images, strict=True)
         ]
     write_gallery(folder, arm.data.name, pictures)
-
-
-def _jpeg(pixels: NDArray[np.uint8]) -> bytes:  # [H, W, 3]
-    image = Image.fromarray(pixels)
-    image.thumbnail((_SIDE, _SIDE))
-    file = BytesIO()
-    image.save(file, "JPEG", quality=_QUALITY, subsampling=0)
-    return file.getvalue()

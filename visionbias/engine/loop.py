@@ -14,12 +14,12 @@ from torch import Tensor
 
 from visionbias.conditions.attack import Attack
 from visionbias.conditions.stimulus import ImageBatch, Stimulus
-from visionbias.engine.ahead import one_ahead, turns
+from visionbias.engine.ahead import one_ahead, one_behind, turns
 from visionbias.engine.inputs import render_batch, stimulus_buffer
 from visionbias.engine.ledger import Ledger
 from visionbias.engine.precision import Chosen, common_dtype
 from visionbias.engine.prepare import ModelGroup, Prepared, PreparedArm
-from visionbias.engine.scoring import Scorer
+from visionbias.engine.scoring import Scorer, Sent
 from visionbias.engine.sink import RecordSink
 from visionbias.engine.target import Target
 from visionbias.models.model import ModelInfo
@@ -67,6 +67,16 @@ class _Step:
     stimuli: Mapping[str, Tensor]  # condition -> [forward_batch, C, H, W]; of an attack none
 
 
+@dataclass(frozen=True)
+class _Answer:
+    """What one model says of a batch of images under one condition."""
+
+    model: str
+    condition: str
+    rows: slice  # of the samples
+    sent: Sent
+
+
 @dataclass
 class Loop:
     """State of one session: what failed, and how much was done."""
@@ -94,6 +104,11 @@ class Loop:
 
     @torch.inference_mode()
     def _run_group(self, part: Part, group: ModelGroup, models: Sequence[ModelInfo], bar: Any) -> None:
+        for answer in one_behind(self._answers(part, group, models), self.prepared.device):
+            bar.update(self._keep(part.prepared, answer))
+
+    def _answers(self, part: Part, group: ModelGroup, models: Sequence[ModelInfo]) -> Iterator[_Answer]:
+        """What each model answers to each condition of each batch."""
         p, arm = self.prepared, part.prepared
         scorers = {m.id: Scorer(arm.label_maps[m.id], p.device, arm.decides16(m)) for m in models}
         targets: dict[str, Target] = {}
@@ -104,7 +119,9 @@ class Loop:
                         logits = partial(self._attacked, targets, arm, model, step.shown, step.batch, step.labels)
                     else:
                         logits = partial(self._logits, model, step.stimuli[condition])
-                    self._score(arm, logits, scorers[model], step.labels, model, condition, step.rows, bar)
+                    answer = self._answer(logits, scorers[model], step, model, condition)
+                    if answer is not None:
+                        yield answer
 
     def _steps(self, part: Part, group: ModelGroup, models: Sequence[ModelInfo]) -> Iterator[_Step]:
         steps, device = self._steps_in_order(part, group, models), self.prepared.device
@@ -167,35 +184,42 @@ class Loop:
         }
         return {condition: wanting for condition, wanting in missing.items() if wanting}
 
-    def _score(
+    def _answer(
         self,
-        arm: PreparedArm,
-        logits: Callable[[], Tensor],  # makes those of one condition, [forward_batch, K]
+        logits: Callable[[], Tensor],  # makes them, [forward_batch, K]
         scorer: Scorer,
-        labels: Tensor,  # [n]
+        step: _Step,
         model: str,
         condition: str,
-        rows: slice,
-        bar: Any,
-    ) -> None:
-        """Show one condition to one model and hand its rows to the sink. A failing model is set aside."""
+    ) -> _Answer | None:
+        """Show one condition to one model; `None` if the model fails, now or before, and is set aside."""
         if model in self.failures:
-            return
-        n = rows.stop - rows.start
-        ids = arm.sample_ids[rows]
+            return None
         try:
-            columns = scorer(logits()[:n], labels).columns()
+            sent = scorer(logits()[: len(step.labels)], step.labels).send()
         except Exception as error:  # a user's model may raise anything; the other models must go on
             self.failures[model] = f"under condition {condition!r}: {error}"
-            return
+            return None
+        return _Answer(model, condition, step.rows, sent)
+
+    def _keep(self, arm: PreparedArm, answer: _Answer) -> int:
+        """Hand the rows of an answer to the sink; how many. A model whose answer holds no number is set aside."""
+        model, rows = answer.model, answer.rows
+        ids = arm.sample_ids[rows]
+        try:
+            columns = answer.sent.columns()
+        except RuntimeError as error:  # a GPU tells only here what went wrong
+            self.failures.setdefault(model, f"under condition {answer.condition!r}: {error}")
+            return 0
         finite = columns.pop("finite")
         if not finite.all():
             named = ", ".join(ids[~finite][:5])
-            self.failures[model] = (
-                f"under condition {condition!r}: NaN or infinite logits for {int((~finite).sum())} of {n} samples, "
-                f"such as {named}; check its weights and precision"
+            self.failures.setdefault(
+                model,
+                f"under condition {answer.condition!r}: NaN or infinite logits for {int((~finite).sum())} of "
+                f"{len(ids)} samples, such as {named}; check its weights and precision",
             )
-            return
-        self.sink.add(model, condition, rows.start, {"sample_id": ids, "label": arm.labels[rows], **columns})
-        self.forwards += n
-        bar.update(n)
+            return 0
+        self.sink.add(model, answer.condition, rows.start, {"sample_id": ids, "label": arm.labels[rows], **columns})
+        self.forwards += len(ids)
+        return len(ids)

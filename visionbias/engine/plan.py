@@ -4,7 +4,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import floor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from visionbias.engine.run_folder import require_same
 from visionbias.records.files import RECORDS
 from visionbias.records.manifest import read_manifest
 from visionbias.records.writer import count_rows
+from visionbias.runtime.progress import percent
 from visionbias.types import Preprocessing
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Plan:
         if self.gradients:
             lines.append(f"attacks   {_counted(self.gradients, 'pass', 'es')} forward and back besides")
         lines += [
-            f"done      {self.units_done:,} ({_percent(self.units_done, self.units)}), left {left:,}",
+            f"done      {self.units_done:,} ({percent(self.units_done, self.units)}), left {left:,}",
             f"time      {self._time(left)}",
             f"disk      {self.cache_bytes / 1e6:,.1f} MB of crops, {self.record_bytes / 1e6:,.1f} MB of records",
             f"memory    {self.stimulus_bytes / 1e6:,.1f} MB of stimuli{self._weights()}, besides activations",
@@ -165,8 +165,3 @@ def _rate(manifest: Mapping[str, Any]) -> float | None:
 
 def _counted(n: int, noun: str, plural: str = "s") -> str:
     return f"{n:,} {noun}{'' if n == 1 else plural}"
-
-
-def _percent(part: int, whole: int) -> str:
-    """Rounded down, so that 100 % is all."""
-    return f"{floor(1000 * part / max(whole, 1)) / 10} %"

@@ -26,12 +26,31 @@ class Scores:
     decision16: Tensor | None  # [N] int64, index into the 16 categories
     finite: Tensor  # [N] bool
 
-    def columns(self) -> dict[str, NDArray[Any]]:
-        """All of them on the host, brought there by one transfer."""
+    def send(self) -> "Sent":
+        """All of them on their way to the host, by one transfer, for which a GPU does not wait."""
         named = {name: getattr(self, name) for name in _TYPES}
         given = {name: column.double() for name, column in named.items() if column is not None}
-        packed = torch.stack(list(given.values())).cpu().numpy()
-        return {name: column.astype(_TYPES[name]) for name, column in zip(given, packed, strict=True)}
+        packed = torch.stack(list(given.values()))
+        if not packed.is_cuda:
+            return Sent(tuple(given), packed.cpu(), None)
+        host = torch.empty(packed.shape, dtype=packed.dtype, pin_memory=True)
+        host.copy_(packed, non_blocking=True)
+        return Sent(tuple(given), host, torch.cuda.current_stream(packed.device).record_event())
+
+
+@dataclass(frozen=True)
+class Sent:
+    """Columns on their way to the host."""
+
+    names: tuple[str, ...]
+    packed: Tensor  # [names, N] float64, on the host
+    arrived: torch.cuda.Event | None  # None: they are there
+
+    def columns(self) -> dict[str, NDArray[Any]]:
+        """The columns by name, once they are there."""
+        if self.arrived is not None:
+            self.arrived.synchronize()
+        return {name: column.astype(_TYPES[name]) for name, column in zip(self.names, self.packed.numpy(), strict=True)}
 
 
 _TYPES = {

@@ -3,17 +3,22 @@
 """A few stimuli of every condition, as small JPEGs, so that a run can be looked at where its images are not."""
 
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from PIL import Image
 
 from visionbias.errors import RunError
 from visionbias.records.parquet import write_parquet
 
 GALLERY = "gallery"
+_QUALITY = 90
 _FIELDS: list["pa.Field[Any]"] = [
     pa.field("condition", pa.string(), nullable=False),
     pa.field("sample_id", pa.string(), nullable=False),
@@ -28,6 +33,15 @@ class Picture(NamedTuple):
     condition: str
     sample_id: str
     jpeg: bytes
+
+
+def thumbnail(pixels: NDArray[np.uint8], side: int) -> bytes:  # [H, W, 3]
+    """A JPEG of at most `side` x `side` pixels."""
+    image = Image.fromarray(pixels)
+    image.thumbnail((side, side))
+    file = BytesIO()
+    image.save(file, "JPEG", quality=_QUALITY, subsampling=0)
+    return file.getvalue()
 
 
 def gallery_file(folder: Path, data: str) -> Path:

@@ -14,8 +14,9 @@ from typing import Any, Literal, get_args
 from visionbias.errors import RunError
 from visionbias.report.blocks import Figure, Json
 from visionbias.report.contents import Contents
-from visionbias.report.html import plain, sections_of
+from visionbias.report.html import sections_of
 from visionbias.report.style import COLORS, text
+from visionbias.report.text import plain
 from visionbias.runtime.durable import write_file
 
 Format = Literal["svg", "png"]

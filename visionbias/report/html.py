@@ -4,24 +4,21 @@
 
 import base64
 import hashlib
-import math
 from importlib.resources import files
 from typing import Any
-
-import numpy as np
 
 import visionbias
 from visionbias.report.blocks import Figure, Section
 from visionbias.report.contents import Contents
 from visionbias.report.sections.channel import channel_section
 from visionbias.report.sections.gallery import gallery_section
-from visionbias.report.sections.generalization import Generalization
+from visionbias.report.sections.generalization import BiasesAndBenchmarks
 from visionbias.report.sections.provenance import provenance_section
 from visionbias.report.sections.shape import shape_section
 from visionbias.report.sections.spectral import spectral_section
 from visionbias.report.sections.summary import summary_section
 from visionbias.report.sections.worst import worst_section
-from visionbias.report.text import unfinished
+from visionbias.report.text import plain, unfinished
 
 _PAGE = files("visionbias.report") / "page"
 
@@ -63,7 +60,7 @@ def sections_of(contents: Contents) -> list[Section]:
     shown = [
         summary_section(contents),
         *(make(contents) for make in (spectral_section, channel_section, shape_section)),
-        *Generalization(contents).sections(),
+        *BiasesAndBenchmarks(contents).sections(),
         worst_section(contents),
         gallery_section(contents),
         provenance_section(contents),
@@ -74,17 +71,6 @@ def sections_of(contents: Contents) -> list[Section]:
 def _spec(figure: Figure) -> dict[str, Any]:
     """What script.js reads of a figure."""
     return {key: getattr(figure, key) for key in ("views", "layout", "narrow", "axes")}
-
-
-def plain(value: Any) -> Any:
-    """As JSON has it: what is no number is null."""
-    if isinstance(value, dict):
-        return {str(key): plain(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(inner) for inner in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _read(name: str) -> str:

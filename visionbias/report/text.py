@@ -1,11 +1,15 @@
 # SPDX-FileCopyrightText: visionbias contributors
 # SPDX-License-Identifier: Apache-2.0
-"""A run as a table for the terminal."""
+"""A run as text: a table for the terminal, CSV and JSON."""
 
 import json
-from math import floor, isfinite
+from math import isfinite
 from shutil import get_terminal_size
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from visionbias.runtime.progress import percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,18 +52,24 @@ def summary_csv(summary: "pd.DataFrame") -> str:
 
 def summary_json(summary: "pd.DataFrame") -> str:
     """A list with an object a model; a number that is not known is null. Read again, the numbers are the same."""
-    rows = [
-        {str(name): None if isinstance(value, float) and not isfinite(value) else value for name, value in row.items()}
-        for row in summary.to_dict("records")
-    ]
-    return json.dumps(rows, indent=1, ensure_ascii=False, allow_nan=False)
+    return json.dumps(plain(summary.to_dict("records")), indent=1, ensure_ascii=False, allow_nan=False)
+
+
+def plain(value: Any) -> Any:
+    """As JSON has it: what is no number is null."""
+    if isinstance(value, dict):
+        return {str(key): plain(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(inner) for inner in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not isfinite(value) else value
 
 
 def unfinished(done: int, total: int) -> str:  # forward passes
     """What must be said of the numbers of a run that is not finished."""
-    share = floor(1000 * done / total) / 10  # down, so that 100 % is all
     return (
-        f"unfinished: {done:,} of {total:,} forward passes are done ({share} %); "
+        f"unfinished: {done:,} of {total:,} forward passes are done ({percent(done, total)}); "
         "numbers of incomplete models are of the n images that each has seen under every condition, "
         "which follow each other in order of id and need not be like the others"
     )

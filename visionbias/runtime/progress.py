@@ -1,13 +1,19 @@
 # SPDX-FileCopyrightText: visionbias contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The progress bar: rate and time left on a terminal, silence elsewhere."""
+"""How much of the work is done: a bar with rate and time left on a terminal, and a share in words."""
 
+from math import floor
 from shutil import get_terminal_size
 from typing import Any
 
 from tqdm import tqdm
 
 _COLUMNS = 80  # of a terminal that does not tell its size
+
+
+def percent(done: int, total: int) -> str:
+    """Such as "99.9 %": rounded down, so that 100 % is all."""
+    return f"{floor(1000 * done / max(total, 1)) / 10} %"
 
 
 def progress_bar(total: int, progress: bool | None, description: str, unit: str = "img") -> "tqdm[Any]":

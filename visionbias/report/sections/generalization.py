@@ -20,7 +20,7 @@ from visionbias.report.style import DIVERGING, color_axis, marker, stamp, stampe
 _CLEAN = "top1"
 
 
-class Generalization:
+class BiasesAndBenchmarks:
     """The sections on biases and benchmarks; both, and two models, are needed for any."""
 
     def __init__(self, contents: Contents) -> None:
@@ -81,8 +81,6 @@ class Generalization:
                     "textposition": "top center",
                     "cliponaxis": False,
                     "meta": rows,
-                    "hovertemplate": "%{text}<br>%{xaxis.title.text}: %{x:.3f}<br>%{yaxis.title.text}: %{y:.3f}"
-                    "<extra></extra>",
                     "marker": marker(i) | {"size": 11},
                 }
             )

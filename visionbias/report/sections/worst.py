@@ -2,16 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where models lose most, with the images that they lose."""
 
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from PIL import Image as Pixels
 
 from visionbias.analysis.failures import failures, slice_samples
 from visionbias.decode.pillow import decode_pillow
 from visionbias.errors import DataError
+from visionbias.records.gallery import thumbnail
 from visionbias.report.blocks import Block, Cell, Image, Pictures, Section, Strip, Table, caption, number
 from visionbias.report.contents import Contents
 from visionbias.types import Preprocessing
@@ -82,15 +81,11 @@ def _strip(contents: Contents, row: dict[Any, Any]) -> Strip:
 def _thumbnail(contents: Contents, data: str, model: str, sample_id: str) -> bytes | None:
     """The crop that the model sees, where the image still lies where it was."""
     root = contents.manifest["data_sets"][data].get("root")
-    if not root:
+    if not root or not (path := Path(root) / sample_id).is_file():
         return None
     rule = Preprocessing(**contents.manifest["study"]["data"][data]["models"][model]["preprocessing"])
     try:
-        pixels = decode_pillow((Path(root) / sample_id).read_bytes(), rule)
+        pixels = decode_pillow(path.read_bytes(), rule)
     except (OSError, ValueError, DataError):  # it is not there any more, or is another one
         return None
-    image = Pixels.fromarray(pixels)
-    image.thumbnail((_SIDE, _SIDE))
-    file = BytesIO()
-    image.save(file, "JPEG", quality=90)
-    return file.getvalue()
+    return thumbnail(pixels, _SIDE)
