@@ -13,16 +13,14 @@ from benchmarks.folder import temporary_folder
 from benchmarks.registry import Case, benchmark
 from benchmarks.whole_job import write_jpegs
 from visionbias.decode.cache import open_crops
-from visionbias.decode.choice import Decode
-from visionbias.decode.dali import DaliDecoder, check_dali_serves
-from visionbias.decode.pillow import PillowDecoder, available_threads
+from visionbias.decode.choice import Kind, batch_size, decoder_name, new_decoder
 from visionbias.errors import BackendError
 from visionbias.types import Preprocessing, Sample
 
 PREPROCESSING = Preprocessing()
 DECODER = "peer: the decoder alone"
 FLOOR = 0.90  # share of the decoder's own rate at which a cache is built
-LEVELS = {"dali": 1, "pillow": 0}  # largest difference from Pillow
+LEVELS: dict[Kind, int] = {"dali": 1, "pillow": 0}  # largest difference from Pillow
 
 
 @benchmark("decode")
@@ -33,8 +31,7 @@ def cases(device: str, n: int = 2048) -> Iterator[Case]:  # noqa: ARG001
     samples = [Sample(path.name, path, 0) for path in paths]
     for kind in LEVELS:
         try:
-            if kind == "dali":
-                check_dali_serves(PREPROCESSING)
+            decoder_name(kind)
         except BackendError:
             continue
         yield Case(
@@ -50,22 +47,20 @@ def cases(device: str, n: int = 2048) -> Iterator[Case]:  # noqa: ARG001
         )
 
 
-def build(samples: list[Sample], kind: Decode, folder: Path) -> None:
+def build(samples: list[Sample], kind: Kind, folder: Path) -> None:
     """Fill a cache of its own."""
     open_crops(samples, PREPROCESSING, decode=kind, folder=folder / uuid.uuid4().hex, progress=False)
 
 
-def decode(paths: list[Path], kind: Decode) -> None:
+def decode(paths: list[Path], kind: Kind) -> None:
     """Read and decode, and keep nothing."""
-    threads = available_threads()
-    batch = max(64, 4 * threads)
-    decoder = DaliDecoder(PREPROCESSING, batch, threads) if kind == "dali" else PillowDecoder(PREPROCESSING, threads)
-    for start in range(0, len(paths), batch):
-        decoder.decode([path.read_bytes() for path in paths[start : start + batch]])
+    decoder = new_decoder(kind, PREPROCESSING, 0)
+    for start in range(0, len(paths), batch_size()):
+        decoder.decode([path.read_bytes() for path in paths[start : start + batch_size()]])
     decoder.close()
 
 
-def _check(samples: list[Sample], kind: Decode, folder: Path, _: str) -> float:
+def _check(samples: list[Sample], kind: Kind, folder: Path, _: str) -> float:
     """The crops are Pillow's, or within a level of them."""
     few = samples[:8]
     own, wanted = (

@@ -101,7 +101,13 @@ def write_run(folder: Path, models: int, n: int) -> NDArray[np.float64]:  # [M, 
 
 
 def _check(folder: Path, accuracies: NDArray[np.float64], name: str) -> float:
-    """Every accuracy that the reader gives is that of the records, and its memory is bounded."""
+    """The accuracies that the reader gives are those of the records, and its memory is bounded."""
+    done = subprocess.run(
+        [sys.executable, "-c", _ALONE, name, str(folder)], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    gib = int(done.stdout) / 2**20
+    assert gib < MOST_GIB, f"{name} took {gib:.2f} GiB of memory, wanted less than {MOST_GIB}"
+    print(f"{name}: {gib:.2f} GiB of memory at most")
     error = 0.0
     if name == "summary":
         summary = vb.open_run(folder).summary()
@@ -112,11 +118,10 @@ def _check(folder: Path, accuracies: NDArray[np.float64], name: str) -> float:
         worst = failures(folder, top=len(CONDITIONS))
         shown = worst[worst["kind"] == "condition"].pivot(index="model", columns="condition", values="accuracy")
         error = float(np.abs(shown[list(CONDITIONS[1:])].to_numpy() - accuracies[:, 1:]).max())
+    else:
+        page = (folder / "report.html").read_text(encoding="utf-8")
+        clean = accuracies[:, CONDITIONS.index("clean")]
+        lost = [value for value in clean if f'data-value="{value}"' not in page]
+        assert not lost, f"the report lacks the accuracies {lost}"
     assert error < 1e-12, f"accuracies are off by {error}"
-    done = subprocess.run(
-        [sys.executable, "-c", _ALONE, name, str(folder)], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    gib = int(done.stdout) / 2**20
-    assert gib < MOST_GIB, f"{name} took {gib:.2f} GiB of memory, wanted less than {MOST_GIB}"
-    print(f"{name}: {gib:.2f} GiB of memory at most")
     return error

@@ -29,7 +29,9 @@ GPU_TESTS = (
 TESTS_S = 300  # seconds at most for them
 
 
-def measure(case: Case, device: str, repeats: int, bandwidth: float) -> tuple[list[dict[str, Any]], dict[str, str]]:
+def measure(
+    case: Case, device: str, repeats: int, bandwidth: float, commit: str
+) -> tuple[list[dict[str, Any]], dict[str, str]]:
     """A row a contender; and of those that are not timed, because their check fails, why."""
     first, errors, failures = {}, {}, {}
     for name, contender in case.contenders.items():
@@ -63,7 +65,7 @@ def measure(case: Case, device: str, repeats: int, bandwidth: float) -> tuple[li
             "device": device_name(device),
             "generation": generation(device),
             "versions": versions(device),
-            "commit": commit(),
+            "commit": commit,
         }
         for name, timing in timings.items()
     ]
@@ -125,6 +127,7 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     if chosen.threads:
         torch.set_num_threads(chosen.threads)
+    measured = commit()  # before the code can change under a long measurement
     on_gpu = chosen.device.startswith("cuda")
     if on_gpu and not torch.cuda.is_available():
         parser.error(f"there is no {chosen.device} here, or this torch is built for the CPU alone")
@@ -133,7 +136,7 @@ def main(arguments: list[str] | None = None) -> int:
     bandwidth = copy_bandwidth(chosen.device)
     for name, cases in load(names).items():
         for case in cases(chosen.device):
-            rows, failures = measure(case, chosen.device, chosen.repeats, bandwidth)
+            rows, failures = measure(case, chosen.device, chosen.repeats, bandwidth, measured)
             for contender, why in failures.items():
                 print(f"{name} -> {case.dtype}: {contender} is not timed, its check failed: {why}", file=sys.stderr)
             failed = failed or bool(failures)

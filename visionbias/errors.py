@@ -25,3 +25,8 @@ class BackendError(VisionBiasError, RuntimeError):
 
 class RunError(VisionBiasError, RuntimeError):
     """A study, a study file or a run folder cannot be used or finished."""
+
+
+def first_line(error: BaseException) -> str:
+    """Of what any error says; its type where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -37,7 +37,7 @@ def test_contenders_alternate():
 
 def test_rows_are_complete_and_appended(tmp_path):
     for _ in range(2):
-        run.write(run.measure(toy([]), "cpu", 5, 1e9)[0], tmp_path)
+        run.write(run.measure(toy([]), "cpu", 5, 1e9, "0")[0], tmp_path)
     rows = [json.loads(line) for line in (tmp_path / "toy.jsonl").read_text().splitlines()]
     assert [row["backend"] for row in rows] == ["ours", "peer"] * 2
     assert all(set(row) == KEYS for row in rows)
@@ -45,7 +45,7 @@ def test_rows_are_complete_and_appended(tmp_path):
 
 
 def test_a_floor_is_reached_or_missed():
-    rows, _ = run.measure(toy([]), "cpu", 5, 1e9)
+    rows, _ = run.measure(toy([]), "cpu", 5, 1e9, "0")
     for seconds, verdict in ((1.8, "reaches 0.90"), (1.79, "MISSES 0.90")):
         rows[0]["best_s"], rows[1]["best_s"] = 2.0, seconds
         ours, peer = run.table(rows, {"peer": 0.90}).splitlines()[1:]
@@ -54,7 +54,7 @@ def test_a_floor_is_reached_or_missed():
 
 
 def test_a_peer_that_does_a_part_is_compared_by_its_rate():
-    rows, _ = run.measure(replace(toy([]), work=12, parts={"peer": 0.25}), "cpu", 5, 1e9)
+    rows, _ = run.measure(replace(toy([]), work=12, parts={"peer": 0.25}), "cpu", 5, 1e9, "0")
     assert [row["work"] for row in rows] == [12, 3]
     rows[0]["best_s"], rows[1]["best_s"] = 2.0, 1.0
     assert "2.00x the time" in run.table(rows, {}).splitlines()[2]

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from hooked_network import Hooked
 from PIL import Image
 from torch import Tensor, nn
 
@@ -332,6 +333,48 @@ def test_the_decision_can_be_chosen(cue_folder: Path, make_study: Make, tmp_path
     pd.testing.assert_series_equal(row("auto", "auto"), row("sixteen", "categories16"))
     with pytest.raises(vb.DataError, match="need models of ImageNet's 1000"):
         make_study(probes=[vb.ShapeBias(cue_folder, decision="categories16")]).run(tmp_path / "few", progress=False)
+
+
+def test_a_set_that_a_benchmark_shows_too_is_checked_for_the_categories(
+    cue_folder: Path, make_study: Make, tmp_path: Path
+) -> None:
+    own = vb.Generalization(own=[vb.CueConflictFolder(cue_folder, name="cues")])
+    shape_bias = vb.ShapeBias(vb.CueConflictFolder(cue_folder, name="cues"), decision="categories16")
+    with pytest.raises(vb.DataError, match="need models of ImageNet's 1000"):
+        make_study(probes=[own, shape_bias]).run(tmp_path / "run", progress=False)
+
+
+def test_a_run_that_has_shown_no_category_yet_has_a_summary_and_a_report(tmp_path: Path) -> None:
+    """Its first images by id are of ImageNet's classes outside the 16 categories."""
+    from timm.data import ImageNetInfo
+
+    wnids = ImageNetInfo("imagenet-1k").label_names()
+    for wnid in (wnids[0], wnids[817]):  # a tench, a sports car
+        (tmp_path / "photos" / wnid).mkdir(parents=True)
+        for i in range(8):
+            pixels = np.random.default_rng(i).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "photos" / wnid / f"{i}.png")
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    study = vb.Study(
+        models=[("thousand", Hooked(Thousand(), 10, interrupt).eval())],
+        data=vb.ImageFolder(tmp_path / "photos"),
+        probes=[vb.Accuracy(), vb.CriticalBand(bands=(4, 5, 6), noise_sds=(0.1,), decision="categories16")],
+        preprocessing=vb.Preprocessing(resize=None, crop=32),
+        decode="pillow",
+        device="cpu",
+        forward_batch=8,
+    )
+    with pytest.raises(KeyboardInterrupt):
+        study.run(tmp_path / "run", progress=False)
+    run = vb.open_run(tmp_path / "run")
+    row = run.summary().iloc[0]
+    assert row["n"] == 8
+    assert np.isfinite(row["top1"])
+    assert "channel_bandwidth" not in row.dropna()
+    run.report(tmp_path / "report.html")
 
 
 def test_wordnet_ids_are_decided_among_themselves(make_study: Make, tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def test_plan_says_where_its_time_is_from(make_study: Make, tmp_path: Path) -> N
     assert "2 models x 1 condition x 37 images = 74 forward passes" in str(study.plan())
     assert re.search(r"time +about \d+ s, as measured here just now", str(study.plan()))
     study.run(tmp_path / "run", progress=False)
-    assert "weights and pixels are compared when it runs" in str(study.plan(tmp_path / "run"))
+    assert "weights and images are compared when it runs" in str(study.plan(tmp_path / "run"))
     next((tmp_path / "run").rglob("*.parquet")).unlink()
     assert re.search(r"time      about 0 s at the rate of the last session", str(study.plan(tmp_path / "run")))
     change_manifest(tmp_path / "run", lambda manifest: manifest["sessions"].clear())

@@ -111,6 +111,17 @@ def test_another_pair_is_chosen(desktop: Opened, summary: pd.DataFrame) -> None:
     assert "n = 6" in desktop.page.evaluate(f"{plot}.layout.title.text")
 
 
+def test_an_end_of_an_interval_that_is_missing_is_not_zero(browser: Browser, rich: vb.Run, tmp_path: Path) -> None:
+    own = pd.DataFrame({"model": rich.model_ids, "clicks": 5.0, "clicks_low": [None, *[4.0] * 5], "clicks_high": 7.0})
+    opened = Opened(browser, rich.report(tmp_path / "report.html", columns=own), viewport=PHONE)
+    opened.page.select_option('select[data-axis="y"]', "clicks")
+    plot = """document.querySelector('.plot[data-figure="scatter"]')"""
+    bars = opened.page.evaluate(f"{plot}.data.map((trace) => [trace.meta, trace.error_y])")
+    lengths = {row: minus for rows, bar in bars for row, minus in zip(rows, bar["arrayminus"], strict=True)}
+    assert lengths == {0: None} | dict.fromkeys(range(1, 6), 1.0)
+    opened.page.close()
+
+
 def test_headings_sort(desktop: Opened, summary: pd.DataFrame) -> None:
     table = desktop.page.locator("#summary .screen table.sortable")
     heading = table.get_by_role("button", name="top1", exact=True)

@@ -5,6 +5,7 @@
 import base64
 import hashlib
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable
@@ -170,6 +171,9 @@ def test_the_provenance_names_what_was_left_out(parsed: Page, rich: vb.Run) -> N
     assert parsed.tables["Images that were left out"][1][:2] == ["photos", "photos/ape/broken.png"]
     assert f"torch {torch.__version__.split('+')[0]}" in parsed.text
     assert str(rich.folder) in parsed.text
+    head, *rows = parsed.tables["Models"]
+    assert [row[head.index("precision")] for row in rows] == ["float32"] * 6
+    assert all(Path(described["root"]).is_absolute() for described in rich.manifest["data_sets"].values())
 
 
 def test_names_are_no_markup(page: Path, parsed: Page) -> None:
@@ -368,6 +372,19 @@ def test_images_that_are_gone_are_named(rich: vb.Run, tmp_path: Path) -> None:
     assert "Unchanged images of the worst" in parsed.text
     assert not any(alt.endswith(".png") for alt in parsed.images)
     assert re.search(r"photos/\w+/\d+\.png, photos/", parsed.text)
+
+
+def test_a_pipe_in_the_place_of_an_image_holds_nothing_up(rich: vb.Run, tmp_path: Path) -> None:
+    folder = shutil.copytree(rich.folder, tmp_path / "run")
+    manifest = json.loads((folder / "run.json").read_text())
+    worst = vb.analysis.failures(folder, against="others").query("kind != 'condition'").iloc[0]
+    path = str(vb.analysis.slice_samples(folder, worst).query("~correct")["path"].iloc[0])
+    described = manifest["data_sets"][worst["data"]]
+    described["root"] = str(shutil.copytree(described["root"], tmp_path / "images"))
+    (folder / "run.json").write_text(json.dumps(manifest))
+    (tmp_path / "images" / path).unlink()
+    os.mkfifo(tmp_path / "images" / path)
+    assert path not in Page(vb.open_run(folder).report(tmp_path / "report.html")).images
 
 
 def test_a_damaged_gallery_is_an_error_with_a_fix(rich: vb.Run, tmp_path: Path) -> None:

@@ -151,12 +151,12 @@ class _Entry:
             sweep(self.path.parent, self.payload)
             free = shutil.disk_usage(self.path.parent).free
             if free < self.bytes:
-                raise self._no_room(f"{free} bytes free")
+                raise self._cannot_write(f"{free} bytes free", "make room there")
             with scratch_folder(self.path.parent, self.payload) as (scratch, file):
                 self._build(scratch, file, progress)
                 return self._publish(scratch)
         except OSError as error:
-            raise self._no_room(error.strerror or type(error).__name__) from error
+            raise self._cannot_write(error.strerror or type(error).__name__, "make it writable, with room") from error
 
     def _key(self) -> str:
         settings = {"format": _FORMAT, "holds": self.payload, "decoder": self.decoder, "pillow": PIL.__version__}
@@ -266,10 +266,11 @@ class _Entry:
             "let no other program clear that folder meanwhile"
         )
 
-    def _no_room(self, got: str) -> DataError:
+    def _cannot_write(self, got: str, advice: str) -> DataError:
+        other = ", or give the study keep_crops=False" if self.keep else ""
         return DataError(
             f"crop cache: wanted to write {self.bytes} bytes to {self.path.parent}, got: {got}; "
-            "make room there, set VISIONBIAS_CACHE to a folder on another disk, or give the study keep_crops=False"
+            f"{advice}, set VISIONBIAS_CACHE to a folder on another disk{other}"
         )
 
 

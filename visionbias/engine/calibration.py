@@ -81,7 +81,7 @@ class Prediction:
         if self.exact_forward_s == self.forward_s:
             return said
         exact_s = self.total_s - self.forward_s + self.exact_forward_s
-        return f"{said}; about {exact_s:,.0f} s should no model decide in 16 bits as in float32"
+        return f"{said}; about {exact_s:,.0f} s if all models stay in float32"
 
 
 @dataclass(frozen=True)
@@ -207,8 +207,9 @@ def _time_model(
     if begun is not None:
         fast = [getattr(torch, begun["precision"])] if begun["precision"] != "float32" else []
     else:
-        worth = study.precision == "auto" and pays(model, crop, device, stimuli)
-        fast = list(fast_dtypes(device)[:1]) if worth else []
+        fast = list(fast_dtypes(device)[:1]) if study.precision == "auto" else []
+        if fast and not pays(model, crop, device, stimuli):
+            fast = []
     if not fast:
         return _Timed(EXACT, exact_s, exact_s)
     began = time.perf_counter()

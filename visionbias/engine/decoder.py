@@ -48,8 +48,8 @@ def settled(
         package = "pillow" if kind == "pillow" else " or ".join(DISTRIBUTIONS)
         raise BackendError(
             f"{folder}: the run was begun with the decoder {begun}, here is {here}; install version "
-            f"{begun.split('-')[1]} of {package}, or begin another folder (--out), where decode = 'pillow' "
-            "does not depend on what is installed"
+            f"{begun.split('-')[1]} of {package}, or begin another folder (--out); with decode = 'pillow' "
+            "a run does not depend on DALI"
         )
     return kind
 

@@ -38,7 +38,7 @@ def identity_of(study: "Study", device_type: str, forward_batch: int, sets: Json
 
 
 def identity_of_model(
-    source: str, weights_sha256: Any, num_classes: Any, mean: Any, std: Any, precision: Any, compiled: Any
+    *, source: str, weights_sha256: Any, num_classes: Any, mean: Any, std: Any, precision: Any, compiled: Any
 ) -> Json:
     """A model in the identity of a study."""
     return {
@@ -88,7 +88,15 @@ def identity_before_reading(study: "Study", device_type: str, found: Mapping[str
     # Left to us, it is as the run was begun.
     precision, compiled = ("float32", False) if study.precision == "fp32" else (UNREAD, UNREAD)
     models = {
-        model: identity_of_model(source_of(entry), UNREAD, UNREAD, UNREAD, UNREAD, precision, compiled)
+        model: identity_of_model(
+            source=source_of(entry),
+            weights_sha256=UNREAD,
+            num_classes=UNREAD,
+            mean=UNREAD,
+            std=UNREAD,
+            precision=precision,
+            compiled=compiled,
+        )
         for model, entry in zip(study.model_ids, study.models, strict=True)
     }
     return identity_of(study, device_type, batch_sizes(study, device_type, found)[1], sets, models)

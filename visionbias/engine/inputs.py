@@ -12,7 +12,7 @@ from torch import Tensor
 
 from visionbias.conditions.stimulus import ImageBatch, Renderer
 from visionbias.datasets.base import Dataset
-from visionbias.errors import BackendError, DataError, RunError
+from visionbias.errors import BackendError, DataError, RunError, first_line
 from visionbias.types import BadSample, Preprocessing
 
 if TYPE_CHECKING:
@@ -34,9 +34,7 @@ def pick_device(name: str) -> torch.device:
         device = torch.device(name)
         torch.zeros(1, device=device).item()  # "meta" has no values
     except (RuntimeError, AssertionError, NotImplementedError, ImportError, TypeError) as error:
-        raise BackendError(
-            f"device {name!r} cannot be used: {str(error).splitlines()[0]}; try 'auto' or 'cpu'"
-        ) from error
+        raise BackendError(f"device {name!r} cannot be used: {first_line(error)}; try 'auto' or 'cpu'") from error
     return device
 
 

@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The loop of a run: for each batch of images, for each condition, for each model that is in memory."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -115,11 +114,7 @@ class Loop:
         for step in self._steps(part, group, models):
             for condition, wanting in step.missing.items():
                 for model in wanting:
-                    if isinstance(step.shown, Attack):
-                        logits = partial(self._attacked, targets, arm, model, step.shown, step.batch, step.labels)
-                    else:
-                        logits = partial(self._logits, model, step.stimuli[condition])
-                    answer = self._answer(logits, scorers[model], step, model, condition)
+                    answer = self._answer(step, condition, model, scorers[model], targets, arm)
                     if answer is not None:
                         yield answer
 
@@ -152,23 +147,31 @@ class Loop:
                 if wanting:
                     yield _Step(rows, batch, labels, shown, wanting, stimuli)
 
-    def _logits(self, model: str, stimuli: Tensor) -> Tensor:
-        how = self.chosen[model]
-        return self.prepared.residents.forward(model, how.dtype, how.compiled)(stimuli)
-
-    def _attacked(
+    def _answer(
         self,
-        targets: dict[str, Target],  # those that there are, by model id
-        arm: PreparedArm,
+        step: _Step,
+        condition: str,
         model: str,
-        attack: Attack,
-        batch: ImageBatch,
-        labels: Tensor,
-    ) -> Tensor:
-        if model not in targets:
-            p = self.prepared
-            targets[model] = Target(p.residents.model(model), arm.label_maps[model], p.device, p.forward_batch)
-        return targets[model].logits(attack, batch, labels, self.seed)
+        scorer: Scorer,
+        targets: dict[str, Target],  # of attacks, by model id; those that there are
+        arm: PreparedArm,
+    ) -> _Answer | None:
+        """Show one condition to one model; `None` if the model fails, now or before, and is set aside."""
+        if model in self.failures:
+            return None
+        p, how = self.prepared, self.chosen[model]
+        try:
+            if isinstance(step.shown, Attack):
+                if model not in targets:
+                    targets[model] = Target(p.residents.model(model), arm.label_maps[model], p.device, p.forward_batch)
+                logits = targets[model].logits(step.shown, step.batch, step.labels, self.seed)
+            else:
+                logits = p.residents.forward(model, how.dtype, how.compiled)(step.stimuli[condition])
+            sent = scorer(logits[: len(step.labels)], step.labels).send()
+        except Exception as error:  # a user's model may raise anything; the other models must go on
+            self.failures[model] = f"under condition {condition!r}: {error}"
+            return None
+        return _Answer(model, condition, step.rows, sent)
 
     def _missing(
         self, part: Part, models: Sequence[ModelInfo], shown: Stimulus | Attack, block: int
@@ -183,24 +186,6 @@ class Loop:
             for condition in part.prepared.arm.conditions_of(shown)
         }
         return {condition: wanting for condition, wanting in missing.items() if wanting}
-
-    def _answer(
-        self,
-        logits: Callable[[], Tensor],  # makes them, [forward_batch, K]
-        scorer: Scorer,
-        step: _Step,
-        model: str,
-        condition: str,
-    ) -> _Answer | None:
-        """Show one condition to one model; `None` if the model fails, now or before, and is set aside."""
-        if model in self.failures:
-            return None
-        try:
-            sent = scorer(logits()[: len(step.labels)], step.labels).send()
-        except Exception as error:  # a user's model may raise anything; the other models must go on
-            self.failures[model] = f"under condition {condition!r}: {error}"
-            return None
-        return _Answer(model, condition, step.rows, sent)
 
     def _keep(self, arm: PreparedArm, answer: _Answer) -> int:
         """Hand the rows of an answer to the sink; how many. A model whose answer holds no number is set aside."""

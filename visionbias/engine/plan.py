@@ -89,7 +89,7 @@ class Plan:
             f"memory    {self.stimulus_bytes / 1e6:,.1f} MB of stimuli{self._weights()}, besides activations",
         ]
         if self.compared:
-            lines.append("the folder is of this study; weights and pixels are compared when it runs")
+            lines.append("the folder holds this study; weights and images are compared when it runs")
         return "\n".join(lines)
 
     def _time(self, left: int) -> str:

@@ -82,7 +82,7 @@ class PreparedArm:
         """What the manifest says of the arm."""
         described = {
             "n": len(self.sample_ids),
-            "root": str(self.arm.data.root),
+            "root": str(self.arm.data.root.absolute()),  # a report may be written from another folder
             "classes": list(self.arm.data.classes),
             "conditions": list(self.arm.conditions),
             "bad_samples": [{"id": sample.id, "reason": sample.reason} for sample in self.bad],
@@ -233,7 +233,7 @@ def _label_maps(study: "Study", data: Dataset, models: Sequence[ModelInfo]) -> d
     wanting = [
         probe
         for probe in study.probes
-        if probe.reads_decision16 and any(shown is data for shown in probe.own_data or (study.data,))
+        if probe.reads_decision16 and any(shown.name == data.name for shown in probe.own_data or (study.data,))
     ]
     if wanting:
         foreign = [model.id for model in models if model.num_classes != IMAGENET_CLASSES]
@@ -297,10 +297,14 @@ def _preprocessing(study: "Study", data: Dataset, model: ModelInfo) -> Preproces
 
 
 def _identity_of_model(model: ModelInfo, chosen: "Chosen") -> dict[str, Any]:
-    mean, std = list(model.normalization.mean), list(model.normalization.std)
-    precision = dtype_name(chosen.dtype)
     return identity_of_model(
-        model.source, model.weights_sha256, model.num_classes, mean, std, precision, chosen.compiled
+        source=model.source,
+        weights_sha256=model.weights_sha256,
+        num_classes=model.num_classes,
+        mean=list(model.normalization.mean),
+        std=list(model.normalization.std),
+        precision=dtype_name(chosen.dtype),
+        compiled=chosen.compiled,
     )
 
 

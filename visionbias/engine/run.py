@@ -127,7 +127,7 @@ class Run:
             path.parent.mkdir(parents=True, exist_ok=True)
             write_file(path, page)
         except (OSError, ValueError) as error:  # the latter of "" and "."
-            reason = (error.strerror or error) if isinstance(error, OSError) else "that is no name"
+            reason = (error.strerror or error) if isinstance(error, OSError) else "that is no file name"
             raise RunError(
                 f"cannot write the report {path}: {reason}; wanted the name of a file, such as "
                 "report.html, in a folder that can be written"

@@ -12,7 +12,7 @@ from torch.func import functional_call
 from torch.fx.experimental.optimization import fuse
 from torch.utils.flop_counter import FlopCounterMode
 
-from visionbias.errors import BackendError
+from visionbias.errors import BackendError, first_line
 
 # Graphs that torch keeps of one function, here of `_graph`: more than a study has architectures.
 _MOST_GRAPHS = 1024
@@ -102,7 +102,7 @@ def require_compiler(device: torch.device) -> None:
     except Exception as error:  # of the C++ compiler, of Triton, or of torch in between
         raise BackendError(
             f"wanted to compile models, as this run did when it began, got {type(error).__name__}: "
-            f"{str(error).strip().splitlines()[0]:.200}; install a C++ compiler, or begin another folder"
+            f"{first_line(error):.200}; install a C++ compiler, or begin another folder"
         ) from error
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from visionbias.errors import CheckpointError
+from visionbias.errors import CheckpointError, first_line
 from visionbias.models.hub import cached_hf_file, fetch_hf_file, not_available, torch_hub_file
 from visionbias.models.model import DataConfig
 from visionbias.types import Normalization, Preprocessing
@@ -59,8 +59,7 @@ def build_pretrained(name: str, *, offline: bool) -> nn.Module:
     except CheckpointError:
         raise
     except Exception as error:  # timm, the hub's client, urllib and the disk each raise their own
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise not_available(f"timm:{name}", f"the download failed ({reason[0]})") from error
+        raise not_available(f"timm:{name}", f"the download failed ({first_line(error)})") from error
     if num_classes(module) < 2:
         raise CheckpointError(
             f"timm:{name}: its published weights have no classifier, only features; choose another tag"

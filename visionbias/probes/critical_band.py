@@ -17,7 +17,7 @@ from visionbias.metrics.channel import Channel, Criterion, channel_fit
 from visionbias.metrics.psychometric import psychometric_channel, psychometric_fit
 from visionbias.probes.options import distinct, number, numbers, whole_numbers
 from visionbias.probes.registry import Probe, register
-from visionbias.records.reader import ModelRecords
+from visionbias.records.reader import IncompleteError, ModelRecords
 
 BANDS = range(7)
 NOISE_SDS = (0.02, 0.04, 0.08, 0.16)
@@ -159,6 +159,8 @@ class CriticalBand(Probe):
         if self.decision == "categories16":
             category = records.samples(shown.without_noise).column("category16")
             scored = np.isfinite(category)
+            if not scored.any():
+                raise IncompleteError(f"model {records.model!r} has seen no image of the 16 categories yet")
             flat = np.stack([records.column(name, "decision16") == category for name in conditions], axis=1)[scored]
         else:
             flat = records.correct(conditions)

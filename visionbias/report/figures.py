@@ -89,7 +89,7 @@ def _scatter(traces: Sequence[Json], axes: Json, x: str, y: str) -> Json:
         }
 
     data = [
-        {key: value for key, value in trace.items() if key not in ("meta", "hovertemplate")}
+        {key: value for key, value in trace.items() if key != "meta"}
         | {"x": [columns[x][row] for row in trace["meta"]], "y": [columns[y][row] for row in trace["meta"]]}
         | {"error_x": errors(x, trace["meta"], trace["marker"]["color"])}
         | {"error_y": errors(y, trace["meta"], trace["marker"]["color"])}

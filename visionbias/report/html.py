@@ -10,9 +10,9 @@ from typing import Any
 import visionbias
 from visionbias.report.blocks import Figure, Section
 from visionbias.report.contents import Contents
+from visionbias.report.sections.biases_and_benchmarks import BiasesAndBenchmarks
 from visionbias.report.sections.channel import channel_section
 from visionbias.report.sections.gallery import gallery_section
-from visionbias.report.sections.generalization import BiasesAndBenchmarks
 from visionbias.report.sections.provenance import provenance_section
 from visionbias.report.sections.shape import shape_section
 from visionbias.report.sections.spectral import spectral_section

@@ -41,14 +41,19 @@ function themed(layout) {
   return whole;
 }
 
+// Lengths of error bars; Plotly draws none where there is no number.
+function gaps(ends, starts, rows) {
+  return rows.map((row) => (ends[row] === null || starts[row] === null ? null : ends[row] - starts[row]));
+}
+
 // A scatter plot of two of the columns: each trace shows the rows in its meta.
 function scatter(spec, x, y, width) {
   const { columns, low, high, titles, stamps } = spec.axes;
   const errors = (name, rows, color) =>
     low[name] && high[name]
       ? {
-          array: rows.map((row) => high[name][row] - columns[name][row]),
-          arrayminus: rows.map((row) => columns[name][row] - low[name][row]),
+          array: gaps(high[name], columns[name], rows),
+          arrayminus: gaps(columns[name], low[name], rows),
           color: `${color}80`, // half transparent
           thickness: 1,
           width: 0,
@@ -132,10 +137,11 @@ for (const [column, head] of [...document.querySelectorAll(".sortable thead")].f
   });
 }
 
-let wasNarrow = innerWidth < NARROW;
+const isNarrow = () => plots.some((plot) => plot.clientWidth < NARROW);
+let wasNarrow = isNarrow();
 addEventListener("resize", () => {
-  if (innerWidth < NARROW !== wasNarrow) drawAll();
-  wasNarrow = innerWidth < NARROW;
+  if (isNarrow() !== wasNarrow) drawAll();
+  wasNarrow = isNarrow();
 });
 dark.addEventListener("change", drawAll);
 addEventListener("beforeprint", () => {

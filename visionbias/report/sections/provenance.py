@@ -22,7 +22,6 @@ def provenance_section(contents: Contents) -> Section:
         ("run folder", str(contents.folder)),
         ("forward passes", f"{done:,} of {total:,}"),
         ("seed", str(study.get("seed"))),
-        ("precision", str(study.get("precision"))),
         ("device", str(last.get("device", study.get("device")))),
         ("platform", str(last.get("platform", "not known"))),
         ("git revision", str(last.get("git_revision") or "none")),
@@ -83,11 +82,12 @@ def _models(contents: Contents) -> Table:
             model,
             str(described[model].get("source", "")),
             contents.categories.get(model, ""),
+            str(described[model]["precision"]) + (", compiled" if described[model]["compiled"] else ""),
             str(described[model].get("weights_sha256") or "")[:12],
         ]
         for model in contents.models
     ]
-    return Table("Models", ["model", "source", "category", "sha256 of the weights"], rows)
+    return Table("Models", ["model", "source", "category", "precision", "sha256 of the weights"], rows)
 
 
 def _sessions(sessions: list[dict[str, Any]]) -> Table:

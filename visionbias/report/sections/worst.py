@@ -9,6 +9,7 @@ import pandas as pd
 
 from visionbias.analysis.failures import failures, slice_samples
 from visionbias.decode.pillow import decode_pillow
+from visionbias.decode.source import read_file
 from visionbias.errors import DataError
 from visionbias.records.gallery import thumbnail
 from visionbias.report.blocks import Block, Cell, Image, Pictures, Section, Strip, Table, caption, number
@@ -81,11 +82,13 @@ def _strip(contents: Contents, row: dict[Any, Any]) -> Strip:
 def _thumbnail(contents: Contents, data: str, model: str, sample_id: str) -> bytes | None:
     """The crop that the model sees, where the image still lies where it was."""
     root = contents.manifest["data_sets"][data].get("root")
-    if not root or not (path := Path(root) / sample_id).is_file():
+    if not root:
         return None
     rule = Preprocessing(**contents.manifest["study"]["data"][data]["models"][model]["preprocessing"])
-    try:
-        pixels = decode_pillow(path.read_bytes(), rule)
-    except (OSError, ValueError, DataError):  # it is not there any more, or is another one
+    content = read_file(Path(root) / sample_id)
+    if content.unread is not None:
         return None
-    return thumbnail(pixels, _SIDE)
+    try:
+        return thumbnail(decode_pillow(content.data, rule), _SIDE)
+    except DataError:  # it is another one
+        return None

@@ -68,10 +68,10 @@ class BiasesAndBenchmarks:
         models = [str(name) for name in self._table["model"]]
         kinds = [self._contents.categories.get(model, "") for model in models]
         named = sorted(set(kinds))
-        views: list[Json] = []
+        traces: list[Json] = []
         for i, kind in enumerate(named):
             rows = [row for row, own in enumerate(kinds) if own == kind]
-            views.append(
+            traces.append(
                 {
                     "type": "scatter",
                     "mode": "markers+text" if len(models) <= 12 else "markers",
@@ -104,7 +104,7 @@ class BiasesAndBenchmarks:
         figure = Figure(
             "scatter",
             "A benchmark against a bias, a marker a model, with 95 % intervals.",
-            {"": {"data": views}},
+            {"": {"data": traces}},
             {"height": 540, "xaxis": {"zeroline": False}, "yaxis": {"zeroline": False}, "margin": {"t": 80}},
             {"height": 460, "margin": {"t": 100}},
             axes=axes,
