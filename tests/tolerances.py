@@ -37,7 +37,8 @@ CRITICAL_BAND = {
 BAND_NOISE = Tolerance(1e-5)
 
 # float32 knows the phase of a bin F of image x to eps |x| / |F|, and a whole bin of the texture turns by that. Next to
-# the floor of 1e-6 |x| it is a twentieth, but such bins are few, and each is a small part of the image.
+# the floor of 1e-6 |x| it is a twentieth, but such bins are few, and each is a small part of the image: of images for
+# which `phases_are_known`, that is.
 SPECTRUM_MIX = {
     dtype: Tolerance(1e-10 if dtype == torch.float64 else 2e-5, relative) for dtype, relative in ROUNDING.items()
 }
@@ -52,6 +53,17 @@ ELEMENTWISE = {
 GOLDEN_PIXEL = 2e-6
 GOLDEN_MOMENT = 1e-6
 GOLDEN_CLIPPED_SHARE = 1e-4
+
+
+def phases_are_known(x: Tensor) -> bool:  # [..., H, W]
+    """Whether float32 knows the phases so well that white noise which turns by their errors moves by less than half of
+    `SPECTRUM_MIX`. A random image may have a bin that is too faint.
+    """
+    pixels = x.double() / (255 if x.dtype == torch.uint8 else 1)
+    norm = torch.linalg.vector_norm(pixels, dim=(-2, -1), keepdim=True)
+    turns = 2.0**-23 * norm / torch.fft.fft2(pixels).abs()
+    turns = turns.nan_to_num(nan=0.0, posinf=torch.inf)  # black has no phase
+    return bool(turns.square().mean((-2, -1)).sqrt().max() < SPECTRUM_MIX[torch.float32].absolute / 2)
 
 
 def assert_within(

@@ -66,7 +66,7 @@ def test_the_engine_computes_what_a_bare_loop_does(monkeypatch):
     monkeypatch.setattr(engine, "fast_dtypes", lambda device: ())
     (case,) = engine.cases("cpu", batch=4, size=32)
     assert case.check("engine") < 1e-5
-    assert case.floors == {name: 0.95 for name in case.contenders if name.startswith("peer")}
+    assert case.floors == {engine.KEPT: 0.95}
 
 
 def test_every_step_of_the_forward_pass_computes_the_same(monkeypatch):
