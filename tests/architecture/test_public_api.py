@@ -83,6 +83,7 @@ assert not heavy, heavy
 visionbias.open_run
 visionbias.metrics
 visionbias.analysis
+import visionbias.models.study, visionbias.report.html  # of categories and reports
 heavy = {"torch", "timm", "cupy", "nvidia.dali"} & set(sys.modules)
 assert not heavy, heavy
 """

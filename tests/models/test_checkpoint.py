@@ -13,9 +13,10 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from visionbias.errors import CheckpointError
-from visionbias.models.checkpoint import Checkpoint, load_state_dict
+from visionbias.models.checkpoint import Checkpoint
 from visionbias.models.forward import Forward
 from visionbias.models.resolve import resolve_model
+from visionbias.models.state_dict import load_state_dict
 
 Weights = Callable[..., dict[str, Tensor]]
 CPU = torch.device("cpu")

@@ -21,8 +21,9 @@ from torch import Tensor, nn
 from visionbias.errors import CheckpointError
 from visionbias.models import study
 from visionbias.models.catalog import list_models
-from visionbias.models.checkpoint import Checkpoint, load_state_dict
+from visionbias.models.checkpoint import Checkpoint
 from visionbias.models.resolve import expanded, model_id, resolve_model
+from visionbias.models.state_dict import load_state_dict
 from visionbias.models.timm import require_known
 from visionbias.models.torchvision import weights as torchvision_weights
 from visionbias.types import Normalization, Preprocessing

@@ -214,7 +214,7 @@ class Run:
         names = {model: source.removeprefix(STUDY) for model, source in sources.items() if source.startswith(STUDY)}
         if not names:
             return {}
-        from visionbias.models.study import MODELS  # it loads torch
+        from visionbias.models.study import MODELS
 
         return {model: MODELS[name].category for model, name in names.items() if name in MODELS}
 

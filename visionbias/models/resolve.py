@@ -12,10 +12,11 @@ from torch import Tensor, nn
 
 from visionbias.errors import CheckpointError, RunError
 from visionbias.models import study, timm, torchvision
-from visionbias.models.checkpoint import WEIGHT_SUFFIXES, Checkpoint, load_state_dict, with_head
+from visionbias.models.checkpoint import WEIGHT_SUFFIXES, Checkpoint
 from visionbias.models.fast import prefers_channels_last
 from visionbias.models.forward import checked_logits, copied
 from visionbias.models.model import DataConfig, Model
+from visionbias.models.state_dict import load_state_dict, with_head
 from visionbias.models.weights import fill, require_finite, weights_sha256
 from visionbias.types import Normalization, Preprocessing
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from visionbias.errors import CheckpointError
-from visionbias.models.checkpoint import some_of
+from visionbias.models.state_dict import some_of
 
 
 def fill(
