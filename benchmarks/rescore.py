@@ -2,8 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What it costs to read a finished run again: summary, slices in which models fail, report."""
 
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -14,7 +12,7 @@ from numpy.typing import NDArray
 
 import visionbias as vb
 from benchmarks.folder import temporary_folder
-from benchmarks.machine import ROOT
+from benchmarks.memory import peak_gib
 from benchmarks.registry import Case, benchmark
 from visionbias.analysis import failures
 from visionbias.probes.registry import stimuli_of
@@ -29,11 +27,10 @@ CLASSES, SIDE, FILE = 1000, 224, 12_500  # classes, pixels, and rows of a record
 MOST_GIB = 2.0  # of memory, to read a run of any size
 
 _ALONE = """
-import resource, sys
+import sys
 from pathlib import Path
 from benchmarks.rescore import READERS
 READERS[sys.argv[1]](Path(sys.argv[2]))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 READERS: dict[str, Callable[[Path], object]] = {
@@ -102,10 +99,7 @@ def write_run(folder: Path, models: int, n: int) -> NDArray[np.float64]:  # [M, 
 
 def _check(folder: Path, accuracies: NDArray[np.float64], name: str) -> float:
     """The accuracies that the reader gives are those of the records, and its memory is bounded."""
-    done = subprocess.run(
-        [sys.executable, "-c", _ALONE, name, str(folder)], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    gib = int(done.stdout) / 2**20
+    gib = peak_gib(_ALONE, name, str(folder))
     assert gib < MOST_GIB, f"{name} took {gib:.2f} GiB of memory, wanted less than {MOST_GIB}"
     print(f"{name}: {gib:.2f} GiB of memory at most")
     error = 0.0

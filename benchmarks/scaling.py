@@ -2,8 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """How the cost of a run grows: with the number of checkpoints, and with the number of images."""
 
-import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
 from functools import partial
@@ -16,6 +14,7 @@ from safetensors.torch import save_file
 import visionbias as vb
 from benchmarks.engine import CONDITIONS, PROBES, write_images
 from benchmarks.folder import temporary_folder
+from benchmarks.memory import peak_gib
 from benchmarks.registry import Case, benchmark
 
 ARCHITECTURE = "resnet10t"
@@ -24,11 +23,10 @@ TIMES = (1, 2, 4)  # as many images
 MOST_GROWTH = 1.1  # of memory, with as many images as there are
 
 _ALONE = """
-import resource, sys
+import sys
 from pathlib import Path
 from benchmarks.scaling import run
 run(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4], int(sys.argv[5]))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
@@ -73,13 +71,9 @@ def _check(folder: Path, models: int, least: int, images: int, device: str, size
     done = run(folder, models, images, device, size)
     assert len(done.records().to_table()) == models * CONDITIONS * images
     if images > least:
-        few, many = (_memory(folder, models, count, device, size) for count in (least, images))
+        few, many = (
+            peak_gib(_ALONE, str(folder), str(models), str(count), device, str(size)) for count in (least, images)
+        )
         print(f"{models} models: {many:.2f} GiB of memory at most with {images} images, {few:.2f} with {least}")
         assert many < MOST_GROWTH * few, f"{images} images take {many:.2f} GiB, {least} take {few:.2f}"
     return 0.0
-
-
-def _memory(folder: Path, models: int, images: int, device: str, size: int) -> float:
-    arguments = [str(folder), str(models), str(images), device, str(size)]
-    done = subprocess.run([sys.executable, "-c", _ALONE, *arguments], capture_output=True, text=True, check=True)
-    return int(done.stdout) / 2**20
