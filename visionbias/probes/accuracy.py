@@ -10,6 +10,7 @@ import numpy as np
 from visionbias.conditions.clean import CLEAN, Clean
 from visionbias.conditions.stimulus import Stimulus
 from visionbias.metrics.accuracy import accuracy
+from visionbias.probes.columns import with_interval
 from visionbias.probes.registry import Probe, register
 from visionbias.records.reader import ModelRecords
 
@@ -50,7 +51,7 @@ class Accuracy(Probe):
             outcomes["worst_group_top1"] = min(of_group.values(), key=np.mean)
         for name, hits in outcomes.items():
             result = accuracy(hits)
-            columns |= {name: result.accuracy, f"{name}_low": result.interval[0], f"{name}_high": result.interval[1]}
+            columns |= with_interval(name, result.accuracy, result.interval)
         for group, hits in of_group.items():
             columns |= {f"top1[{group}]": float(hits.mean()), f"n[{group}]": len(hits)}
         return columns

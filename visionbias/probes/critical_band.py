@@ -15,6 +15,7 @@ from visionbias.errors import RunError
 from visionbias.metrics.accuracy import accuracy
 from visionbias.metrics.channel import Channel, Criterion, channel_fit
 from visionbias.metrics.psychometric import psychometric_channel, psychometric_fit
+from visionbias.probes.columns import with_interval
 from visionbias.probes.options import distinct, number, numbers, whole_numbers
 from visionbias.probes.registry import Probe, register
 from visionbias.records.reader import IncompleteError, ModelRecords
@@ -115,9 +116,7 @@ class CriticalBand(Probe):
         seen = accuracy(correct[:, 0, 0])
         published = channel_fit(100.0 * correct.mean(axis=0), sds, octave_zero_cpi=octave_zero_cpi, **options)
         columns = {
-            "low_contrast_accuracy": seen.accuracy,
-            "low_contrast_accuracy_low": seen.interval[0],
-            "low_contrast_accuracy_high": seen.interval[1],
+            **with_interval("low_contrast_accuracy", seen.accuracy, seen.interval),
             "critical_band_bandwidth": abs(published.bandwidth),
             "critical_band_center": published.center_frequency,
             "critical_band_peak_sensitivity": published.peak_noise_sensitivity,
@@ -130,8 +129,7 @@ class CriticalBand(Probe):
             ("channel_center", "center_frequency"),
             ("peak_noise_sensitivity", "peak_noise_sensitivity"),
         ):
-            columns[name] = getattr(fit, attribute)
-            columns[f"{name}_low"], columns[f"{name}_high"] = getattr(fit, f"{attribute}_interval")
+            columns |= with_interval(name, getattr(fit, attribute), getattr(fit, f"{attribute}_interval"))
         return columns
 
     def octave_zero_cpi(self, records: ModelRecords) -> float:

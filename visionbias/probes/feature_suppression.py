@@ -12,6 +12,7 @@ from visionbias.conditions.suppression import Desaturated, ShuffledPatches
 from visionbias.errors import RunError
 from visionbias.metrics.feature_reliance import feature_reliance
 from visionbias.ops.filter_bank.bands import lowpass
+from visionbias.probes.columns import with_interval
 from visionbias.probes.options import distinct, numbers, whole_numbers
 from visionbias.probes.registry import Probe, register
 from visionbias.records.reader import ModelRecords
@@ -81,8 +82,7 @@ class FeatureSuppression(Probe):
         for feature, shown in self._shown.items():
             correct = records.correct([CLEAN, *shown.conditions])
             result = feature_reliance(correct[:, 0], correct[:, 1:])
-            columns[f"{feature}_reliance"] = result.reliance
-            columns[f"{feature}_reliance_low"], columns[f"{feature}_reliance_high"] = result.interval
+            columns |= with_interval(f"{feature}_reliance", result.reliance, result.interval)
             for strength, value in zip(strengths[feature], result.relative_accuracy, strict=True):
                 columns[f"without_{feature}_{strength:.4g}"] = float(value)
         return columns

@@ -20,6 +20,7 @@ from visionbias.errors import RunError
 from visionbias.metrics.accuracy import accuracy, correct_by_label_sets
 from visionbias.metrics.corruptions import MCE, corruption_accuracy, mean_corruption_error
 from visionbias.metrics.intervals import Interval, mean_interval
+from visionbias.probes.columns import with_interval
 from visionbias.probes.registry import IMAGES, Probe, condition_id, image_options, known_probes, register
 from visionbias.records.reader import ModelRecords
 
@@ -252,10 +253,7 @@ def _family(name: str) -> str:
 
 def _columns(name: str, found: Found, partial: bool) -> dict[str, float]:
     name = f"{name}{PARTIAL if partial else ''}"
-    if isinstance(found, tuple):
-        value, (low, high) = found
-        return {name: value, f"{name}_low": low, f"{name}_high": high}
-    return {name: found}
+    return with_interval(name, *found) if isinstance(found, tuple) else {name: found}
 
 
 def _of_images(records: ModelRecords, condition: str, name: str) -> Iterator[tuple[str, Found]]:

@@ -13,6 +13,7 @@ from visionbias.conditions.stimulus import Stimulus
 from visionbias.errors import RunError
 from visionbias.metrics.accuracy import accuracy
 from visionbias.ops.filter_bank.bands import Band
+from visionbias.probes.columns import with_interval
 from visionbias.probes.options import band_of, band_options, number
 from visionbias.probes.registry import Probe, register
 from visionbias.records.reader import ModelRecords
@@ -103,7 +104,7 @@ class PGD(Probe):
         for attack, hits in zip(self.attacks, correct.T, strict=True):
             result = accuracy(hits)
             name = "pgd" if attack.band is None else f"pgd[{attack.band.name}]"
-            columns |= {name: result.accuracy, f"{name}_low": result.interval[0], f"{name}_high": result.interval[1]}
+            columns |= with_interval(name, result.accuracy, result.interval)
             if attack.band is None:
                 columns["pgd_n"] = result.n
         return columns

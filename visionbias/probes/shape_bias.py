@@ -22,6 +22,7 @@ from visionbias.errors import DataError, RunError
 from visionbias.metrics.decisions import CATEGORIES16
 from visionbias.metrics.intervals import wilson
 from visionbias.metrics.shape_bias import shape_bias
+from visionbias.probes.columns import with_interval
 from visionbias.probes.registry import IMAGES, Probe, condition_id, register
 from visionbias.records.reader import ModelRecords
 
@@ -148,9 +149,8 @@ class ShapeBias(Probe):
         }
         columns: dict[str, float | str] = {}
         for name, (count, of) in shares.items():
-            low, high = wilson(count, of)
-            share = count / of if of else math.nan
-            columns |= {name: share, f"{name}_low": low, f"{name}_high": high, f"{name}_n": of}
+            columns |= with_interval(name, count / of if of else math.nan, wilson(count, of))
+            columns[f"{name}_n"] = of
         columns["shape_bias_decision"] = decision
         for name, one in (found.per_category if found else {}).items():
             columns |= {f"shape_bias[{name}]": one.shape_bias, f"shape_bias_n[{name}]": one.n_shape + one.n_texture}

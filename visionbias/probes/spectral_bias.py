@@ -14,6 +14,7 @@ from visionbias.conditions.stimulus import Stimulus
 from visionbias.errors import RunError
 from visionbias.metrics.spectral_bias import spectral_bias
 from visionbias.ops.filter_bank.bands import Band, highpass, lowpass
+from visionbias.probes.columns import with_interval
 from visionbias.probes.options import number, numbers
 from visionbias.probes.registry import Probe, register
 from visionbias.records.reader import ModelRecords
@@ -67,8 +68,7 @@ class SpectralBias(Probe):
         result = spectral_bias(*self.correct(records), self.cutoffs)
         columns: dict[str, float] = {}
         for name in ("spectral_bias", "lpp", "hpp"):
-            columns[name] = getattr(result, name)
-            columns[f"{name}_low"], columns[f"{name}_high"] = getattr(result, f"{name}_interval")
+            columns |= with_interval(name, getattr(result, name), getattr(result, f"{name}_interval"))
         for side, curve in (("lfc", result.lfc), ("hfc", result.hfc)):
             columns |= {f"{side}_{cutoff:.4g}": float(value) for cutoff, value in zip(self.cutoffs, curve, strict=True)}
         return columns
