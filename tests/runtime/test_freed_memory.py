@@ -6,6 +6,9 @@ import ctypes
 import resource
 import subprocess
 import sys
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
@@ -49,12 +52,12 @@ def resident_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
-def test_after_a_while_no_page_is_cleared() -> None:
+def clears_no_page_after_a_while() -> None:
     with freed_memory_kept():
         assert min(faults_of_a_new_tensor() for _ in range(20)) < 10
 
 
-def test_at_the_end_the_system_gets_all_of_it() -> None:
+def gives_all_of_it_back() -> None:
     assert not is_kept()
     with freed_memory_kept():
         assert is_kept()
@@ -64,7 +67,7 @@ def test_at_the_end_the_system_gets_all_of_it() -> None:
     assert not is_kept()
 
 
-def test_it_ends_with_the_last_of_several_and_with_an_error() -> None:
+def ends_with_the_last_of_several_and_with_an_error() -> None:
     def fails() -> None:
         with freed_memory_kept():
             with freed_memory_kept():
@@ -75,6 +78,14 @@ def test_it_ends_with_the_last_of_several_and_with_an_error() -> None:
     with pytest.raises(MemoryError):
         fails()
     assert not is_kept()
+
+
+@pytest.mark.parametrize(
+    "claim", [clears_no_page_after_a_while, gives_all_of_it_back, ends_with_the_last_of_several_and_with_an_error]
+)
+def test_in_a_process_whose_memory_is_new(claim: Callable[[], None]) -> None:
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        pool.submit(claim).result()
 
 
 def test_malloc_that_the_environment_tunes_stays_as_it_is() -> None:
