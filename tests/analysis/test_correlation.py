@@ -259,7 +259,7 @@ def test_columns_of_any_kind_of_number() -> None:
     [
         ({"features": ["a", "nothing"]}, "no column nothing; it has model, a, b"),
         ({"features": ["category"]}, "'category' must hold numbers, got 'plain'; leave what is missing empty"),
-        ({"features": "a"}, "features must be a list of column names, got 'a'"),
+        ({"features": "a"}, "features must be a list of names, got 'a'"),
         ({"features": []}, "features must be a list"),
         ({"features": [1]}, "features must be a list"),
         ({"targets": []}, "targets must be a list"),

@@ -292,6 +292,16 @@ def test_options_that_cannot_be_used(finished: Path, options: dict[str, object],
         failures(finished, **options)  # type: ignore[arg-type]
 
 
+def test_models_by_any_list_of_names(finished: Path) -> None:
+    wanted = failures(finished, models=["a", "b"])
+    assert len(wanted)
+    for models in (np.array(["a", "b"]), (name for name in "ab")):
+        pd.testing.assert_frame_equal(failures(finished, models=models, top=np.int64(20)), wanted)  # type: ignore[arg-type]
+    for wrong in (5, [5], "a"):
+        with pytest.raises(vb.DataError, match="failures: models must be a list of names"):
+            failures(finished, models=wrong)  # type: ignore[arg-type]
+
+
 def test_folders_and_rows_that_cannot_be_used(finished: Path, tmp_path: Path) -> None:
     with pytest.raises(vb.RunError, match="holds no run"):
         failures(tmp_path)

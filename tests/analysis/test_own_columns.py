@@ -39,6 +39,17 @@ def test_models_in_the_index_and_columns_in_a_frame() -> None:
     assert joined["price"].to_dict() == {"1": 5, "b": 4, "c": 3, "d": 2, "e": 1, "f": 0}
 
 
+def test_columns_that_are_named_by_numbers() -> None:
+    own = pd.DataFrame({"model": list("fedcb1"), 2025: range(6)})
+    assert join_columns(SUMMARY, own)["2025"].tolist() == [5, 4, 3, 2, 1, 0]
+
+
+def test_rows_with_more_fields_than_columns_are_not_read_shifted(tmp_path: Path) -> None:
+    path = kpi(tmp_path, "model,clicks\n" + "".join(f"{model},1,7\n" for model in "1bcdef"))
+    with pytest.raises(vb.DataError, match="wanted as many fields in every row as columns, got more"):
+        join_columns(SUMMARY, path)
+
+
 def test_names_that_do_not_match_are_named_in_one_error(tmp_path: Path) -> None:
     path = kpi(tmp_path, "model,clicks\n1,1\nB,2\nc,3\nd,4\ne,5\nextra,6\n")
     with pytest.raises(vb.DataError, match=r"2 not in the table: B, extra; 2 missing here: b, f; spell the names"):
@@ -89,7 +100,7 @@ def test_groups_that_cannot_be_made() -> None:
         add_group_means(SUMMARY, {"top1": ["shape_bias"]})
     with pytest.raises(vb.DataError, match="no column nothing"):
         add_group_means(SUMMARY, {"mine": ["top1", "nothing"]})
-    with pytest.raises(vb.DataError, match="group 'mine' must be a list of column names, got 'top1'"):
+    with pytest.raises(vb.DataError, match="group 'mine' must be a list of names, got 'top1'"):
         add_group_means(SUMMARY, {"mine": "top1"})
 
 

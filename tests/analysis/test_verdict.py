@@ -124,7 +124,7 @@ def test_a_feature_is_not_judged_by_itself() -> None:
         ({"correlations": 3}, "must be what correlate returns, got int"),
         ({"method": "kendall"}, "no rows of the method 'kendall'; it has spearman"),
         ({"groups": {"all": ["x", "z"]}}, "correlations has no row of 'bias' and z; correlate them too"),
-        ({"groups": {"all": "x"}}, "group 'all' must be a list of column names"),
+        ({"groups": {"all": "x"}}, "group 'all' must be a list of names"),
         ({"groups": {}}, "wanted one group of targets or more"),
         ({"groups": ["x"]}, r"groups must be a dict by name, got \['x'\]"),
         ({"alpha": 5}, "alpha must be between 0 and 1, got 5"),

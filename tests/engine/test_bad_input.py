@@ -45,6 +45,40 @@ def test_model_that_breaks_on_the_way(
     assert summary.loc["first", "lpp"] == alone.summary().loc[0, "lpp"]
 
 
+def test_model_that_answers_no_number_at_all(make_study: Make, tiny_net: type[nn.Module], tmp_path: Path) -> None:
+    class Log(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = tiny_net(2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.full_like(self.network(x), torch.nan)
+
+    study = make_study(models=[("first", tiny_net(1)), ("log", Log())])
+    study.plan()
+    with pytest.raises(vb.RunError, match=r"1 of 2 models failed(?s:.*)log: .*NaN or infinite logits for"):
+        study.run(tmp_path / "run", progress=False)
+    assert vb.open_run(tmp_path / "run").summary().set_index("model").loc["first", "status"] == "complete"
+
+
+def test_a_folder_stays_where_it_was_when_the_run_began(
+    make_study: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = make_study(cache="crops").run("run", progress=False)
+    opened = vb.open_run("run")
+    monkeypatch.chdir("/")
+    assert run.summary().equals(opened.summary())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["crops", "run"]
+
+
+def test_a_model_may_have_the_name_of_a_missing_one(
+    make_study: Make, tiny_net: type[nn.Module], tmp_path: Path
+) -> None:
+    run = make_study(models=[("__HIVE_DEFAULT_PARTITION__", tiny_net(1))]).run(tmp_path / "run", progress=False)
+    assert set(run.records().to_table()["model"].to_pylist()) == {"__HIVE_DEFAULT_PARTITION__"}
+
+
 def test_model_that_raises_on_the_way(make_study: Make, tiny_net: type[nn.Module], tmp_path: Path) -> None:
     calls = []
 

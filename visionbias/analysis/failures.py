@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Integral
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from visionbias.analysis.tables import require_names
 from visionbias.conditions.clean import CLEAN
 from visionbias.datasets.benchmarks import PARTIAL
 from visionbias.errors import RunError
@@ -115,15 +117,17 @@ def failures(
     Raises:
         RunError: the folder holds no run, its records cannot be read, no model has all of them, there is no other
             model, a model is not in the run, or an option is not as above.
+        DataError: `models` is no list of names.
     """
-    if against not in ("clean", "others") or not _whole(top, 1) or not _whole(min_n, 1):
+    if not isinstance(against, str) or against not in ("clean", "others") or not _whole(top, 1) or not _whole(min_n, 1):
         raise RunError(
             "failures: wanted against 'clean' or 'others', top and min_n whole numbers of 1 or more, "
             f"got {against!r}, {top!r}, {min_n!r}"
         )
     folder = Path(folder)
     names, sets = _open(folder)
-    if unknown := sorted(set(models or ()) - set(names)):
+    models = names if models is None else require_names("failures", "models", models)
+    if unknown := sorted(set(models) - set(names)):
         raise RunError(f"{folder} has no model {', '.join(unknown)}; it has {', '.join(names)}")
     hits = {}
     for model in names:
@@ -140,7 +144,7 @@ def failures(
         total = accuracies.sum(axis=0)
         reference = _reference(data, sets)
         for model, accuracy in zip(hits, accuracies, strict=True):
-            if models is None or model in models:
+            if model in models:
                 others = (total - accuracy) / (len(hits) - 1) if len(hits) > 1 else np.full_like(accuracy, np.nan)
                 clean = _clean(data, partition, accuracy, reference, hits[model])
                 lost = (clean if against == "clean" else others) - accuracy
@@ -289,4 +293,4 @@ def _worst(
 
 
 def _whole(value: object, least: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least

@@ -27,6 +27,7 @@ def join_columns(table: pd.DataFrame, columns: str | Path | pd.DataFrame) -> pd.
     """
     table = require_table("join_columns", table)
     own = columns if isinstance(columns, pd.DataFrame) else read_table(columns)
+    own = own.set_axis([str(name) for name in own.columns], axis="columns")  # years, of a pivot table
     source = "the columns" if isinstance(columns, pd.DataFrame) else str(columns)
     if MODEL not in own:
         raise DataError(f"{source}: wanted a column {MODEL!r} with the models' names, got {', '.join(map(str, own))}")
@@ -62,6 +63,8 @@ def read_table(path: str | Path) -> pd.DataFrame:
             table[MODEL] = pd.read_csv(StringIO(text), usecols=[MODEL], dtype=str, keep_default_na=False)[MODEL]
     except (OSError, ValueError, TypeError) as error:
         raise DataError(f"cannot read the table {path}: {error}; wanted a CSV file in UTF-8") from error
+    if not isinstance(table.index, pd.RangeIndex):  # pandas takes what is too much for names of rows
+        raise DataError(f"{path}: wanted as many fields in every row as columns, got more; end no line in a comma")
     if header.duplicated().any() or (header == "").any():
         raise DataError(
             f"{path}: wanted a name of its own for every column, got {','.join(header)}; rename or drop columns, and "

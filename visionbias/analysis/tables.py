@@ -41,14 +41,14 @@ def model_names(table: pd.DataFrame) -> list[str]:
 
 
 def require_names(function: str, argument: str, names: object) -> list[str]:
-    """A list of column names, each once.
+    """A list of names, each once.
 
     Raises:
         DataError: it is none, or empty.
     """
     listed = list(names) if isinstance(names, Iterable) and not isinstance(names, str) else None
     if not listed or not all(isinstance(name, str) for name in listed):
-        raise DataError(f"{function}: {argument} must be a list of column names, got {names!r:.80}")
+        raise DataError(f"{function}: {argument} must be a list of names, got {names!r:.80}")
     return list(dict.fromkeys(listed))
 
 

@@ -289,7 +289,7 @@ def open_run(folder: str | Path) -> Run:
     Raises:
         RunError: it is not a run folder.
     """
-    folder = path_of("folder", folder)
+    folder = path_of("folder", folder).absolute()
     manifest = read_manifest(folder)
     if manifest is None:
         raise RunError(f"{folder} holds no run; wanted the folder that Study.run wrote")

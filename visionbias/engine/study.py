@@ -110,7 +110,7 @@ class Study:
         )
         self.decode: Decode = one_of("decode", decode, DECODES)
         self.max_bad = whole_number("max_bad", max_bad, at_least=0)
-        self.cache = None if cache is None else path_of("cache", cache)
+        self.cache = None if cache is None else path_of("cache", cache).absolute()
         self.keep_crops = instance_of("keep_crops", keep_crops, bool)
         self.offline = offline
 
@@ -135,7 +135,7 @@ class Study:
         """
         from visionbias.engine.plan import make_plan
 
-        return make_plan(self, None if out is None else path_of("out", out))
+        return make_plan(self, None if out is None else path_of("out", out).absolute())
 
     def run(
         self,
@@ -169,7 +169,9 @@ class Study:
         """
         from visionbias.engine.execute import run_study
 
-        return run_study(self, path_of("out", out), shard=shard, progress=progress, save_interval_s=save_interval_s)
+        return run_study(
+            self, path_of("out", out).absolute(), shard=shard, progress=progress, save_interval_s=save_interval_s
+        )
 
 
 def _checked_probes(probes: Sequence[Probe]) -> tuple[Probe, ...]:

@@ -25,7 +25,8 @@ _FIELDS: list["pa.Field[Any]"] = [
 ]
 RECORD_SCHEMA = pa.schema(_FIELDS, metadata={"visionbias.schema": str(SCHEMA_VERSION)})
 
-PARTITIONING = ds.HivePartitioning(pa.schema([("model", pa.string()), ("condition", pa.string())]))
+_FIELDS_OF_FOLDERS = pa.schema([("model", pa.string()), ("condition", pa.string())])
+PARTITIONING = ds.HivePartitioning(_FIELDS_OF_FOLDERS, null_fallback="\0")  # no name is missing
 
 
 _LONGEST_NAME = 255  # bytes of a file's or folder's name, on all file systems in use
