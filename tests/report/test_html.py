@@ -394,6 +394,12 @@ def test_a_damaged_gallery_is_an_error_with_a_fix(rich: vb.Run, tmp_path: Path) 
         vb.open_run(folder).report(tmp_path / "report.html")
 
 
+def test_a_summary_must_be_of_this_run(rich: vb.Run, summary: pd.DataFrame, tmp_path: Path) -> None:
+    for other in (summary.iloc[:2], summary.set_index("model"), pd.DataFrame(), 5):
+        with pytest.raises(vb.RunError, match=r"summary: wanted what run.summary\(\) of"):
+            rich.report(tmp_path / "report.html", summary=other)  # type: ignore[arg-type]
+
+
 def test_a_page_that_cannot_be_written(rich: vb.Run, tmp_path: Path) -> None:
     with pytest.raises(vb.RunError, match=r"wanted the name of a file, such as report\.html"):
         rich.report(tmp_path)

@@ -177,7 +177,7 @@ class Run:
         from visionbias.analysis.tables import CATEGORY, number_columns
         from visionbias.report.contents import Contents
 
-        summary, benchmarks = self.summary() if summary is None else summary, self.benchmarks
+        summary, benchmarks = self.summary() if summary is None else self._own(summary), self.benchmarks
         if columns is not None:
             joined = join_columns(summary, columns)
             own = [str(name) for name in joined.columns.difference(summary.columns, sort=False) if name != CATEGORY]
@@ -202,6 +202,13 @@ class Run:
             benchmarks={group: names for group, names in there.items() if names},
             categories=self._categories(summary),
         )
+
+    def _own(self, summary: "pd.DataFrame") -> "pd.DataFrame":
+        """A summary that was given, if it is of this run."""
+        columns = getattr(summary, "columns", ())
+        if {"model", "status", "n"} <= set(columns) and sorted(map(str, summary["model"])) == self.model_ids:
+            return summary
+        raise RunError(f"summary: wanted what run.summary() of {self.folder} gave, got another table; leave it out")
 
     def _categories(self, summary: "pd.DataFrame") -> dict[str, str]:
         """The kinds of the models that are known: from the user's column, and of the study's checkpoints."""
