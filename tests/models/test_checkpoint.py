@@ -222,6 +222,10 @@ def test_a_whole_module_is_read_if_trusted(tmp_path: Path) -> None:
     ("options", "message"),
     [
         ({"arch": ""}, "arch must be a name"),
+        ({"arch": "resnet18", "name": ""}, "name must be a name, got ''"),
+        ({"arch": "resnet18", "name": 5}, "name must be a name, got 5"),
+        ({"arch": "resnet18", "head": 5}, "head must be a path, got 5"),
+        ({"arch": "resnet18", "normalization": ((0.0,), (1.0,))}, "normalization must be a visionbias.Normalization"),
         ({"arch": "resnet18", "num_classes": 1}, "num_classes must be a whole number of at least 2"),
         ({"arch": "resnet18", "unsafe_sha256": "yes"}, "64 hexadecimal digits"),
     ],

@@ -4,7 +4,9 @@
 
 import re
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
+from types import NoneType
 
 from visionbias.errors import CheckpointError
 from visionbias.types import Normalization
@@ -42,6 +44,16 @@ class Checkpoint:
     head: Path | str | None = None
 
     def __post_init__(self) -> None:
+        for argument, kinds, wanted in (
+            ("path", (str, PathLike), "a path"),
+            ("head", (str, PathLike, NoneType), "a path"),
+            ("name", (str, NoneType), "a name"),
+            ("normalization", (Normalization, NoneType), "a visionbias.Normalization"),
+            ("unsafe_sha256", (str, NoneType), "text"),
+        ):
+            value = getattr(self, argument)
+            if not isinstance(value, kinds) or value == "":
+                raise CheckpointError(f"Checkpoint {self.path!s:.80}: {argument} must be {wanted}, got {value!r:.80}")
         object.__setattr__(self, "path", Path(self.path))
         if self.head is not None:
             object.__setattr__(self, "head", Path(self.head))
