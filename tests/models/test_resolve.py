@@ -253,6 +253,13 @@ def test_a_module_with_nan() -> None:
         resolve_model(("mine", module), device=CPU)
 
 
+@pytest.mark.parametrize("layer", [nn.Linear(3, 2, device="meta"), nn.LazyLinear(2)])
+def test_a_module_without_values(layer: nn.Module) -> None:
+    module = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), layer)
+    with pytest.raises(CheckpointError, match=r"model 'mine': 2 of its tensors hold no values, such as 2\.weight"):
+        resolve_model(("mine", module), device=CPU)
+
+
 def test_infinite_masks_are_no_fault() -> None:
     module = Small().eval()
     module.register_buffer("mask", torch.tensor([0.0, -float("inf")]))

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from visionbias.errors import CheckpointError, RunError
 from visionbias.models import study, timm, torchvision
@@ -279,7 +280,13 @@ def _tried(name: str, call: Callable[[Tensor], Tensor], device: torch.device, cr
 def _ready(name: str, module: nn.Module, device: torch.device) -> nn.Module:
     """The module itself if it can run as it is, else a copy on the device, in float32 and evaluation mode."""
     place = torch.empty(0, device=device).device  # "cuda" -> "cuda:0"
-    tensors = [*module.parameters(), *module.buffers()]
+    named = [*module.named_parameters(), *module.named_buffers()]
+    if empty := [key for key, tensor in named if is_lazy(tensor) or tensor.is_meta]:
+        raise CheckpointError(
+            f"model {name!r}: {len(empty)} of its tensors hold no values, such as {empty[0]}; load its weights, and "
+            "call lazy layers once"
+        )
+    tensors = [tensor for _, tensor in named]
     fits = all(t.device == place and (t.dtype == torch.float32 or not t.is_floating_point()) for t in tensors)
     if fits and not any(layer.training for layer in module.modules()):
         return module
