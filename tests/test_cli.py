@@ -119,8 +119,14 @@ def test_ctrl_c_is_one_line_and_the_run_goes_on(study_file: Path, tmp_path: Path
     out, cache = tmp_path / "run", tmp_path / "cache"
     command = [sys.executable, "-m", "visionbias", "run", str(study_file), "--out", str(out)]
     environment = os.environ | {"VISIONBIAS_CACHE": str(cache)}
+
+    def hear_signals() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # a job in the background of a shell is deaf to it
+
     with locked(out):
-        process = subprocess.Popen(command, env=environment, stdout=PIPE, stderr=PIPE, text=True)
+        process = subprocess.Popen(
+            command, env=environment, stdout=PIPE, stderr=PIPE, text=True, preexec_fn=hear_signals
+        )
         while process.poll() is None and not list(cache.glob("crops/*/manifest.json")):
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
