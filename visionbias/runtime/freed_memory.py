@@ -26,8 +26,8 @@ def freed_memory_kept() -> Iterator[None]:
 
     By default glibc's malloc hands every large block back at once, and the system clears each page again for the next
     layer, a tenth of the time of a ResNet-50 in bfloat16 (benchmarks/results/engine.jsonl). All threads of the process
-    are concerned, and afterwards malloc's thresholds stay where they come to by themselves at most, at 32 and 64 MiB. Nothing changes
-    with another C library, or where the environment tunes malloc.
+    are concerned, and afterwards malloc's thresholds stay where they come to by themselves at most, at 32 and 64 MiB.
+    Nothing changes with another C library, or where the environment tunes malloc.
     """
     global _inside
     libc = _tunable()
