@@ -6,7 +6,6 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from numbers import Integral
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from visionbias.analysis.tables import require_names
+from visionbias.analysis.tables import is_whole, require_names
 from visionbias.conditions.clean import CLEAN
 from visionbias.datasets.benchmarks import PARTIAL
 from visionbias.errors import RunError
@@ -119,7 +118,12 @@ def failures(
             model, a model is not in the run, or an option is not as above.
         DataError: `models` is no list of names.
     """
-    if not isinstance(against, str) or against not in ("clean", "others") or not _whole(top, 1) or not _whole(min_n, 1):
+    if (
+        not isinstance(against, str)
+        or against not in ("clean", "others")
+        or not is_whole(top, 1)
+        or not is_whole(min_n, 1)
+    ):
         raise RunError(
             "failures: wanted against 'clean' or 'others', top and min_n whole numbers of 1 or more, "
             f"got {against!r}, {top!r}, {min_n!r}"
@@ -290,7 +294,3 @@ def _worst(
         },
         columns=list(COLUMNS),
     )
-
-
-def _whole(value: object, least: int) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= least

@@ -62,13 +62,18 @@ def require_fraction(function: str, argument: str, value: object) -> None:
         raise DataError(f"{function}: {argument} must be between 0 and 1, got {value!r:.80}")
 
 
+def is_whole(value: object, at_least: int) -> bool:
+    """Whether it is a whole number from `at_least` on, of Python or NumPy; True and False are none."""
+    return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= at_least
+
+
 def require_whole(function: str, argument: str, value: object, at_least: int) -> None:
     """Refuse what is no whole number from `at_least` on.
 
     Raises:
         DataError: it is none.
     """
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < at_least:
+    if not is_whole(value, at_least):
         raise DataError(f"{function}: {argument} must be a whole number of {at_least} or more, got {value!r:.80}")
 
 

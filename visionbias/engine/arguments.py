@@ -66,6 +66,15 @@ def path_of(name: str, value: Any) -> Path:
     return Path(value)
 
 
+def folder_of(name: str, value: Any) -> Path:
+    """The value as a folder, the same one when the process changes its working folder later.
+
+    Raises:
+        RunError: it is no path, or no system could have it.
+    """
+    return path_of(name, value).absolute()
+
+
 def instance_of(name: str, value: Any, kind: type[T]) -> T:
     """The value, if it is of a kind.
 

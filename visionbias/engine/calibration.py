@@ -206,10 +206,10 @@ def _time_model(
     exact_s = _time_forward(Forward(model, device=device, batch=batch), crop, device)
     if begun is not None:
         fast = [getattr(torch, begun["precision"])] if begun["precision"] != "float32" else []
+    elif study.precision == "auto" and fast_dtypes(device) and pays(model, crop, device, stimuli):
+        fast = list(fast_dtypes(device)[:1])
     else:
-        fast = list(fast_dtypes(device)[:1]) if study.precision == "auto" else []
-        if fast and not pays(model, crop, device, stimuli):
-            fast = []
+        fast = []
     if not fast:
         return _Timed(EXACT, exact_s, exact_s)
     began = time.perf_counter()

@@ -33,7 +33,7 @@ def pick_device(name: str) -> torch.device:
     try:
         device = torch.device(name)
         torch.zeros(1, device=device).item()  # "meta" has no values
-    except (RuntimeError, AssertionError, NotImplementedError, ImportError, TypeError) as error:
+    except (RuntimeError, AssertionError, ImportError, TypeError) as error:
         raise BackendError(f"device {name!r} cannot be used: {first_line(error)}; try 'auto' or 'cpu'") from error
     return device
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from visionbias.engine.arguments import path_of
+from visionbias.engine.arguments import folder_of, path_of
 from visionbias.errors import RunError
 from visionbias.probes.registry import Probe, make_probe
 from visionbias.records.files import RECORDS
@@ -296,7 +296,7 @@ def open_run(folder: str | Path) -> Run:
     Raises:
         RunError: it is not a run folder.
     """
-    folder = path_of("folder", folder).absolute()
+    folder = folder_of("folder", folder)
     manifest = read_manifest(folder)
     if manifest is None:
         raise RunError(f"{folder} holds no run; wanted the folder that Study.run wrote")

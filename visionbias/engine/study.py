@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from visionbias.datasets.base import Dataset
 from visionbias.decode.choice import DECODES, Decode
-from visionbias.engine.arguments import data_set, instance_of, one_of, path_of, whole_number
+from visionbias.engine.arguments import data_set, folder_of, instance_of, one_of, whole_number
 from visionbias.engine.arms import arms_of
 from visionbias.errors import RunError
 from visionbias.models.resolve import expanded, model_ids
@@ -110,7 +110,7 @@ class Study:
         )
         self.decode: Decode = one_of("decode", decode, DECODES)
         self.max_bad = whole_number("max_bad", max_bad, at_least=0)
-        self.cache = None if cache is None else path_of("cache", cache).absolute()
+        self.cache = None if cache is None else folder_of("cache", cache)
         self.keep_crops = instance_of("keep_crops", keep_crops, bool)
         self.offline = offline
 
@@ -135,7 +135,7 @@ class Study:
         """
         from visionbias.engine.plan import make_plan
 
-        return make_plan(self, None if out is None else path_of("out", out).absolute())
+        return make_plan(self, None if out is None else folder_of("out", out))
 
     def run(
         self,
@@ -169,9 +169,7 @@ class Study:
         """
         from visionbias.engine.execute import run_study
 
-        return run_study(
-            self, path_of("out", out).absolute(), shard=shard, progress=progress, save_interval_s=save_interval_s
-        )
+        return run_study(self, folder_of("out", out), shard=shard, progress=progress, save_interval_s=save_interval_s)
 
 
 def _checked_probes(probes: Sequence[Probe]) -> tuple[Probe, ...]:

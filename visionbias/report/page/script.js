@@ -140,8 +140,9 @@ for (const [column, head] of [...document.querySelectorAll(".sortable thead")].f
 const isNarrow = () => plots.some((plot) => plot.clientWidth < NARROW);
 let wasNarrow = isNarrow();
 addEventListener("resize", () => {
-  if (isNarrow() !== wasNarrow) drawAll();
-  wasNarrow = isNarrow();
+  const narrow = isNarrow();
+  if (narrow !== wasNarrow) drawAll();
+  wasNarrow = narrow;
 });
 dark.addEventListener("change", drawAll);
 addEventListener("beforeprint", () => {
