@@ -53,6 +53,21 @@ def image_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def cue_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Twelve images of three categories, two of them without conflict."""
+    root = tmp_path_factory.mktemp("cue") / "conflict"
+    rng = np.random.default_rng(3)
+    names = ["class_0", "class_1", "class_2"]
+    letters = dict(zip(names, ("cat", "dog", "car"), strict=True))
+    for i in range(12):
+        shape, texture = letters[names[i % 3]], letters[names[i % 2]]
+        path = root / shape / f"{shape}{i}-{texture}{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(path)
+    return root
+
+
+@pytest.fixture(scope="session")
 def tiny_net() -> type[TinyNet]:
     """The network's class, for tests that build their own."""
     return TinyNet

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+from run_folders import records_of
 from torch import Tensor
 
 import visionbias as vb
@@ -19,20 +20,17 @@ Make = Callable[..., vb.Study]
 on_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 
 
-def records_of(run: vb.Run) -> pd.DataFrame:
-    frame = run.records().to_table().to_pandas()
-    return frame.sort_values(["model", "condition", "sample_id"], ignore_index=True)
+def noted(made: list[int]) -> Iterator[int]:
+    """Three numbers, each of which stands in the list once it is made."""
+    for i in range(3):
+        made.append(i)
+        yield i
 
 
 def test_on_a_cpu_a_step_is_made_when_it_is_wanted() -> None:
     made: list[int] = []
 
-    def steps() -> Iterator[int]:
-        for i in range(3):
-            made.append(i)
-            yield i
-
-    for i in one_ahead(steps(), torch.device("cpu")):
+    for i in one_ahead(noted(made), torch.device("cpu")):
         assert made == list(range(i + 1))
     assert made == [0, 1, 2]
     assert turns("cpu") == 1
@@ -41,15 +39,10 @@ def test_on_a_cpu_a_step_is_made_when_it_is_wanted() -> None:
 def test_a_result_is_taken_when_the_next_was_begun() -> None:
     begun: list[int] = []
 
-    def results() -> Iterator[int]:
-        for i in range(3):
-            begun.append(i)
-            yield i
-
     gpu, cpu = torch.device("cuda"), torch.device("cpu")
-    assert [(i, list(begun)) for i in one_behind(results(), gpu)] == [(0, [0, 1]), (1, [0, 1, 2]), (2, [0, 1, 2])]
+    assert [(i, list(begun)) for i in one_behind(noted(begun), gpu)] == [(0, [0, 1]), (1, [0, 1, 2]), (2, [0, 1, 2])]
     begun.clear()
-    assert [(i, list(begun)) for i in one_behind(results(), cpu)] == [(0, [0]), (1, [0, 1]), (2, [0, 1, 2])]
+    assert [(i, list(begun)) for i in one_behind(noted(begun), cpu)] == [(0, [0]), (1, [0, 1]), (2, [0, 1, 2])]
     assert list(one_behind(iter(()), gpu)) == []
 
 

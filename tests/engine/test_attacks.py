@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from run_folders import records_of
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
@@ -21,12 +22,6 @@ Make = Callable[..., vb.Study]
 BAND = vb.bandpass(0.1, 0.6)
 PROBE = vb.PGD(eps=4 / 255, steps=3, bands=BAND)
 NAMES = ["pgd-3-eps4-step1", "pgd-3-eps4-step1-bandpass-0.1-0.6-disk"]
-
-
-def records_of(run: vb.Run) -> pd.DataFrame:
-    """All records in one order."""
-    frame = run.records().to_table().to_pandas()
-    return frame.sort_values(["model", "condition", "sample_id"], ignore_index=True)
 
 
 @pytest.fixture(scope="module")

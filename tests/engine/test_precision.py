@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+from run_folders import records_of
 from torch import Tensor, nn
 from torch._inductor import config as inductor
 
@@ -34,11 +35,6 @@ class Scaled(nn.Module):
 def mean_color(x: Tensor) -> Tensor:
     assert x.dtype == torch.float32
     return x.mean((2, 3))
-
-
-def records_of(run: vb.Run) -> pd.DataFrame:
-    frame = run.records().to_table().to_pandas()
-    return frame.sort_values(["model", "condition", "sample_id"], ignore_index=True)
 
 
 def precisions(run: vb.Run) -> dict[str, tuple[str, bool]]:

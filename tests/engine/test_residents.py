@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 import timm
 import torch
+from run_folders import records_of
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -34,11 +35,6 @@ PROBES = [
 
 def mean_color(x: Tensor) -> Tensor:
     return x.mean((2, 3))
-
-
-def records_of(run: vb.Run) -> pd.DataFrame:
-    frame = run.records().to_table().to_pandas()
-    return frame.sort_values(["model", "condition", "sample_id"], ignore_index=True)
 
 
 @pytest.fixture

@@ -3,13 +3,13 @@
 """What a run folder keeps, says and shows while its run is not finished, and what it must match to go on."""
 
 import importlib.util
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hooked_network import Hooked
+from run_folders import change_manifest
 from torch import nn
 
 import visionbias as vb
@@ -33,12 +33,6 @@ def hooked(make_study: Make, tiny_net: type[nn.Module]) -> Callable[[int, Callab
         )
 
     return make
-
-
-def change_manifest(folder: Path, change: Callable[[dict], None]) -> None:
-    manifest = json.loads((folder / "run.json").read_text())
-    change(manifest)
-    (folder / "run.json").write_text(json.dumps(manifest))
 
 
 def test_the_first_batch_is_saved_before_it_is_whole(

@@ -12,17 +12,12 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
+from run_folders import records_of
 from torch import Tensor, nn
 
 import visionbias as vb
 
 Make = Callable[..., vb.Study]
-
-
-def records_of(run: vb.Run) -> pd.DataFrame:
-    """All records in one order."""
-    frame = run.records().to_table().to_pandas()
-    return frame.sort_values(["model", "condition", "sample_id"], ignore_index=True)
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ import pytest
 import torch
 from plotly import graph_objects
 from report_models import CLASSES, EVIL, network
+from run_folders import change_manifest
 
 import visionbias as vb
 
@@ -364,10 +365,12 @@ def test_models_that_fail_are_told(make_study: Callable[..., vb.Study], tmp_path
 
 def test_images_that_are_gone_are_named(rich: vb.Run, tmp_path: Path) -> None:
     folder = shutil.copytree(rich.folder, tmp_path / "run")
-    manifest = json.loads((folder / "run.json").read_text())
-    for described in manifest["data_sets"].values():
-        described["root"] = str(tmp_path / "gone")
-    (folder / "run.json").write_text(json.dumps(manifest))
+
+    def move(manifest: dict[str, Any]) -> None:
+        for described in manifest["data_sets"].values():
+            described["root"] = str(tmp_path / "gone")
+
+    change_manifest(folder, move)
     parsed = Page(vb.open_run(folder).report(tmp_path / "report.html"))
     assert "Unchanged images of the worst" in parsed.text
     assert not any(alt.endswith(".png") for alt in parsed.images)
@@ -376,14 +379,12 @@ def test_images_that_are_gone_are_named(rich: vb.Run, tmp_path: Path) -> None:
 
 def test_a_pipe_in_the_place_of_an_image_holds_nothing_up(rich: vb.Run, tmp_path: Path) -> None:
     folder = shutil.copytree(rich.folder, tmp_path / "run")
-    manifest = json.loads((folder / "run.json").read_text())
     worst = vb.analysis.failures(folder, against="others").query("kind != 'condition'").iloc[0]
     path = str(vb.analysis.slice_samples(folder, worst).query("~correct")["path"].iloc[0])
-    described = manifest["data_sets"][worst["data"]]
-    described["root"] = str(shutil.copytree(described["root"], tmp_path / "images"))
-    (folder / "run.json").write_text(json.dumps(manifest))
-    (tmp_path / "images" / path).unlink()
-    os.mkfifo(tmp_path / "images" / path)
+    images = shutil.copytree(rich.manifest["data_sets"][worst["data"]]["root"], tmp_path / "images")
+    change_manifest(folder, lambda manifest: manifest["data_sets"][worst["data"]].update(root=str(images)))
+    (images / path).unlink()
+    os.mkfifo(images / path)
     assert path not in Page(vb.open_run(folder).report(tmp_path / "report.html")).images
 
 
