@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the cache of crops adds to the decoder that fills it."""
 
-import uuid
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -48,8 +48,9 @@ def cases(device: str, n: int = 2048) -> Iterator[Case]:  # noqa: ARG001
 
 
 def build(samples: list[Sample], kind: Kind, folder: Path) -> None:
-    """Fill a cache of its own."""
-    open_crops(samples, PREPROCESSING, decode=kind, folder=folder / uuid.uuid4().hex, progress=False)
+    """Fill a cache of its own, and remove it: memory that the system has not handed out yet is slower to fill."""
+    with TemporaryDirectory(dir=folder) as own:
+        open_crops(samples, PREPROCESSING, decode=kind, folder=Path(own), progress=False)
 
 
 def decode(paths: list[Path], kind: Kind) -> None:

@@ -14,7 +14,7 @@ from visionbias.datasets.benchmarks import C19, SEVERITIES
 from visionbias.datasets.benchmarks.descriptions import BENCHMARKS
 from visionbias.datasets.label_map import imagenet_wnids
 
-CLASSES = (5, 207, 281, 717, 999)  # of ImageNet's, that the small copies have
+CLASSES = (11, 207, 301, 717, 999)  # of ImageNet's, that the small copies have; -A has three of them, -R four
 CATEGORIES = ("airplane", "bicycle", "cat", "knife", "oven", "truck")
 SIDE = 32
 

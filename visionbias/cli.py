@@ -3,7 +3,7 @@
 """The command line: `visionbias demo | run | plan | report | models | selftest`."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -81,6 +81,8 @@ StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="Study fil
 Progress = Annotated[bool | None, typer.Option(help="Progress bar; default: on a terminal.")]
 RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")]
 
+_MARKS = {True: "ok  ", False: "FAIL", None: "--  "}  # of a check
+
 
 @app.command()
 def demo(
@@ -91,17 +93,25 @@ def demo(
     from visionbias.analysis import correlate, verdict
     from visionbias.demo import run_demo
     from visionbias.demo.calibration import check_calibration
+    from visionbias.demo.legend import COLUMNS
+    from visionbias.demo.recipes import RECIPES
     from visionbias.report.text import summary_table
 
+    typer.echo(f"training {len(RECIPES)} small networks and measuring them; this takes minutes", err=True)
     finished = run_demo(out, progress=progress)
     summary = finished.summary()
-    typer.echo("A row a network, named by the recipe that it was trained by; each number with its 95 % interval:\n")
+    typer.echo("Networks, each named by its recipe:")
+    _list({recipe.name: recipe.effect for recipe in RECIPES.values()})
+    typer.echo("\nWhat was measured; accuracies and biases from 0 to 1, each with its 95 % interval:\n")
     typer.echo(summary_table(summary))
+    typer.echo()
+    _list(COLUMNS)
     typer.echo(f"\nRun folder: {finished.folder}")
     typer.echo("What the recipes promise, and what was measured (95 % intervals must not overlap):")
     _show(check_calibration(summary))
     benchmarks = [name for names in finished.benchmarks.values() for name in names]
     typer.echo("\nWhether a bias predicts the benchmarks (Spearman, over the networks):")
+    _list({group: " + ".join(names) for group, names in finished.benchmarks.items()})
     typer.echo(str(verdict(correlate(summary, finished.biases, benchmarks, methods=["spearman"]), finished.benchmarks)))
     typer.echo(f"\nReport: {finished.report(finished.folder / 'report.html', summary=summary)}")
 
@@ -200,12 +210,18 @@ def selftest() -> None:
 
 
 def _show(checks: "Iterable[Check]") -> bool:
-    """Print checks as they come; whether all passed."""
+    """Print checks as they come; whether none failed."""
     passed = True
     for check in checks:
-        passed &= check.passed
-        typer.echo(f"{'ok  ' if check.passed else 'FAIL'} {check.name}: {check.detail}")
+        passed &= check.passed is not False
+        typer.echo(f"{_MARKS[check.passed]} {check.name}: {check.detail}")
     return passed
+
+
+def _list(meanings: Mapping[str, str]) -> None:
+    width = max(map(len, meanings))
+    for name, meaning in meanings.items():
+        typer.echo(f"  {name:<{width}}  {meaning}")
 
 
 def _parse_shard(text: str) -> tuple[int, int]:

@@ -162,9 +162,10 @@ def test_the_images_of_a_row_are_a_data_set(finished: Path, tmp_path: Path) -> N
         assert column is None or set(images_of[column]) == {other["slice"]}
     lost = images[images["clean"] & ~images["correct"]]
     lost.to_csv(tmp_path / "worst.csv", index=False)
-    again = vb.CsvManifest(tmp_path / "worst.csv")
+    again = vb.CsvManifest(tmp_path / "worst.csv", classes=lost["label"].cat.categories)
     assert [sample.id for sample in again.samples] == sorted(lost["path"])
     assert set(again.groups) == {"old"}
+    assert again.classes == CLASSES
 
 
 def test_images_without_an_unchanged_version(finished: Path) -> None:

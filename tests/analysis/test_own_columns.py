@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A user's own numbers and groups beside what was measured."""
 
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -52,8 +53,14 @@ def test_rows_with_more_fields_than_columns_are_not_read_shifted(tmp_path: Path)
 
 def test_names_that_do_not_match_are_named_in_one_error(tmp_path: Path) -> None:
     path = kpi(tmp_path, "model,clicks\n1,1\nB,2\nc,3\nd,4\ne,5\nextra,6\n")
-    with pytest.raises(vb.DataError, match=r"2 not in the table: B, extra; 2 missing here: b, f; spell the names"):
+    with pytest.raises(vb.DataError, match=r"2 missing here: b, f; 2 not in the table: B, extra; spell the names"):
         join_columns(SUMMARY, path)
+
+
+def test_rows_of_other_models_are_left_out_with_a_warning() -> None:
+    own = pd.DataFrame({"model": ["x", *"fedcb1"], "price": range(7)})
+    with pytest.warns(UserWarning, match="the columns: rows left out: 1 not in the table: x"):
+        assert join_columns(SUMMARY, own)["price"].tolist() == [6, 5, 4, 3, 2, 1]
 
 
 @pytest.mark.parametrize(
@@ -102,6 +109,16 @@ def test_groups_that_cannot_be_made() -> None:
         add_group_means(SUMMARY, {"mine": ["top1", "nothing"]})
     with pytest.raises(vb.DataError, match="group 'mine' must be a list of names, got 'top1'"):
         add_group_means(SUMMARY, {"mine": "top1"})
+    with pytest.raises(vb.DataError, match=r"groups must be a dict by name, got \['top1'\]"):
+        add_group_means(SUMMARY, ["top1"])  # type: ignore[arg-type]
+
+
+def test_categories_and_decimals_of_a_file_and_a_frame(tmp_path: Path) -> None:
+    joined = join_columns(SUMMARY, kpi(tmp_path, "model,category,clicks\n1,1,1\nb,,2\nc,2,3\nd,2,4\ne,2,5\nf,2,6\n"))
+    assert joined["category"].dropna().tolist() == ["1", "2", "2", "2", "2"]
+    assert vb.correlate(joined, ["clicks"], ["top1"], without=np.array(["1"]))["n"].tolist() == [5] * 3
+    prices = pd.DataFrame({"model": list("1bcdef"), "price": [Decimal(i) / 3 for i in range(6)]})
+    assert vb.correlate(join_columns(SUMMARY, prices), ["price"], ["top1"])["rho"].tolist() == pytest.approx([-1.0] * 3)
 
 
 def test_a_model_may_be_named_as_missing_numbers_are(tmp_path: Path) -> None:

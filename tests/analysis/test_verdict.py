@@ -44,9 +44,9 @@ def test_words() -> None:
         *[("lpp", *cell) for cell in (("ID", *OPEN), ("robustness", *OPEN), ("concepts", *OPEN))],
     )
     assert str(verdict(frame)).splitlines() == [
-        "shape_bias: models with more of it have higher robustness (0.60 [0.40, 0.80], adjusted p 0.001), and lower ID "
-        "(-0.50 [-0.70, -0.20], adjusted p 0.01); nothing is sure about concepts. 40 models.",
-        "lpp: nothing is sure about ID, robustness, concepts. 40 models.",
+        "shape_bias: models with more of it score higher on robustness (0.60 [0.40, 0.80], adjusted p 0.001), and "
+        "score lower on ID (-0.50 [-0.70, -0.20], adjusted p 0.01); no sure relation with concepts. 40 models.",
+        "lpp: no sure relation with ID, robustness, concepts. 40 models.",
         "No bias predicts all of ID, robustness, concepts.",
     ]
 
@@ -67,17 +67,17 @@ def test_a_rise_of_mce_is_a_fall() -> None:
     alone = verdict(found)
     assert alone.table["relation"].tolist() == ["falls", "falls"]
     assert alone.sentences == (
-        "bias: models with more of it have lower acc (-1.00 [-1.00, -1.00], adjusted p below 1e-06), and worse "
-        "imagenet_c_mce[partial] (1.00 [1.00, 1.00], adjusted p below 1e-06; of imagenet_c_mce[partial] lower is "
+        "bias: models with more of it score lower on acc (-1.00 [-1.00, -1.00], adjusted p below 1e-06), and do worse "
+        "on imagenet_c_mce[partial] (1.00 [1.00, 1.00], adjusted p below 1e-06; of imagenet_c_mce[partial] lower is "
         "better). 12 models.",
         "bias: related to all of acc, imagenet_c_mce[partial], in one direction.",
     )
     together = verdict(found, {"robustness": ["acc", "imagenet_c_mce[partial]"]})
     assert together.table["relation"].tolist() == ["falls"]
     assert together.table["errors"].tolist() == [("imagenet_c_mce[partial]",)]
-    assert "worse robustness (-1.00 to 1.00" in together.sentences[0]
+    assert "do worse on robustness (-1.00 to 1.00" in together.sentences[0]
     better = verdict(vb.correlate(table.assign(bias=range(12, 0, -1)), ["bias"], ["imagenet_c_mce[partial]"]))
-    assert better.sentences[0].startswith("bias: models with more of it have better imagenet_c_mce[partial] (-1.00")
+    assert better.sentences[0].startswith("bias: models with more of it do better on imagenet_c_mce[partial] (-1.00")
 
 
 def test_checks_tell_what_reverses() -> None:
@@ -96,9 +96,18 @@ def test_few_models_are_told() -> None:
     assert verdict(rows(("bias", "x", *UP), n=8)).sentences[0].endswith("8 models, so few that p is too small.")
     nothing = rows(("bias", "x", 0.5, np.nan, np.nan, np.nan), n=4)
     assert verdict(nothing).sentences == (
-        "bias: too few models, or too little difference between them, for x. 4 models.",
-        "No bias predicts all of x.",
+        "bias: at least 5 models wanted for x. 4 models.",
+        "Whether a bias predicts all of x cannot be said: too few models, 4 of at least 5.",
     )
+
+
+def test_what_is_undetermined_is_not_denied() -> None:
+    nothing = (0.5, np.nan, np.nan, np.nan)
+    told = verdict(rows(("flat", "x", *nothing), ("flat", "y", *UP), ("open", "x", *OPEN), ("open", "y", *nothing)))
+    assert told.sentences[0].endswith("; too little differs between models for x. 40 models.")
+    assert told.sentences[-1] == "No bias predicts all of x, y; of flat it cannot be said."
+    alone = verdict(rows(("flat", "x", *nothing), ("flat", "y", *UP)))
+    assert alone.sentences[-1] == "Whether a bias predicts all of x, y cannot be said: see above."
 
 
 def test_from_a_table_to_words() -> None:
@@ -125,7 +134,10 @@ def test_a_feature_is_not_judged_by_itself() -> None:
         ({"method": "kendall"}, "no rows of the method 'kendall'; it has spearman"),
         ({"groups": {"all": ["x", "z"]}}, "correlations has no row of 'bias' and z; correlate them too"),
         ({"groups": {"all": "x"}}, "group 'all' must be a list of names"),
-        ({"groups": {}}, "wanted one group of targets or more"),
+        ({"groups": {}}, r"wanted one group of targets or more, by name, got \{\}"),
+        ({"groups": {3: ["x"]}}, "wanted one group of targets or more, by name"),
+        ({"method": ["spearman"]}, r"method must be the name of one, got \['spearman'\]"),
+        ({"checks": pd.DataFrame({"x": [1]})}, "checks must be a dict by name"),
         ({"groups": ["x"]}, r"groups must be a dict by name, got \['x'\]"),
         ({"alpha": 5}, "alpha must be between 0 and 1, got 5"),
         ({"alpha": "x"}, "alpha must be between 0 and 1, got 'x'"),

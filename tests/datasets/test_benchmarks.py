@@ -4,6 +4,7 @@
 
 import json
 import shutil
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
@@ -40,10 +41,16 @@ def test_folders_of_v2_are_numbers_whatever_their_order_as_text(tmp_path: Path) 
     assert {sample.id: sample.label for sample in data.samples} == {"2/a.jpeg": 2, "10/b.jpeg": 10, "0999/c.jpeg": 999}
 
 
-def test_a_and_r_are_decided_among_the_classes_that_have_a_folder(copies: dict[str, Path]) -> None:
-    data = _partial("imagenet_a", copies["imagenet_a"])
-    assert data.classes == tuple(wnid(c) for c in CLASSES[:3])
-    assert resolve_label_map(data.classes, None, 1000).members == tuple((c,) for c in CLASSES[:3])
+@pytest.mark.parametrize(("name", "n"), [("imagenet_a", 3), ("imagenet_r", 4)])
+def test_a_and_r_are_decided_among_their_200_classes_whichever_have_images(
+    copies: dict[str, Path], name: str, n: int
+) -> None:
+    data = _partial(name, copies[name])
+    assert data.classes == tuple((files("timm.data") / "_info" / f"{name}_synsets.txt").read_text().split())
+    assert {data.classes[sample.label] for sample in data.samples} == {wnid(c) for c in CLASSES[:n]}
+    kept = [index for (index,) in resolve_label_map(data.classes, None, 1000).members]
+    assert [wnid(index) for index in kept] == list(data.classes)
+    assert data.partial[0].startswith(f"{n} of 200 classes, without n")
 
 
 def test_sets_beside_a(copies: dict[str, Path]) -> None:
@@ -95,6 +102,10 @@ def test_variants_of_v2(copies: dict[str, Path], tmp_path: Path) -> None:
     assert v2_variants(root) == v2_variants(root.parent) == v2_variants({"matched-frequency": root}) == matched
     with pytest.raises(vb.DataError, match="name the variant of another with imagenet_v2="):
         v2_variants(tmp_path)
+    (tmp_path / "loop").symlink_to("loop")
+    for place in (tmp_path / "loop", "nu\0ll"):
+        with pytest.raises(vb.DataError, match="imagenet_v2"):
+            v2_variants(place)
     with pytest.raises(vb.DataError, match=r"some of matched-frequency, threshold0\.7, top-images, got other"):
         v2_variants({"other": root})
     for given, got in (({}, "got none"), ({3: root}, "got 3"), ({"matched-frequency": 3}, "paths by variant, got 3")):
@@ -104,8 +115,8 @@ def test_variants_of_v2(copies: dict[str, Path], tmp_path: Path) -> None:
 
 def test_whole_sets_carry_no_stamp(tmp_path: Path) -> None:
     stylized = [f"{category}/{i}.png" for category in CATEGORIES16 for i in range(50)]
-    a = [f"{folder}/{i}.jpg" for folder in imagenet_wnids()[::5] for i in range(37)]
-    a += [f"{imagenet_wnids()[0]}/more_{i}.jpg" for i in range(100)]
+    a = [f"{folder}/{i}.jpg" for folder in BENCHMARKS["imagenet_a"].classes for i in range(37)]
+    a += [f"{BENCHMARKS['imagenet_a'].classes[0]}/more_{i}.jpg" for i in range(100)]
     for name, paths in (("stylized", stylized), ("imagenet_a", a)):
         data = vb.Benchmark(name, link_images(tmp_path / name, paths))
         assert (data.name, data.partial, len(data.samples)) == (name, (), BENCHMARKS[name].images)
@@ -142,6 +153,7 @@ def test_the_15_corruptions_are_whole_without_the_other_four(copies: dict[str, P
     [
         ("imagenet_val", "ILSVRC2012_val_00000001.JPEG", "<WordNet id>/<image>"),
         ("sketch", "n00000000/sketch_0.JPEG", "<WordNet id>/<image>"),
+        ("imagenet_r", "n01440764/art_0.jpg", "<WordNet id>/<image>"),  # ImageNet's, but none of the 200
         ("imagenet_v2_top_images", "1000/a.jpeg", "<0 ... 999>/<image>"),
         ("stylized", "unicorn/1.png", "<category>/<image>"),
         ("imagenet_c", "noise/gaussian_noise/1/n01440764/a.JPEG", "<corruption>/<severity>/<WordNet id>/<image>"),

@@ -9,7 +9,7 @@ import pytest
 from timm.data import ImageNetInfo
 
 import visionbias as vb
-from visionbias.datasets.label_map import as_label_map, resolve_label_map
+from visionbias.datasets.label_map import resolve_label_map, settle_classes
 from visionbias.datasets.sixteen import CATEGORIES16
 
 WNIDS = list(ImageNetInfo("imagenet-1k").label_names())
@@ -58,16 +58,54 @@ def test_the_unknown_among_the_known_is_named() -> None:
 
 
 def test_order_follows_the_data() -> None:
-    found = as_label_map(["a", "b"], {"b": [4, 5], "a": 1})
+    classes, found = settle_classes("set", {"b", "a"}, None, {"b": [4, 5], "a": 1})
+    assert classes == ["a", "b"]
     assert found == vb.LabelMap(("a", "b"), ((1,), (4, 5)))
+
+
+def test_classes_without_images_are_decided_among_too() -> None:
+    assert settle_classes("set", {"10"}, None, {"9": 4, "10": 2}) == (
+        ["9", "10"],
+        vb.LabelMap.groups({"9": 4, "10": 2}),
+    )
+    assert settle_classes("set", {"b"}, ["c", "b", "a"], None) == (["c", "b", "a"], None)
+    _, found = settle_classes("set", {"b"}, ("c", "b"), {"b": 0, "c": 1})
+    assert found == vb.LabelMap(("c", "b"), ((1,), (0,)))
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        (["a"], "set: classes must name all that have images, but lacks b"),
+        (["a", "b", "a"], "set: classes must be a list of distinct names, got"),
+        ("ab", "distinct names, got 'ab'"),
+        ([], "distinct names"),
+        ([1, 2], "distinct names"),
+        (3, "distinct names, got 3"),
+    ],
+)
+def test_classes_that_cannot_be_used(classes: list[str], message: str) -> None:
+    with pytest.raises(vb.DataError, match=message):
+        settle_classes("set", {"a", "b"}, classes, None)
+
+
+def test_a_decision_among_one_class_is_refused() -> None:
+    """Every answer would be right."""
+    for make in (
+        lambda: vb.LabelMap.groups({"dog": 2}),
+        lambda: resolve_label_map(["dog"], None, 1000),
+        lambda: resolve_label_map([WNIDS[207]], None, 1000),
+        lambda: resolve_label_map(["x"], None, 1),
+    ):
+        with pytest.raises(vb.DataError, match=r"wanted two classes or more to decide among, got .*by classes="):
+            make()
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"a": 0}, "without an entry: b;"),
+        ({"a": 0, "c": 2}, "without an entry: b;"),
         ({"a": 0, "b": []}, "1 classes have no model class: b"),
-        ({"a": 0, "b": 1, "c": 2}, "entries without a class: c"),
         ({"a": [0, 1], "b": 1}, "model classes 1 are given more than once"),
         ({"a": 0, "b": "one"}, "'b' must be a class index or a list of them, got 'one'"),
         ({"a": 0, "b": True}, "'b' must be a class index"),
@@ -75,11 +113,18 @@ def test_order_follows_the_data() -> None:
 )
 def test_maps_that_do_not_fit_the_data(given: dict, message: str) -> None:
     with pytest.raises(vb.DataError, match=message):
-        as_label_map(["a", "b"], given)
+        settle_classes("set", {"a", "b"}, None, given)
+
+
+def test_entries_beyond_the_classes_that_were_named() -> None:
+    with pytest.raises(
+        vb.DataError, match=r"set: label map: .*entries without a class: c; the data's classes are a, b"
+    ):
+        settle_classes("set", {"a"}, ["a", "b"], {"a": 0, "b": 1, "c": 2})
 
 
 def test_maps_that_do_not_fit_the_model() -> None:
     with pytest.raises(vb.DataError, match="classes 0 to 9, but the map says b -> 10"):
         resolve_label_map(["a", "b"], vb.LabelMap.groups({"a": 0, "b": 10}), 10)
     with pytest.raises(vb.DataError, match="a -> -1"):
-        resolve_label_map(["a"], vb.LabelMap.groups({"a": -1}), 10)
+        resolve_label_map(["a", "b"], vb.LabelMap.groups({"a": -1, "b": 0}), 10)

@@ -128,6 +128,34 @@ def test_csv_labels_as_numbers_or_text(tmp_path: Path) -> None:
     assert len(hashes) == 2
 
 
+def test_classes_without_images(tmp_path: Path) -> None:
+    touch(tmp_path, "dog/1.png")
+    (tmp_path / "set.csv").write_text("path,label\ndog/1.png,dog\n")
+    for make in (vb.ImageFolder, vb.CsvManifest):
+        place = tmp_path / "set.csv" if make is vb.CsvManifest else tmp_path
+        named = make(place, classes=["fox", "dog", "cat"])
+        assert named.classes == ("fox", "dog", "cat")
+        assert [sample.label for sample in named.samples] == [1]
+        mapped = make(place, label_map={"dog": 2, "cat": [0, 1]})
+        assert mapped.classes == ("cat", "dog")
+        assert mapped.label_map == vb.LabelMap(("cat", "dog"), ((0, 1), (2,)))
+        with pytest.raises(vb.DataError, match="two classes or more to decide among, got dog"):
+            make(place, label_map={"dog": 2})
+
+
+def test_paths_stay_where_they_were_when_the_process_goes_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touch(tmp_path, "set/dog/dog1-cat1.png", "set/cat/cat1-dog1.png")
+    (tmp_path / "set.csv").write_text("path,label\nset/dog/dog1-cat1.png,dog\n")
+    monkeypatch.chdir(tmp_path)
+    sets = [vb.ImageFolder("set"), vb.CueConflictFolder("set"), vb.CsvManifest("set.csv")]
+    checkpoint = vb.Checkpoint("weights.pt", arch="resnet18", head="head.pt")
+    monkeypatch.chdir("/")
+    assert all(sample.path.exists() for data in sets for sample in data.samples)
+    assert (checkpoint.path, checkpoint.head) == (tmp_path / "weights.pt", tmp_path / "head.pt")
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

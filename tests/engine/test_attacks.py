@@ -189,7 +189,7 @@ def test_a_model_that_cannot_be_attacked_is_refused_before_anything_is_read(
     (tmp_path / "images" / "class_0").mkdir(parents=True)
     (tmp_path / "images" / "class_0" / "broken.png").write_text("no image")
     models = [("first", tiny_net(1)), ("odd", make(tiny_net(2).eval()))]
-    data = vb.ImageFolder(tmp_path / "images", label_map={"class_0": 0})
+    data = vb.ImageFolder(tmp_path / "images", label_map={"class_0": 0, "class_1": 1})
     with pytest.raises(vb.CheckpointError, match=message) as caught:
         make_study(models=models, data=data, probes=[PROBE]).run(tmp_path / "run", progress=False)
     assert "model 'odd'" in str(caught.value)

@@ -50,6 +50,20 @@ def test_own_classes_of_a_network_that_sees_textures_only(image_folder: Path, tm
     assert summary["cue_accuracy"] == 1
 
 
+def test_a_slice_is_a_data_set_that_is_decided_as_it_was(make_study: Make, image_folder: Path, tmp_path: Path) -> None:
+    run = make_study().run(tmp_path / "run", progress=False)
+    worst = vb.analysis.failures(run.folder, top=1, min_n=1).query("kind == 'class'").iloc[0]
+    images = vb.analysis.slice_samples(run.folder, worst)
+    images.to_csv(tmp_path / "worst.csv", index=False)
+    with pytest.raises(vb.DataError, match="label_map="):  # one class
+        make_study(data=vb.CsvManifest(tmp_path / "worst.csv", root=image_folder)).run(tmp_path / "one", progress=False)
+    data = vb.CsvManifest(tmp_path / "worst.csv", root=image_folder, classes=images["label"].cat.categories)
+    again = records_of(make_study(data=data).run(tmp_path / "again", progress=False))
+    own = again[(again["model"] == worst["model"]) & (again["condition"] == worst["condition"])]
+    assert (own["pred"] == own["label"]).mean() == worst["accuracy"]
+    assert len(own) == worst["n"]
+
+
 OWN = ("badge", "cup", "drill", "fork", "glove", "hat", "lamp", "mug", "shoe", "tape")
 
 

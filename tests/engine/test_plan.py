@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: visionbias contributors
 # SPDX-License-Identifier: Apache-2.0
-"""How long a study will take: from its steps, on architectures with random weights, and nothing is written."""
+"""How long a study will take: from its steps, and nothing is written; what a run would refuse is refused."""
 
 import json
 from collections.abc import Callable
@@ -8,8 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import timm
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 import visionbias as vb
 from visionbias.engine.calibration import Prediction
@@ -19,37 +21,66 @@ Make = Callable[..., vb.Study]
 
 STEPS = ("load", "decode", "compile", "compare", "synthesis", "forward", "exact_forward", "attack")
 CUES = ("car", "cat", "dog")
+MAP = {f"class_{i}": i for i in range(3)}
 
 
 def files_of(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
-def test_weights_are_neither_read_nor_downloaded(
+def save(path: Path, arch: str = "test_resnet", classes: int = 3) -> Path:
+    save_file(timm.create_model(arch, num_classes=classes).state_dict(), path)
+    return path
+
+
+def test_files_of_weights_are_read_and_none_is_downloaded(
     make_study: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("VISIONBIAS_CACHE", str(tmp_path))
-    absent = [vb.Checkpoint(tmp_path / f"{i}.pt", arch="test_resnet", num_classes=3) for i in range(2)]
-    alone = make_study(models=absent[:1]).plan(tmp_path / "run").prediction
-    both = make_study(models=[*absent, "timm:test_vit.r160_in1k"]).plan(tmp_path / "run").prediction
+    monkeypatch.setenv("VISIONBIAS_CACHE", str(tmp_path / "cache"))
+    kept = [vb.Checkpoint(save(tmp_path / f"{i}.safetensors"), arch="test_resnet") for i in range(2)]
+    alone = make_study(models=kept[:1]).plan(tmp_path / "run").prediction
+    both = make_study(models=kept).plan(tmp_path / "run").prediction
+    published = make_study(
+        models=["timm:test_vit.r160_in1k"], data=vb.ImageFolder(make_study().data.root, label_map=MAP)
+    )
+    assert published.plan().prediction is not None
     assert alone is not None
     assert both is not None
     assert alone.compile_s == alone.compare_s == 0  # in float32
     assert min(alone.load_s, alone.decode_s, alone.synthesis_s, alone.forward_s) > 0
-    assert both.weight_bytes > 2 * alone.weight_bytes > 0
-    assert files_of(tmp_path) == []
+    assert both.weight_bytes == 2 * alone.weight_bytes > 0
+    assert files_of(tmp_path) == [tmp_path / f"{i}.safetensors" for i in range(2)]
+
+
+def test_what_a_run_would_refuse_is_refused(make_study: Make, tmp_path: Path) -> None:
+    """Of files, labels and images that are here; each model is named."""
+    other = vb.Checkpoint(save(tmp_path / "other.safetensors", "test_vit"), arch="test_resnet")
+    absent = vb.Checkpoint(tmp_path / "absent.pt", arch="test_resnet")
+    with pytest.raises(
+        vb.CheckpointError, match=r"(?s)2 of 3 models .*absent\.pt: cannot read.*wanted the \d+ keys of"
+    ):
+        make_study(models=[absent, other, "timm:test_resnet"]).plan(tmp_path / "run")
+    wide = vb.Checkpoint(save(tmp_path / "wide.safetensors", classes=5), arch="test_resnet")
+    with pytest.raises(vb.DataError, match="the model has 5 classes and the data 3"):
+        make_study(models=[wide]).plan(tmp_path / "run")
+    root = make_study().data.root
+    with pytest.raises(vb.DataError, match=r"none of 8 images can be used:\n.*wanted exactly 32 x 32: ready crops are"):
+        make_study(data=vb.ImageFolder(root, precropped=True), cache=tmp_path / "crops").plan(tmp_path / "run")
+    with pytest.raises(vb.DataError, match=r"cannot be made of crops of 32 x 32 pixels: .*leave it out with bands=\("):
+        make_study(probes=[vb.CriticalBand()]).plan(tmp_path / "run")
 
 
 def test_an_architecture_that_is_unknown_is_named(make_study: Make, tmp_path: Path) -> None:
+    path = save(tmp_path / "weights.safetensors")
     for arch, said in (("resnet5o", "did you mean"), ("keras:resnet50", "names no known family")):
         with pytest.raises(vb.CheckpointError, match=said):
-            make_study(models=[vb.Checkpoint("weights.pt", arch=arch)]).plan()
+            make_study(models=[vb.Checkpoint(path, arch=arch)]).plan()
 
 
 def test_what_is_done_takes_no_time_again(make_study: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Crops in the cache, and the comparison of a run that was begun."""
     monkeypatch.setattr("visionbias.engine.precision._WORTH_FLOP", {"cpu": 1.0})
-    for module in ("precision", "calibration"):
+    for module in ("precision", "calibration", "timed_steps"):
         monkeypatch.setattr(f"visionbias.engine.{module}.fast_dtypes", lambda device: (torch.bfloat16,))
     monkeypatch.setattr(Compiler, "__call__", lambda self, module, architecture: module)
     study = make_study(cache=tmp_path / "crops")

@@ -151,7 +151,7 @@ def test_finished_shard_does_not_speak_for_the_run(
 ) -> None:
     for _ in range(2):
         make_study(probes=[vb.Accuracy()]).run(tmp_path / "run", shard=(1, 3))
-    assert "complete as far as shard 1/3 goes, nothing to do" in capsys.readouterr().err
+    assert "shard 1/3: complete, nothing to do" in capsys.readouterr().err
 
 
 def test_modules_are_tried_at_the_size_of_the_study(

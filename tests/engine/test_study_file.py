@@ -68,6 +68,11 @@ def test_heads_and_models_of_the_study(write: Callable[[str], Path], tmp_path: P
         (('folder = "images"', 'foldr = "images"'), r"data\.foldr: unknown key; allowed: folder, csv"),
         (('folder = "images"', 'folder = "images", csv = "x.csv"'), r"exactly one of folder, csv, cue_conflict"),
         (('folder = "images"', 'folder = "images", root = "x"'), r"root goes with csv only"),
+        (
+            ('folder = "images"', 'folder = "images", classes = ["x"]'),
+            r"classes must name all .* lacks class_0, class_1",
+        ),
+        (('folder = "images"', 'cue_conflict = "images", classes = ["x"]'), r"classes goes with folder or csv only"),
         ((", std = [0.2, 0.2, 0.2]", ""), r"models\.1: .*mean and std together"),
         (("cutoffs = [0.1, 0.5]", 'cutoffs = ["low"]'), r"SpectralBias: cutoffs must be .*'low'"),
         (('arch = "resnet18"', 'ark = "resnet18"'), r"models\.1\.ark: unknown key; allowed: path, arch"),

@@ -21,3 +21,5 @@ def test_all_sources_are_listed_with_a_state() -> None:
 def test_nothing_found_says_what_names_look_like() -> None:
     with pytest.raises(CheckpointError, match=r"names look like timm:resnet50\.a1_in1k"):
         list_models("resnet_fifty")
+    with pytest.raises(CheckpointError, match=r"try 'timm:resnet18\*'"):
+        list_models("timm:resnet18")

@@ -308,8 +308,8 @@ def test_few_models_are_told(make_study: Callable[..., vb.Study], tmp_path: Path
     parsed = Page(study.run(tmp_path / "run", progress=False).report(tmp_path / "report.html"))
     reason = f"n = {n}; p and interval need 5 models"
     assert any(reason in title for title in parsed.specs["scatter"]["axes"]["titles"]["top1"].values())
-    assert "too few models, or too little difference between them, for" in parsed.text
-    assert f"{n} models." in parsed.text
+    assert "at least 5 models wanted for" in parsed.text
+    assert f"cannot be said: too few models, {n} of at least 5." in parsed.text
     assert "p = " not in "".join(parsed.specs["scatter"]["axes"]["titles"]["top1"].values())
 
 
@@ -319,7 +319,7 @@ def test_constant_and_missing_columns_are_told(rich: vb.Run, tmp_path: Path) -> 
     titles = parsed.specs["scatter"]["axes"]["titles"]
     assert titles["flat"]["shape_bias"] == "no ρ: a column is constant"
     assert "(n = 3; p and interval need 5 models), n = 3" in titles["gaps"]["shape_bias"]
-    assert "too few models, or too little difference between them, for" in parsed.text
+    assert "too little differs between models for" in parsed.text
     assert "–" in parsed.specs["correlations"]["views"][""]["data"][0]["text"][0]
 
 

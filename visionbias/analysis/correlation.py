@@ -34,6 +34,7 @@ METHODS = tuple(_TESTS)
 PARTIAL = "partial_spearman"
 COLUMNS = ("feature", "target", "method", "rho", "p", "p_adjusted", "low", "high", "n")
 FEWEST_MODELS = 5  # from which a p-value and an interval are given
+_MOST_RESAMPLES = 1_000_000  # each takes some ten bytes a model
 
 Points = NDArray[np.float64]  # [n, 2], or [n, 3] where a third column is given
 
@@ -84,7 +85,7 @@ def correlate(
         for argument, names in (("features", features), ("targets", targets))
     )
     _check_options(methods, given)
-    require_whole("correlate", "resamples", resamples, 1)
+    require_whole("correlate", "resamples", resamples, 1, _MOST_RESAMPLES)
     require_fraction("correlate", "confidence", confidence)
     require_whole("correlate", "seed", seed, 0)
     table = without_models("correlate", table, without, category)

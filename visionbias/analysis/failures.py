@@ -154,7 +154,8 @@ def failures(
                 lost = (clean if against == "clean" else others) - accuracy
                 if against == "clean" and reference is None and data.clean is not None:
                     lost[data.clean] = np.nan  # they are the same
-                frames.append(_worst(model, data, partition, n, accuracy, clean, others, lost, top, min_n))
+                numbers = {"accuracy": accuracy, "clean": clean, "others": others, "lost": lost}
+                frames.append(_worst(model, data, partition, numbers, top, min_n))
     found = pd.concat([frame for frame in frames if len(frame)] or frames, ignore_index=True)
     found = found.sort_values("lost_low", ascending=False, kind="stable")
     return found.groupby(["model", "kind"], sort=False).head(top).reset_index(drop=True)
@@ -166,9 +167,11 @@ def slice_samples(
 ) -> pd.DataFrame:
     """The images of one slice, sorted by path: `path, label, group, correct, clean`.
 
-    `path` is the sample id, `label` the name of the class; `correct` says whether the model was right under the
-    condition, and `clean` whether it was on the unchanged image (missing where the run has not shown it). Written with
-    `to_csv(..., index=False)` it is a manifest for `visionbias.CsvManifest`, with `root` the folder of the images.
+    `path` is the sample id, `label` the name of the class, a categorical of all classes of the set; `correct` says
+    whether the model was right under the condition, and `clean` whether it was on the unchanged image (missing where
+    the run has not shown it). Written with `to_csv(..., index=False)` it is a manifest for `visionbias.CsvManifest`,
+    with `root` the folder of the images and `classes=images["label"].cat.categories`, for the slice may lack some of
+    the classes that a model decides among.
 
     Raises:
         RunError: the folder holds no run or not this slice, or its records are missing or cannot be read.
@@ -188,6 +191,7 @@ def slice_samples(
     records = _records(folder, model, data)
     columns = {"path": "sample_id", "label": "category", "group": "group"}
     frame = pd.DataFrame({name: data.samples.column(column) for name, column in columns.items()})
+    frame["label"] = pd.Categorical(frame["label"], data.samples.classes)
     frame["correct"] = records.correct([condition])[:, 0]
     frame["clean"] = None if data.clean is None else records.correct([data.conditions[data.clean]])[:, 0]
     column = {"class": "label", "group": "group"}.get(kind)
@@ -264,16 +268,13 @@ def _worst(
     model: str,
     data: _DataSet,
     partition: _Partition,
-    n: NDArray[np.int64],  # [K]
-    accuracy: NDArray[np.float64],  # [F, K]
-    clean: NDArray[np.float64],  # [F, K]
-    others: NDArray[np.float64],  # [F, K]
-    lost: NDArray[np.float64],  # [F, K]
+    numbers: Mapping[str, NDArray[np.float64]],  # accuracy, clean, others, lost [F, K]
     top: int,
     min_n: int,
 ) -> pd.DataFrame:
     """The rows of one model and partition that may be among its worst."""
-    lost[:, n < (1 if partition.kind == "condition" else min_n)] = np.nan
+    n, accuracy = partition.count(), numbers["accuracy"]
+    lost = np.where(n >= (1 if partition.kind == "condition" else min_n), numbers["lost"], np.nan)
     low, high = difference_intervals(accuracy + lost, accuracy, n)
     order = np.argsort(-low, axis=None, kind="stable")[:top]  # NaN last
     f, k = np.unravel_index(order[np.isfinite(low.ravel()[order])], low.shape)
@@ -285,10 +286,7 @@ def _worst(
             "kind": partition.kind,
             "slice": [partition.slices[i] for i in k],
             "n": n[k],
-            "accuracy": accuracy[f, k],
-            "clean": clean[f, k],
-            "others": others[f, k],
-            "lost": lost[f, k],
+            **{name: values[f, k] for name, values in numbers.items()},
             "lost_low": low[f, k],
             "lost_high": high[f, k],
         },

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
-from visionbias.analysis.tables import number_columns, require_names, require_table
+from visionbias.analysis.tables import number_columns, require_mapping, require_names, require_table
 from visionbias.errors import DataError
 
 # The study's, in the names of its published table.
@@ -29,6 +29,7 @@ def add_group_means(table: pd.DataFrame, groups: Mapping[str, Sequence[str]]) ->
         DataError: a column is absent or holds no numbers, or a group has the name of a column.
     """
     table = require_table("add_group_means", table)
+    require_mapping("add_group_means", "groups", groups)
     if taken := [name for name in groups if name in table]:
         raise DataError(f"add_group_means: the table has the columns {', '.join(taken)} already; name the groups anew")
     means = {}

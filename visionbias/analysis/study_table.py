@@ -14,8 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from visionbias.analysis.groups import STUDY_GROUPS, add_group_means
-from visionbias.analysis.own_columns import read_table
-from visionbias.analysis.tables import MODEL, number_columns, require_table
+from visionbias.analysis.tables import MODEL, number_columns, read_table, require_table
 from visionbias.errors import DataError
 
 # The biases that the study correlates with the groups; the last three are relative to accuracy without noise.

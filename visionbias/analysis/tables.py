@@ -1,10 +1,13 @@
 # SPDX-FileCopyrightText: visionbias contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What the analyses demand of a table with a row a model."""
+"""How a table with a row a model is read, and what the analyses demand of it."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from decimal import Decimal
+from io import StringIO
 from numbers import Integral, Real
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -16,6 +19,32 @@ from visionbias.metrics.corruptions import MCE
 
 MODEL = "model"  # column of names; a table without it is named by its index
 CATEGORY = "category"  # column of the kinds of models
+
+
+def read_table(path: str | Path) -> pd.DataFrame:
+    """A CSV file with a row a model; names of models and categories are text, also where they look like numbers.
+
+    Raises:
+        DataError: it cannot be read, or two columns have one name, or one has none.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+        header = pd.read_csv(StringIO(text), header=None, nrows=1, dtype=str, keep_default_na=False).iloc[0]
+        table = pd.read_csv(StringIO(text))
+        if MODEL in table:
+            table[MODEL] = pd.read_csv(StringIO(text), usecols=[MODEL], dtype=str, keep_default_na=False)[MODEL]
+        if CATEGORY in table:
+            table[CATEGORY] = pd.read_csv(StringIO(text), usecols=[CATEGORY], dtype=str)[CATEGORY]
+    except (OSError, ValueError, TypeError) as error:
+        raise DataError(f"cannot read the table {path}: {error}; wanted a CSV file in UTF-8") from error
+    if not isinstance(table.index, pd.RangeIndex):  # pandas takes what is too much for names of rows
+        raise DataError(f"{path}: wanted as many fields in every row as columns, got more; end no line in a comma")
+    if header.duplicated().any() or (header == "").any():
+        raise DataError(
+            f"{path}: wanted a name of its own for every column, got {','.join(header)}; rename or drop columns, and "
+            "end no line in a comma"
+        )
+    return table
 
 
 def require_table(function: str, table: object) -> pd.DataFrame:
@@ -67,14 +96,15 @@ def is_whole(value: object, at_least: int) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= at_least
 
 
-def require_whole(function: str, argument: str, value: object, at_least: int) -> None:
-    """Refuse what is no whole number from `at_least` on.
+def require_whole(function: str, argument: str, value: object, at_least: int, at_most: int | None = None) -> None:
+    """Refuse what is no whole number from `at_least` on, up to `at_most`.
 
     Raises:
         DataError: it is none.
     """
-    if not is_whole(value, at_least):
-        raise DataError(f"{function}: {argument} must be a whole number of {at_least} or more, got {value!r:.80}")
+    if not is_whole(value, at_least) or (at_most is not None and value > at_most):  # type: ignore[operator]
+        limit = "or more" if at_most is None else f"to {at_most:,}"
+        raise DataError(f"{function}: {argument} must be a whole number of {at_least} {limit}, got {value!r:.80}")
 
 
 def require_mapping(function: str, argument: str, value: object) -> None:
@@ -105,7 +135,7 @@ def without_models(function: str, table: pd.DataFrame, without: object, category
     Raises:
         DataError: there is no such column, or no model of a category.
     """
-    if not without and not isinstance(without, str):
+    if isinstance(without, Collection) and not isinstance(without, str) and not len(without):
         return table
     left_out = require_names(function, "without", without)
     if category not in table:
@@ -141,7 +171,7 @@ def _number(function: str, name: str, value: object) -> float:
     if value is None or value is pd.NA or value is pd.NaT:
         return math.nan
     try:
-        if isinstance(value, (str, Real)):
+        if isinstance(value, (str, Real, Decimal)):
             return float(value)
     except (ValueError, OverflowError):  # text, or a whole number that no float holds
         pass

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from visionbias.analysis.correlation import require_correlations
+from visionbias.analysis.correlation import FEWEST_MODELS, require_correlations
 from visionbias.analysis.tables import lower_is_better, require_fraction, require_mapping, require_names
 from visionbias.errors import DataError
 
@@ -84,15 +84,18 @@ def verdict(
         DataError: a frame is none of `correlate`, or lacks the method, or a feature or target of the groups.
     """
     require_fraction("verdict", "alpha", alpha)
+    if not isinstance(method, str):
+        raise DataError(f"verdict: method must be the name of one, got {method!r:.80}")
     rows = _rows("correlations", correlations, method)
     if groups is None:
         groups = {target: [target] for target in dict.fromkeys(rows["target"])}
     require_mapping("verdict", "groups", groups)
-    require_mapping("verdict", "checks", checks or {})
+    checks = {} if checks is None else checks
+    require_mapping("verdict", "checks", checks)
     members = {group: require_names("verdict", f"group {group!r}", targets) for group, targets in groups.items()}
-    if not members:
-        raise DataError("verdict: wanted one group of targets or more, got none")
-    others = {name: _rows(f"checks[{name!r}]", frame, method) for name, frame in (checks or {}).items()}
+    if not members or not all(isinstance(group, str) for group in members):
+        raise DataError(f"verdict: wanted one group of targets or more, by name, got {groups!r:.80}")
+    others = {name: _rows(f"checks[{name!r}]", frame, method) for name, frame in checks.items()}
     judged = [
         (feature, group, *_judge(feature, paired, rows, others, alpha))
         for feature in dict.fromkeys(rows["feature"])
@@ -145,26 +148,28 @@ def _of(feature: str, targets: Sequence[str], rows: pd.DataFrame, name: str) -> 
 
 
 def _sentence(feature: str, groups: pd.DataFrame) -> str:
-    """Such as "shape_bias: models with more of it have lower ID (...), robustness (...); ... 48 models."."""
+    """Such as "shape_bias: models with more of it score lower on ID (...), robustness (...); ... 48 models."."""
     by_relation = {relation: own.to_dict("records") for relation, own in groups.groupby("relation")}
-    have = [
-        f"{word} {', '.join(map(_evidence, rows))}"
-        for relation, words in ((RISES, ("higher", "better")), (FALLS, ("lower", "worse")))
+    they = [
+        f"{word} on {', '.join(map(_evidence, rows))}"
+        for relation, words in ((RISES, ("score higher", "do better")), (FALLS, ("score lower", "do worse")))
         for word, is_error in zip(words, (False, True), strict=True)
         if (rows := [row for row in by_relation.get(relation, []) if bool(row["errors"]) == is_error])
     ]
-    parts = [f"models with more of it have {', and '.join(have)}"] if have else []
+    parts = [f"models with more of it {', and '.join(they)}"] if they else []
+    open_ones = by_relation.get(UNDETERMINED, [])
     parts += [
-        f"{words} {', '.join(row['group'] for row in by_relation[relation])}"
-        for relation, words in (
-            (DIVIDED, "sure but opposite relations within"),
-            (UNSURE, "nothing is sure about"),
-            (UNDETERMINED, "too few models, or too little difference between them, for"),
+        f"{words} {', '.join(row['group'] for row in rows)}"
+        for words, rows in (
+            ("sure but opposite relations within", by_relation.get(DIVIDED)),
+            ("no sure relation with", by_relation.get(UNSURE)),
+            (f"at least {FEWEST_MODELS} models wanted for", [row for row in open_ones if row["n"] < FEWEST_MODELS]),
+            ("too little differs between models for", [row for row in open_ones if row["n"] >= FEWEST_MODELS]),
         )
-        if relation in by_relation
+        if rows
     ]
     n = int(groups["n"].min())
-    few = ", so few that p is too small" if n < _FEW_MODELS and have else ""
+    few = ", so few that p is too small" if n < _FEW_MODELS and they else ""
     return f"{feature}: {'; '.join(parts)}. {n} models{few}."
 
 
@@ -179,8 +184,20 @@ def _evidence(row: Mapping[Hashable, Any]) -> str:
 def _conclusion(table: pd.DataFrame, groups: Sequence[str]) -> str:
     listed = ", ".join(groups)
     relations = {str(feature): set(own["relation"]) for feature, own in table.groupby("feature", sort=False)}
+    # What is known of them leaves it open.
+    untold = [
+        feature
+        for feature, found in relations.items()
+        if UNDETERMINED in found and found - {UNDETERMINED} in (set(), {RISES}, {FALLS})
+    ]
+    if untold and untold == list(relations):
+        n = int(table["n"].max())
+        why = f"too few models, {n} of at least {FEWEST_MODELS}" if n < FEWEST_MODELS else "see above"
+        return f"Whether a bias predicts all of {listed} cannot be said: {why}."
     if one_way := [feature for feature, found in relations.items() if found in ({RISES}, {FALLS})]:
         return f"{', '.join(one_way)}: related to all of {listed}, in one direction."
     both_ways = [feature for feature, found in relations.items() if found == {RISES, FALLS}]
     but = f"; {', '.join(both_ways)}: related to each, but not in one direction" if both_ways else ""
+    if untold:
+        but += f"; of {', '.join(untold)} it cannot be said"
     return f"No bias predicts all of {listed}{but}."

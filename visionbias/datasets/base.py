@@ -4,12 +4,12 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from visionbias.datasets.label_map import LabelMap, LabelMapLike, as_label_map
+from visionbias.datasets.label_map import LabelMap
 from visionbias.errors import DataError
 from visionbias.types import BadSample, Sample
 
@@ -72,9 +72,9 @@ class Dataset:
         name: str,
         root: Path,
         samples: list[Sample],
-        classes: list[str],
+        classes: Sequence[str],
         bad: list[BadSample],
-        label_map: LabelMapLike,
+        label_map: LabelMap | None,
         precropped: bool,
         textures: Mapping[str, int] | None = None,  # by sample id
         partners: Mapping[str, Sample] | None = None,
@@ -89,7 +89,7 @@ class Dataset:
             "samples": tuple(sorted(samples, key=lambda sample: sample.id)),
             "classes": tuple(classes),
             "bad": tuple(sorted(bad, key=lambda sample: sample.id)),
-            "label_map": as_label_map(classes, label_map),
+            "label_map": label_map,
             "precropped": precropped,
             "textures": tuple(textures[id_] for id_ in ids) if textures else (),
             "partners": tuple(partners[id_] for id_ in ids) if partners else (),

@@ -4,11 +4,11 @@
 
 import csv
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from visionbias.datasets.base import Dataset
-from visionbias.datasets.label_map import LabelMapLike
-from visionbias.datasets.listing import sorted_names
+from visionbias.datasets.label_map import LabelMapLike, settle_classes
 from visionbias.errors import DataError
 from visionbias.types import Sample
 
@@ -16,18 +16,18 @@ from visionbias.types import Sample
 class CsvManifest(Dataset):
     """Images listed in a CSV with a header and the columns `path,label[,group]`; others are ignored.
 
-    Classes are the distinct labels: in order of number if all are whole numbers, else of text. Sample ids are the paths
-    below `root`. A group is what an image belongs to besides its class, such as a camera; empty is none. `Accuracy` is
-    given for each group too.
+    Classes are the distinct labels, and those that the label map names: in order of number if all are whole numbers,
+    else of text. Sample ids are the paths below `root`. A group is what an image belongs to besides its class, such as
+    a camera; empty is none. `Accuracy` is given for each group too.
 
     Args:
         path: the CSV file, UTF-8.
         root: where relative paths start; default the CSV's folder.
-        label_map, name, precropped: as `ImageFolder`.
+        label_map, classes, name, precropped: as `ImageFolder`.
 
     Raises:
         DataError: the file cannot be read, a column is missing, a row has too few or too many fields, or a path stands
-            twice or lies outside `root`.
+            twice or lies outside `root`; or classes or label map do not fit the labels.
     """
 
     def __init__(
@@ -36,16 +36,18 @@ class CsvManifest(Dataset):
         *,
         root: str | Path | None = None,
         label_map: LabelMapLike = None,
+        classes: Sequence[str] | None = None,
         name: str | None = None,
         precropped: bool = False,
     ) -> None:
-        path = Path(path)
-        root = path.parent if root is None else Path(root)
+        path = Path(path).absolute()
+        root = path.parent if root is None else Path(root).absolute()
         rows = [(_below(root, image, path), label, group) for image, label, group in _read(path)]
-        classes = sorted_names(label for _, label, _ in rows)
+        name = name or path.stem
+        classes, label_map = settle_classes(name, (label for _, label, _ in rows), classes, label_map)
         labels = {label: index for index, label in enumerate(classes)}
         self._assemble(
-            name=name or path.stem,
+            name=name,
             root=root,
             samples=[Sample(id_, root / id_, labels[label]) for id_, label, _ in rows],
             classes=classes,

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from visionbias.datasets.base import Dataset
-from visionbias.datasets.label_map import LabelMapLike
+from visionbias.datasets.label_map import LabelMapLike, settle_classes
 from visionbias.datasets.listing import find_images
 from visionbias.errors import DataError
 from visionbias.types import BadSample, Sample
@@ -18,7 +18,7 @@ class CueConflictFolder(Dataset):
     """Files `<shape>N-<texture>M.png`, optionally behind a prefix that ends in `_`, in a folder per shape category.
 
     Labels are the shape categories; `textures` holds the texture categories of the same samples. Categories are all
-    that occur, sorted.
+    that occur or that the label map names, sorted.
 
     Args:
         root: the folder that holds the category folders.
@@ -34,7 +34,7 @@ class CueConflictFolder(Dataset):
     def __init__(
         self, root: str | Path, *, label_map: LabelMapLike = None, name: str | None = None, precropped: bool = True
     ) -> None:
-        root = Path(root)
+        root = Path(root).absolute()
         bad: list[BadSample] = []
         cues: dict[str, tuple[Path, str, str]] = {}  # id -> path, shape, texture
         for found in find_images(root):
@@ -42,10 +42,12 @@ class CueConflictFolder(Dataset):
                 bad.append(BadSample(found.id, found.fault))
             else:
                 cues[found.id] = (found.path, *_parse(root, found.id))
-        classes = sorted({category for _, *pair in cues.values() for category in pair})
+        name = name or root.resolve().name
+        categories = {category for _, *pair in cues.values() for category in pair}
+        classes, label_map = settle_classes(name, categories, None, label_map)
         labels = {category: label for label, category in enumerate(classes)}
         self._assemble(
-            name=name or root.resolve().name,
+            name=name,
             root=root,
             samples=[Sample(id_, path, labels[shape]) for id_, (path, shape, _) in cues.items()],
             classes=classes,

@@ -9,7 +9,7 @@ from typing import Literal, SupportsIndex, get_args
 
 from visionbias.datasets.base import Dataset
 from visionbias.datasets.folder import ImageFolder
-from visionbias.datasets.label_map import LabelMapLike
+from visionbias.datasets.label_map import LabelMapLike, settle_classes
 from visionbias.datasets.listing import sorted_names
 from visionbias.errors import DataError
 from visionbias.types import BadSample, Sample
@@ -65,12 +65,19 @@ class CueConflict(Dataset):
             )
         object.__setattr__(self, "method", method)
         pairs = _pairs(shapes, textures, index(seed), index(per_image))
-        classes = sorted_names({*shapes.classes, *textures.classes})
-        if label_map is None and shapes.classes == tuple(classes):
-            label_map = shapes.label_map
+        name = name or f"{shapes.name}-{textures.name}-{method}"
+        found = {*shapes.classes, *textures.classes}
+        named = None
+        if label_map is None:
+            in_order = list(shapes.classes) == sorted_names(shapes.classes)
+            if found == set(shapes.classes):
+                label_map = shapes.label_map
+            # Classes in an order of the user's own are a model's; they can be added to by the user alone.
+            named = None if in_order else shapes.classes
+        classes, label_map = settle_classes(name, found, named, label_map)
         labels = {category: label for label, category in enumerate(classes)}
         self._assemble(
-            name=name or f"{shapes.name}-{textures.name}-{method}",
+            name=name,
             root=shapes.root,
             samples=[Sample(id_, shape.path, labels[shapes.classes[shape.label]]) for id_, (shape, _) in pairs.items()],
             classes=classes,

@@ -2,28 +2,31 @@
 # SPDX-License-Identifier: Apache-2.0
 """A folder a class, as torchvision's `ImageFolder`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from visionbias.datasets.base import Dataset
-from visionbias.datasets.label_map import LabelMapLike
-from visionbias.datasets.listing import find_images, sorted_names
+from visionbias.datasets.label_map import LabelMapLike, settle_classes
+from visionbias.datasets.listing import find_images
 from visionbias.errors import DataError
 from visionbias.types import BadSample, Sample
 
 
 class ImageFolder(Dataset):
-    """Images in one folder a class; classes are the folder names in order, sample ids the paths below `root`.
+    """Images in one folder a class; classes are the names of folders and label map, sample ids the paths below `root`.
 
-    The order is that of text, as torchvision's, but that of numbers where all names are whole numbers.
+    Their order is that of text, as torchvision's, but that of numbers where all names are whole numbers.
 
     Args:
         root: the folder that holds the class folders. Folders inside a class folder belong to the class.
-        label_map: how a model's classes become these, see `LabelMap`; `None` finds it from the class names.
+        label_map: how a model's classes become these, see `LabelMap`; `None` finds it from the class names. A class
+            that it names may lack a folder: models decide among all.
+        classes: all classes, in an order of yours, those without a folder too.
         name: of the data set; default the folder's name.
         precropped: the images are published as crops and must not be resized.
 
     Raises:
-        DataError: no such folder, no class folders, or a class without images.
+        DataError: no such folder, no class folders, one without images, or classes or label map do not fit them.
     """
 
     def __init__(
@@ -31,10 +34,11 @@ class ImageFolder(Dataset):
         root: str | Path,
         *,
         label_map: LabelMapLike = None,
+        classes: Sequence[str] | None = None,
         name: str | None = None,
         precropped: bool = False,
     ) -> None:
-        root = Path(root)
+        root = Path(root).absolute()
         samples: list[tuple[str, str, Path]] = []
         bad: list[BadSample] = []
         loose = None
@@ -51,18 +55,20 @@ class ImageFolder(Dataset):
                 f"{root}: wanted a folder for each class, found the image {loose} beside them; "
                 "put it into its class's folder, or list your images with vb.CsvManifest"
             )
-        classes = sorted_names(_class_folders(root))
-        if not classes:
+        folders = _class_folders(root)
+        if not folders:
             raise DataError(f"{root}: wanted a folder for each class, found none; check the path")
-        empty = sorted(set(classes) - {sample[1] for sample in samples} - {sample.id.split("/")[0] for sample in bad})
+        empty = sorted(set(folders) - {sample[1] for sample in samples} - {sample.id.split("/")[0] for sample in bad})
         if empty:
             raise DataError(
-                f"{root}: {len(empty)} of {len(classes)} class folders hold no image: {', '.join(empty[:8])}"
+                f"{root}: {len(empty)} of {len(folders)} class folders hold no image: {', '.join(empty[:8])}"
                 f"{' ...' if len(empty) > 8 else ''}; fill or remove them"
             )
+        name = name or root.resolve().name
+        classes, label_map = settle_classes(name, folders, classes, label_map)
         labels = {category: label for label, category in enumerate(classes)}
         self._assemble(
-            name=name or root.resolve().name,
+            name=name,
             root=root,
             samples=[Sample(id_, path, labels[category]) for id_, category, path in samples],
             classes=classes,

@@ -10,10 +10,12 @@ from functools import cache
 from operator import index
 from typing import SupportsIndex
 
+from visionbias.datasets.listing import sorted_names
 from visionbias.datasets.sixteen import CATEGORIES16
 from visionbias.errors import DataError
 
 IMAGENET_CLASSES = 1000
+_LISTED = 8  # classes in an error
 _WNID = re.compile(r"n\d{8}")
 
 
@@ -25,13 +27,19 @@ class LabelMap:
     a data class is the mean over its members.
 
     Raises:
-        DataError: a class has no member, or a model class belongs to two.
+        DataError: a class has no member, a model class belongs to two, or there is one class only, which every answer
+            would be.
     """
 
     classes: tuple[str, ...]  # the data's classes
     members: tuple[tuple[int, ...], ...]  # for each, indices of the model's classes
 
     def __post_init__(self) -> None:
+        if len(self.classes) < 2:
+            raise DataError(
+                f"wanted two classes or more to decide among, got {_listed(self.classes) or 'none'}; name all that a "
+                "model may answer, with images or without, by classes=['cat', 'dog', ...] or in the label map"
+            )
         unmapped = [name for name, members in zip(self.classes, self.members, strict=True) if not members]
         if unmapped:
             raise DataError(
@@ -82,24 +90,53 @@ class LabelMap:
 LabelMapLike = LabelMap | Mapping[str, int | Sequence[int]] | None
 
 
-def as_label_map(classes: Sequence[str], label_map: LabelMapLike) -> LabelMap | None:
-    """A label map in the order of the data's classes; `None` stays `None`.
+def settle_classes(
+    name: str,  # of the data set
+    found: Iterable[str],  # classes that have images
+    classes: Sequence[str] | None,
+    label_map: LabelMapLike,
+) -> tuple[list[str], LabelMap | None]:
+    """What a model decides among, and a given map to it: `classes` in their order, by default the classes that have
+    images and those that the map names, sorted.
 
     Raises:
-        DataError: a class of the data is unmapped, or the map names a class that the data does not have.
+        DataError: `classes` is no list of distinct names or lacks one that has images, or the map is none, or maps
+            other classes.
     """
-    if label_map is None:
-        return None
-    if isinstance(label_map, LabelMap):
-        named = True
-    else:
-        named = isinstance(label_map, Mapping) and all(isinstance(name, str) for name in label_map)
-    if not named:
+    try:
+        given = _given(label_map)
+        if classes is None:
+            settled = sorted_names({*found, *(() if given is None else given.classes)})
+        else:
+            settled = _named(classes, set(found))
+        return settled, None if given is None else _in_order(given, settled)
+    except DataError as error:
+        raise DataError(f"{name}: {error}") from error
+
+
+def _given(label_map: LabelMapLike) -> LabelMap | None:
+    if label_map is None or isinstance(label_map, LabelMap):
+        return label_map
+    if not isinstance(label_map, Mapping) or not all(isinstance(name, str) for name in label_map):
         raise DataError(
             f"label map: wanted class names with indices, got {label_map!r}; try {{'cat': [281, 282], 'dog': 207}}"
         )
-    given = label_map if isinstance(label_map, LabelMap) else LabelMap.groups(label_map)
-    by_name = dict(zip(given.classes, given.members, strict=True))
+    return LabelMap.groups(label_map)
+
+
+def _named(classes: Sequence[str], found: set[str]) -> list[str]:
+    """The classes that were named, which must be all that have images."""
+    names = [] if isinstance(classes, str) or not isinstance(classes, Iterable) else list(classes)
+    if not names or not all(isinstance(name, str) for name in names) or len(set(names)) != len(names):
+        raise DataError(f"classes must be a list of distinct names, got {classes!r:.80}")
+    if absent := sorted(found - set(names)):
+        raise DataError(f"classes must name all that have images, but lacks {_listed(absent)}")
+    return names
+
+
+def _in_order(label_map: LabelMap, classes: Sequence[str]) -> LabelMap:
+    """The map in the order of the data's classes."""
+    by_name = dict(zip(label_map.classes, label_map.members, strict=True))
     unmapped = [name for name in classes if name not in by_name]
     unknown = [name for name in by_name if name not in set(classes)]
     if unmapped or unknown:
@@ -168,5 +205,5 @@ def imagenet_wnids() -> tuple[str, ...]:
     return tuple(ImageNetInfo("imagenet-1k").label_names())  # type: ignore[no-untyped-call]
 
 
-def _listed(names: Sequence[str], most: int = 8) -> str:
-    return ", ".join(names[:most]) + (f" ... ({len(names)} in all)" if len(names) > most else "")
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:_LISTED]) + (f" ... ({len(names)} in all)" if len(names) > _LISTED else "")

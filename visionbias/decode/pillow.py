@@ -55,7 +55,7 @@ def geometry(width: int, height: int, preprocessing: Preprocessing) -> Geometry:
     side = preprocessing.crop
     if preprocessing.resize is None:
         if (width, height) != (side, side):
-            raise DataError(f"{width} x {height} pixels, wanted exactly {side} x {side} because resize=None")
+            raise DataError(f"{width} x {height} pixels, wanted exactly {side} x {side}: ready crops are not resized")
         return Geometry(width, height, 0, 0)
     short, long = min(width, height), max(width, height)
     if short < 1:

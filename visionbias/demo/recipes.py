@@ -90,12 +90,12 @@ _ALL = (
     Recipe("baseline", "what the others are compared with"),
     Recipe("longer", "as baseline, with higher accuracy", steps=230),
     Recipe("blurred", "keeps its accuracy under low-pass filters", augment=blur, steps=220),
-    Recipe("noise", "relies on low frequencies and tolerates noise", augment=noise, steps=340),
+    Recipe("noise-trained", "relies on low frequencies and tolerates noise", augment=noise, steps=340),
     Recipe("highpass", "keeps its accuracy under high-pass filters", augment=highpass, steps=300),
     Recipe("stylized", "decides by shape", cue="shape", steps=300),
     Recipe("textured", "decides by texture", cue="texture"),
     Recipe("grayscale", "does not miss color", augment=grayscale, steps=140),
     Recipe("heavy", "tolerates changes of color and occlusion", augment=heavy, steps=150),
-    Recipe("adversarial", "tolerates small worst-case noise", attack=2 / 255, steps=170),
+    Recipe("attack-trained", "tolerates small worst-case noise", attack=2 / 255, steps=170),
 )
 RECIPES = {recipe.name: recipe for recipe in _ALL}

@@ -69,7 +69,7 @@ def run_demo(out: Path | None = None, *, settings: Settings | None = None, progr
     probes = probes_of(CueConflictFolder(other.root, name="other-textures"), benchmarks)
     if out is None:
         about = [network.path.parent.name for network in networks], own.describe(), other.describe(), probes
-        out = cache_folder() / "demo" / f"run-{hashlib.sha256(repr(about).encode()).hexdigest()[:16]}"
+        out = cache_folder() / "demo" / f"demo-{hashlib.sha256(repr(about).encode()).hexdigest()[:8]}"
 
     def shard(part: tuple[int, int]) -> Run:
         # Operators of networks this small are shorter than it takes two threads to meet: each thread has its own part.

@@ -76,13 +76,13 @@ def run_study(
                 set_aside_damaged(folder / RECORDS, model, condition)
         parts = [Part.of(p, study.model_ids, folder, prepared.forward_batch, shard) for p in prepared.arms]
         todo, total = sum(part.missing_rows for part in parts), sum(part.total_rows for part in parts)
-        which = "" if shard == (0, 1) else f" as far as shard {shard[0]}/{shard[1]} goes"
+        which = "" if shard == (0, 1) else f", shard {shard[0]}/{shard[1]}"
         if not todo:
-            _say(f"{folder}: complete{which}, nothing to do", progress)
+            _say(f"{folder}{which}: complete, nothing to do", progress)
             return run
         if todo < total:
             _say(
-                f"{folder}: goes on{which}; {total - todo:,} of {total:,} forward passes are done, {todo:,} are left",
+                f"{folder}{which}: goes on; {total - todo:,} of {total:,} forward passes are done, {todo:,} are left",
                 progress,
             )
         session = describe_environment(prepared.device) | {

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a run and a stimulus stream share on their way from a data set to a tensor on the device."""
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,8 @@ from visionbias.types import BadSample, Preprocessing
 
 if TYPE_CHECKING:
     from visionbias.engine.study import Study
+
+_LISTED = 20  # bad images of one fault
 
 # Images synthesized together, images forwarded together. On a CPU a small synthesis batch stays in the cache.
 _BATCHES = {"cpu": (8, 32), "cuda": (64, 256)}
@@ -67,21 +70,33 @@ def usable(data: Dataset, bad: Iterable[BadSample], max_bad: int) -> tuple[list[
     """Rows of the samples that can be used, and the bad samples, each once, sorted by id.
 
     Raises:
-        DataError: there are more than `max_bad` bad samples (all are named), or no good one.
+        DataError: there are more than `max_bad` bad samples, or no good one.
     """
     reasons = {sample.id: sample for sample in (*data.bad, *bad)}
     named = tuple(reasons[key] for key in sorted(reasons))
     total = len(data.samples) + len(data.bad)
-    if len(named) > max_bad:
-        listed = "\n".join(f"  {sample.id}: {sample.reason}" for sample in named)
-        raise DataError(
-            f"{data.name}: {len(named)} of {total} images cannot be used, and max_bad={max_bad} allows fewer; "
-            f"mend or remove them, or go on without them with max_bad={len(named)}:\n{listed}"
-        )
     rows = [row for row, sample in enumerate(data.samples) if sample.id not in reasons]
-    if not rows:
-        raise DataError(f"{data.name}: none of its {total} images can be used")
+    if not rows or len(named) > max_bad:
+        raise DataError(f"{data.name}: {too_many(named, total, max_bad)}")
     return rows, named
+
+
+def too_many(bad: Sequence[BadSample], total: int, max_bad: int) -> str:
+    """What must be said where so many images cannot be used, with the first of each kind of fault."""
+    count: Counter[str] = Counter()
+    lines = []
+    for sample in bad:
+        count[sample.reason] += 1
+        if count[sample.reason] <= _LISTED:
+            lines.append(f"  {sample.id}: {sample.reason}")
+    lines += [f"  and {n - _LISTED:,} more: {reason}" for reason, n in count.items() if n > _LISTED]
+    listed = "\n".join(lines)
+    if len(bad) == total:
+        return f"none of {total:,} images can be used:\n{listed}"
+    return (
+        f"{len(bad):,} of {total:,} images cannot be used, and max_bad={max_bad} allows fewer; mend or remove them, "
+        f"or go on without them with max_bad={len(bad)}:\n{listed}"
+    )
 
 
 def stimulus_buffer(conditions: int, n: int, size: int, dtype: torch.dtype, device: torch.device) -> Tensor:

@@ -3,25 +3,24 @@
 """Brings models, labels and crops together before anything is forwarded, so that what cannot work fails here."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from visionbias.datasets.base import Dataset
-from visionbias.datasets.label_map import IMAGENET_CLASSES, LabelMap, categories16_of, resolve_label_map
+from visionbias.datasets.label_map import IMAGENET_CLASSES, LabelMap, categories16_of
 from visionbias.decode.drift import Drift, joined
 from visionbias.engine.arms import Arm
+from visionbias.engine.checks import check_shown, for_each, has_categories16, preprocessing_of
 from visionbias.engine.decoded import Decoded, decode_set
 from visionbias.engine.decoder import begun_with, check_gpu_decoder, gpu_of, settled
 from visionbias.engine.identity import identity_of, identity_of_model, identity_of_set, identity_of_view
 from visionbias.engine.inputs import (
     batch_sizes,
-    crop_rule,
     pick_device,
     shared_preprocessing,
     stimulus_buffer,
@@ -29,17 +28,14 @@ from visionbias.engine.inputs import (
 )
 from visionbias.engine.precision import EXACT, dtype_name
 from visionbias.engine.residents import Residents, budget_bytes
-from visionbias.engine.trial import try_attacks, try_stimuli
-from visionbias.errors import CheckpointError, DataError, RunError, VisionBiasError
+from visionbias.engine.trial import try_attacks
+from visionbias.errors import CheckpointError, DataError, RunError
 from visionbias.models.model import ModelInfo
 from visionbias.types import BadSample, Normalization, Preprocessing
 
 if TYPE_CHECKING:
     from visionbias.engine.precision import Chosen
     from visionbias.engine.study import Study
-
-E = TypeVar("E")
-R = TypeVar("R")
 
 
 @dataclass(frozen=True)
@@ -67,7 +63,7 @@ class PreparedArm:
 
     def decides16(self, model: ModelInfo) -> bool:
         """Whether a model's decisions among the 16 categories are recorded: not where a label map was given instead."""
-        return model.num_classes == IMAGENET_CLASSES and _has_categories16(self.arm.data)
+        return model.num_classes == IMAGENET_CLASSES and has_categories16(self.arm.data)
 
     @property
     def drift(self) -> Drift | None:
@@ -82,7 +78,7 @@ class PreparedArm:
         """What the manifest says of the arm."""
         described = {
             "n": len(self.sample_ids),
-            "root": str(self.arm.data.root.absolute()),  # a report may be written from another folder
+            "root": str(self.arm.data.root),
             "classes": list(self.arm.data.classes),
             "conditions": list(self.arm.conditions),
             "bad_samples": [{"id": sample.id, "reason": sample.reason} for sample in self.bad],
@@ -155,18 +151,15 @@ def prepare(study: "Study", folder: Path, found: Mapping[str, Any] | None, progr
                     "free memory, or use a smaller forward_batch in a new run"
                 ) from error
         forward_batch //= 2
-    label_maps = [_label_maps(study, arm.data, models) for arm in study.arms]
-    for arm in study.arms:
-        for rule in dict.fromkeys(_preprocessing(study, arm.data, model) for model in models):
-            try_stimuli(arm, rule.crop, device)
+    label_maps = check_shown(study, models, device)
     for arm, maps in zip(study.arms, label_maps, strict=True):
 
         def attacked(model: ModelInfo, arm: Arm = arm, maps: Mapping[str, LabelMap] = maps) -> None:
-            crop = _preprocessing(study, arm.data, model).crop
+            crop = preprocessing_of(study, arm.data, model).crop
             try_attacks(arm, residents.model(model.id), maps[model.id], crop, device, forward_batch)
 
         if arm.attacks:
-            _all(models, study.model_ids, attacked, CheckpointError)
+            for_each(models, study.model_ids, attacked, CheckpointError)
     arms = tuple(
         _prepare_arm(study, folder, found, arm, models, maps, gpu_of(device), progress)
         for arm, maps in zip(study.arms, label_maps, strict=True)
@@ -188,67 +181,11 @@ def _load_models(study: "Study", residents: Residents, device: torch.device, bat
         _ = shared or info.preprocessing  # refused where it cannot be expressed
         return info
 
-    models = _all(study.model_ids, study.model_ids, load, CheckpointError)
+    models = for_each(study.model_ids, study.model_ids, load, CheckpointError)
     for info in models if device.type == "cuda" else ():
         side = (shared or info.preprocessing).crop
         residents.forward(info.id, EXACT, False)(stimulus_buffer(1, batch, side, EXACT, device)[0])
     return models
-
-
-def _all(items: Iterable[E], names: Iterable[str], make: Callable[[E], R], kind: type[VisionBiasError]) -> list[R]:
-    """What `make` returns for each of the models.
-
-    Raises:
-        VisionBiasError: of the given kind, if it does so for one model or more; all of them are named.
-    """
-    made: list[R] = []
-    failed: dict[str, VisionBiasError] = {}
-    for name, item in zip(names, items, strict=True):
-        try:
-            made.append(make(item))
-        except kind as error:
-            failed[name] = error
-    if len(failed) > 1:
-        listed = "\n".join(f"  {name}: {error}" for name, error in failed.items())
-        raise kind(
-            f"{len(failed)} of {len(failed) + len(made)} models cannot be used; mend them or leave them out:\n{listed}"
-        )
-    if failed:
-        raise next(iter(failed.values()))
-    return made
-
-
-def _label_maps(study: "Study", data: Dataset, models: Sequence[ModelInfo]) -> dict[str, LabelMap]:
-    """The map of each model to the classes of a data set."""
-    ids = [model.id for model in models]
-
-    def resolve(model: ModelInfo) -> LabelMap:
-        try:
-            return resolve_label_map(data.classes, data.label_map, model.num_classes)
-        except DataError as error:
-            raise DataError(f"{data.name}: {error}") from error
-
-    found = _all(models, ids, resolve, DataError)
-    maps = dict(zip(ids, found, strict=True))
-    wanting = [
-        probe
-        for probe in study.probes
-        if probe.reads_decision16 and any(shown.name == data.name for shown in probe.own_data or (study.data,))
-    ]
-    if wanting:
-        foreign = [model.id for model in models if model.num_classes != IMAGENET_CLASSES]
-        if foreign or not _has_categories16(data):
-            what = f"model {foreign[0]!r} has other classes" if foreign else f"{data.name} is labeled otherwise"
-            raise DataError(
-                f"probe {wanting[0].registered_as}: decisions among the 16 categories need models of ImageNet's 1000 "
-                f"classes and data labeled by WordNet ids or by the categories, but {what}; "
-                "decide among the data's classes"
-            )
-    return maps
-
-
-def _has_categories16(data: Dataset) -> bool:
-    return data.label_map is None and any(category is not None for category in categories16_of(data.classes))
 
 
 def _prepare_arm(
@@ -262,7 +199,7 @@ def _prepare_arm(
     progress: bool | None,
 ) -> PreparedArm:
     decoded = {}
-    for wanted in dict.fromkeys(_preprocessing(study, arm.data, model) for model in models):
+    for wanted in dict.fromkeys(preprocessing_of(study, arm.data, model) for model in models):
         decode = settled(study.decode, begun_with(found, arm.data.name, wanted), folder)
         decoded[wanted] = decode_set(
             arm.data, wanted, decode=decode, folder=study.cache, keep=study.keep_crops, gpu=gpu, progress=progress
@@ -276,7 +213,7 @@ def _prepare_arm(
     samples = [arm.data.samples[row] for row in rows]
     by_pixels: dict[tuple[Preprocessing, Normalization], list[ModelInfo]] = defaultdict(list)
     for model in models:
-        by_pixels[_preprocessing(study, arm.data, model), model.normalization].append(model)
+        by_pixels[preprocessing_of(study, arm.data, model), model.normalization].append(model)
     return PreparedArm(
         arm=arm,
         groups=tuple(
@@ -290,10 +227,6 @@ def _prepare_arm(
         rows=np.array(rows, dtype=np.int64),
         bad=bad,
     )
-
-
-def _preprocessing(study: "Study", data: Dataset, model: ModelInfo) -> Preprocessing:
-    return crop_rule(data, shared_preprocessing(study) or model.preprocessing)
 
 
 def _identity_of_model(model: ModelInfo, chosen: "Chosen") -> dict[str, Any]:

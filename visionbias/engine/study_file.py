@@ -72,6 +72,7 @@ class _DataTable(_Table):
     name: str | None = None
     precropped: bool | None = None
     label_map: dict[str, int | list[int]] | None = None
+    classes: list[str] | None = None  # of a folder or CSV: those without images too
 
     @model_validator(mode="after")
     def _one_kind(self) -> "_DataTable":
@@ -85,10 +86,12 @@ class _DataTable(_Table):
             raise ValueError("precropped does not go with shapes and textures")
         if self.benchmark is not None and self.folder is None:
             raise ValueError("benchmark goes with folder")
-        if self.benchmark is not None and (self.precropped, self.label_map) != (None, None):
-            raise ValueError("a benchmark has a precropped and label_map of its own")
+        if self.benchmark is not None and (self.precropped, self.label_map, self.classes) != (None, None, None):
+            raise ValueError("a benchmark has a precropped, label_map and classes of its own")
         if self.allow_partial is not None and self.benchmark is None:
             raise ValueError("allow_partial goes with benchmark only")
+        if self.classes is not None and self.folder is None and self.csv is None:
+            raise ValueError("classes goes with folder or csv only")
         if self.root is not None and self.csv is None:
             raise ValueError("root goes with csv only")
         return self
@@ -103,9 +106,10 @@ class _DataTable(_Table):
         if self.precropped is not None:
             options["precropped"] = self.precropped
         if self.folder is not None:
-            return ImageFolder(folder / self.folder, **options)
+            return ImageFolder(folder / self.folder, classes=self.classes, **options)
         if self.csv is not None:
-            return CsvManifest(folder / self.csv, root=None if self.root is None else folder / self.root, **options)
+            root = None if self.root is None else folder / self.root
+            return CsvManifest(folder / self.csv, root=root, classes=self.classes, **options)
         return CueConflictFolder(folder / str(self.cue_conflict), **options)
 
 

@@ -28,8 +28,9 @@ def list_models(pattern: str) -> list[ListedModel]:
     """
     found = sorted(_all_models(pattern))
     if not found:
+        wider = next((w for w in (f"{pattern}*", f"*{pattern}*") if any(_all_models(w))), "*resnet*")
         raise CheckpointError(
-            f"no model name matches {pattern!r}; names look like timm:resnet50.a1_in1k; try '*resnet*'"
+            f"no model name matches {pattern!r}; names look like timm:resnet50.a1_in1k; try {wider!r}"
         )
     return found
 

@@ -54,9 +54,9 @@ class Checkpoint:
             value = getattr(self, argument)
             if not isinstance(value, kinds) or value == "":
                 raise CheckpointError(f"Checkpoint {self.path!s:.80}: {argument} must be {wanted}, got {value!r:.80}")
-        object.__setattr__(self, "path", Path(self.path))
+        object.__setattr__(self, "path", Path(self.path).absolute())
         if self.head is not None:
-            object.__setattr__(self, "head", Path(self.head))
+            object.__setattr__(self, "head", Path(self.head).absolute())
         if not isinstance(self.arch, str) or not self.arch:
             raise CheckpointError(
                 f"Checkpoint {self.path}: arch must be a name, got {self.arch!r}; try arch='resnet50' (timm) "

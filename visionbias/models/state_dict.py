@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from visionbias.errors import CheckpointError
 from visionbias.models.checkpoint import WEIGHT_SUFFIXES
 
+_SHOWN = 8  # keys in an error
 _NESTS = ("state_dict", "model", "model_state_dict", "online_backbone", "resnet")
 # Wrappers that put their name before every key: DataParallel, LightningModule and others, torch.compile.
 _PREFIXES = ("module.", "model.", "_orig_mod.")
@@ -65,7 +66,10 @@ def load_state_dict(path: Path | str, *, unsafe_sha256: str | None = None) -> di
             loaded = torch.load(io.BytesIO(content), map_location="cpu", weights_only=unsafe_sha256 is None, mmap=False)
     except Exception as error:  # a damaged pickle may raise anything
         raise CheckpointError(_why_unreadable(path, content, error)) from error
-    state = _without_prefixes(_flat(path, loaded))
+    try:
+        state = _without_prefixes(_flat(path, loaded))
+    except RecursionError as error:
+        raise CheckpointError(f"{path}: its dict of tensors contains itself; save model.state_dict()") from error
     return _from_simclrv2({key: value for key, value in state.items() if _AUXILIARY not in key})
 
 
@@ -169,7 +173,7 @@ def _renamed(key: str, prefixes: Mapping[str, str]) -> str:
     return key if old is None else prefixes[old] + key.removeprefix(old)
 
 
-def some_of(names: list[str], shown: int = 8) -> str:
+def some_of(names: list[str]) -> str:
     """The first names, and how many more there are."""
-    more = f" and {len(names) - shown} more" if len(names) > shown else ""
-    return ", ".join(names[:shown]) + more
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more

@@ -39,8 +39,9 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
 _OTHER_PROBES = ("pgd",)
 _OF_VAL = {"imagenet_val", REAL, "imagenet_c", "imagenet_c_bar", "pgd"}  # made of the same images
 # What names columns of summaries and groups of them, and how further columns begin.
-_TAKEN = {"model", "status", "n", "bad", "precision", "category", "own", "lpp", "hpp", REAL, *GROUPS, *_OTHER_PROBES}
-_TAKEN |= {"cue_accuracy", "shape_reliance", "texture_reliance", "color_reliance", "low_contrast_accuracy"}
+_TAKEN = {"model", "status", "n", "bad", "precision", "category", "own", "other", REAL, *GROUPS, *_OTHER_PROBES}
+_TAKEN |= {"lpp", "hpp", "cue_accuracy", "shape_reliance", "texture_reliance", "color_reliance"}
+_TAKEN |= {"low_contrast_accuracy"}
 _TAKEN_STARTS = (
     *("top1", "top5", "worst_group", "lfc_", "hfc_", "channel_", "critical_band_", "peak_noise"),
     *("shape_bias_", "without_", *BENCHMARKS),
@@ -58,9 +59,9 @@ class Generalization(Probe):
         imagenet_v2: a variant of ImageNet-V2, a folder that holds some, or `{"matched-frequency": path, ...}`.
         real: ReaL's `real.json`, which scores `imagenet_val` again: an answer is correct if it is in the label set of
             the image, and images without labels do not count.
-        imagenet_a, imagenet_r: decided among the 200 classes that have a folder, and once more among all 1000. With
-            `imagenet_val`, its images of the same 200 classes are decided among these, to compare. Models see the
-            images again for each.
+        imagenet_a, imagenet_r: decided among the 200 classes that each is published with, and once more among all 1000.
+            With `imagenet_val`, its images of the same classes are decided among the 200 too, to compare. Models see
+            the images again for each.
         sketch: ImageNet-Sketch.
         stylized: the 16-class Stylized set, decided among the 16 categories.
         imagenet_c, imagenet_c_bar: `<corruption>/<severity>/<WordNet id>/`, never resized. ImageNet-C has the 15
@@ -161,14 +162,19 @@ class Generalization(Probe):
 
     @property
     def benchmarks(self) -> Mapping[str, tuple[str, ...]]:
-        """See `Probe.benchmarks`: its sets by group, and what your groups have of other probes; the rest is "own"."""
+        """See `Probe.benchmarks`: its sets by group, and what your groups have of other probes; of the rest, your sets
+        are "own", and published ones "other".
+        """
         grouped = {
             group: tuple(self._column(name) for name in members if name in self.sets or group in self.groups)
             for group, members in {**GROUPS, **self.groups}.items()
         }
         of_groups = {name for names in grouped.values() for name in names}
-        rest = tuple(name for name in map(self._column, self.sets) if name not in of_groups)
-        return {group: names for group, names in {**grouped, "own": rest}.items() if names}
+        for name in self.sets:
+            if (column := self._column(name)) not in of_groups:
+                group = "other" if name == REAL or name.startswith(tuple(BENCHMARKS)) else "own"
+                grouped[group] = (*grouped.get(group, ()), column)
+        return {group: names for group, names in grouped.items() if names}
 
     @property
     def images(self) -> dict[str, str]:

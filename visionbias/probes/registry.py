@@ -94,7 +94,9 @@ def require_probe(value: Any) -> Probe:
         RunError: it is not.
     """
     if not isinstance(value, Probe) or _PROBES.get(getattr(value, "registered_as", "")) is not type(value):
-        raise RunError(f"{value!r} is no registered probe; known: {', '.join(known_probes())}")
+        known = _PROBES.get(value) if isinstance(value, str) else None
+        example = "Accuracy" if known is None else known.__name__
+        raise RunError(f"wanted a probe, such as visionbias.{example}(), got {value!r:.80}")
     return value
 
 

@@ -7,5 +7,6 @@ from pathlib import Path
 
 
 def cache_folder() -> Path:
-    """`$VISIONBIAS_CACHE`, or `~/.cache/visionbias`; it need not exist."""
-    return Path(os.environ.get("VISIONBIAS_CACHE") or Path.home() / ".cache" / "visionbias")
+    """`$VISIONBIAS_CACHE`, or `visionbias` in `$XDG_CACHE_HOME` or `~/.cache`; it need not exist."""
+    own, shared = os.environ.get("VISIONBIAS_CACHE"), os.environ.get("XDG_CACHE_HOME")
+    return Path(own) if own else Path(shared or Path.home() / ".cache") / "visionbias"

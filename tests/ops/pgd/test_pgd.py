@@ -205,6 +205,7 @@ class Odd(nn.Module):
     def __init__(self, make: Callable[[Tensor], object]) -> None:
         super().__init__()
         self.make = make
+        self.eval()
 
     def forward(self, x: Tensor) -> object:
         return self.make(x)
@@ -237,6 +238,7 @@ class Odd(nn.Module):
         ({"x": torch.full((6, 3, 24, 24), 2.0)}, r"x must be in \[0, 1\]"),
         ({"x": torch.zeros(6, 3, 24, 24, requires_grad=True)}, "it has no gradient, and x requires one"),
         ({"labels": torch.zeros(6, dtype=torch.int64, device="meta")}, "labels must hold values"),
+        ({"model": nn.Sequential(smooth_net(), nn.Dropout())}, r"evaluation mode, .*; call model\.eval\(\)"),
         ({"model": Odd(lambda x: x.sum())}, r"model must return logits \[6, K\], got \(\)"),
         ({"model": Odd(lambda x: None)}, r"model must return logits \[6, K\], got NoneType"),
         ({"model": Odd(lambda x: torch.zeros(6, 5))}, "got logits without one"),

@@ -3,7 +3,7 @@
 """`Benchmark`: a published set in its official layout."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from functools import cache
 from os import PathLike
 from pathlib import Path
@@ -11,9 +11,7 @@ from pathlib import Path
 from visionbias.datasets.base import Dataset
 from visionbias.datasets.benchmarks.descriptions import BENCHMARKS, SEVERITIES, Description
 from visionbias.datasets.benchmarks.real_labels import SCORED, accepted_classes
-from visionbias.datasets.label_map import imagenet_wnids
 from visionbias.datasets.listing import find_images
-from visionbias.datasets.sixteen import CATEGORIES16
 from visionbias.errors import DataError
 from visionbias.types import BadSample, Sample
 
@@ -28,9 +26,9 @@ Place = tuple[str, str]  # corruption and severity, such as "fog/3", or ""; and 
 class Benchmark(Dataset):
     """One of the published sets, in a folder laid out as its authors publish it.
 
-    A model of ImageNet's 1000 classes decides among all of them; on ImageNet-A and -R among the 200 that have a folder,
-    and on the 16-class Stylized set among the 16 categories. In sets of corruptions, a sample's group is its corruption
-    and severity, such as `fog/3`.
+    A model of ImageNet's 1000 classes decides among all of them; on ImageNet-A and -R among the 200 that are published
+    with each, and on the 16-class Stylized set among the 16 categories, whichever of them have images. In sets of
+    corruptions, a sample's group is its corruption and severity, such as `fog/3`.
 
     Args:
         benchmark: which one, a key of `BENCHMARKS`.
@@ -67,11 +65,10 @@ class Benchmark(Dataset):
             raise DataError(f"Benchmark: allow_partial must be True or False, got {allow_partial!r:.80}")
         if not isinstance(name, str | None):
             raise DataError(f"Benchmark: name must be a text, got {name!r:.80}")
-        root, about = Path(root), BENCHMARKS[benchmark]
+        root, about = Path(root).absolute(), BENCHMARKS[benchmark]
         images, counts, bad = _list(root, benchmark)
         partial = list(_differences(about, counts))
-        classes = _classes(about, {category for _, category in counts})
-        labels = {category: label for label, category in enumerate(classes)}
+        labels = {category: label for label, category in enumerate(about.classes)}
         accepted = None if real is None else accepted_classes(Path(real), images)
         if accepted is not None and (scored := sum(map(bool, accepted.values()))) != SCORED:
             partial.append(f"ReaL: {scored:,} of {SCORED:,} images with labels")
@@ -88,7 +85,7 @@ class Benchmark(Dataset):
             name=f"{name or benchmark}{PARTIAL if partial else ''}",
             root=root,
             samples=[Sample(id_, path, labels[category]) for id_, (path, (_, category)) in images.items()],
-            classes=classes,
+            classes=about.classes,
             bad=bad,
             label_map=None,
             precropped=about.precropped,
@@ -114,8 +111,12 @@ def v2_variants(given: str | Path | Mapping[str, str | Path]) -> dict[str, Path]
     if not isinstance(given, (str, PathLike)):
         raise DataError(f"imagenet_v2: wanted a path, or paths by variant, got {given!r:.80}")
     root = Path(given)
-    places = [root, *sorted(path for path in root.iterdir() if path.is_dir())] if root.is_dir() else [root]
-    found = {name: path for path in places for variant, name in variants.items() if variant in path.resolve().name}
+    try:
+        places = [root, *sorted(path for path in root.iterdir() if path.is_dir())] if root.is_dir() else [root]
+        real = {path: path.resolve().name for path in places}
+    except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: a loop of links; ValueError: a null byte
+        raise DataError(f"imagenet_v2: {root} cannot be read: {error}; check the path") from error
+    found = {name: path for path in places for variant, name in variants.items() if variant in real[path]}
     if not found:
         raise DataError(
             f"{root}: wanted a folder imagenetv2-<variant>-format-val, or one that holds such folders; name the "
@@ -158,19 +159,10 @@ def _place(benchmark: str, folder: str) -> Place | None:
 
 def _class(about: Description, folder: str) -> str | None:
     """The class that a folder is named for, if any."""
-    if about.folders == "category":
-        return folder if folder in CATEGORIES16 else None
-    if about.folders == "wnid":
-        return folder if folder in imagenet_wnids() else None
+    if about.folders != "index":
+        return folder if folder in about.classes else None
     whole = folder.isascii() and folder.isdecimal() and len(folder) <= _LISTED
-    return imagenet_wnids()[int(folder)] if whole and int(folder) < len(imagenet_wnids()) else None
-
-
-def _classes(about: Description, present: set[str]) -> list[str]:
-    """What a model decides among."""
-    if about.folders == "category":
-        return list(CATEGORIES16)
-    return sorted(present) if about.among == "own" else list(imagenet_wnids())
+    return about.classes[int(folder)] if whole and int(folder) < len(about.classes) else None
 
 
 def _differences(about: Description, counts: Mapping[Place, int]) -> Iterator[str]:
@@ -191,17 +183,8 @@ def _differences(about: Description, counts: Mapping[Place, int]) -> Iterator[st
             yield f"{name}: severity {', '.join(missing)} is missing"
     for cell in sorted(images) or [""]:
         where = f"{cell}: " if cell else ""
-        if len(classes[cell]) != about.classes:
-            official = _official_classes(about)
-            absent = [name for name in official if name not in classes[cell]]
-            without = f", without {', '.join(absent[:_LISTED])}{' ...' if len(absent) > _LISTED else ''}"
-            yield f"{where}{len(classes[cell]):,} of {about.classes:,} classes{without if official else ''}"
+        if absent := [name for name in about.classes if name not in classes[cell]]:
+            without = f"{', '.join(absent[:_LISTED])}{' ...' if len(absent) > _LISTED else ''}"
+            yield f"{where}{len(classes[cell]):,} of {len(about.classes):,} classes, without {without}"
         if images[cell] != about.images:
             yield f"{where}{images[cell]:,} of {about.images:,} images"
-
-
-def _official_classes(about: Description) -> Sequence[str]:
-    """The classes that must be there; none where only their number is known."""
-    if about.folders == "category":
-        return tuple(CATEGORIES16)
-    return imagenet_wnids() if about.among == "imagenet" else ()

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Several benchmarks together, and the sets that stand beside them for comparison."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,8 +30,8 @@ def list_benchmarks(
 ) -> dict[str, ListedSet]:
     """The sets, as `Benchmark` lists them.
 
-    Of those with 200 classes also `<name>_1000_way`, the same images among all of ImageNet's classes, and, where
-    ImageNet's validation set has some of them, `<name>_clean`, its images of the 200 classes, among these.
+    Of those with 200 classes also `<name>_1000_way`, the same images among all of ImageNet's classes, and
+    `<name>_clean`, what ImageNet's validation set has of the classes that are there, among the 200.
 
     Raises:
         DataError: see `Benchmark`.
@@ -41,13 +41,13 @@ def list_benchmarks(
         labels = real if name == "imagenet_val" else None
         data = Benchmark(name, place, real=labels, allow_partial=allow_partial)
         listed[name] = ListedSet(data, data.partial, data.cells)
-    for name in [name for name in listed if BENCHMARKS[name].beside_clean]:
+    for name in [name for name in listed if BENCHMARKS[name].subset]:
         own, clean = listed[name], listed.get("imagenet_val")
-        listed[f"{name}_1000_way"] = _among(f"{name}_1000_way", own.data, imagenet_wnids(), own.partial)
-        if clean is not None and _present(clean.data) & _present(own.data):
-            listed[f"{name}_clean"] = _among(
-                f"{name}_clean", clean.data, own.data.classes, (*own.partial, *clean.partial)
-            )
+        there = _present(own.data)
+        listed[f"{name}_1000_way"] = _among(f"{name}_1000_way", own.data, there, imagenet_wnids(), own.partial)
+        if clean is not None and there & _present(clean.data):
+            partial = (*own.partial, *clean.partial)
+            listed[f"{name}_clean"] = _among(f"{name}_clean", clean.data, there, own.data.classes, partial)
     return listed
 
 
@@ -56,13 +56,15 @@ def _present(data: Dataset) -> set[str]:
     return {data.classes[sample.label] for sample in data.samples}
 
 
-def _among(name: str, data: Dataset, classes: Sequence[str], partial: tuple[str, ...]) -> ListedSet:
-    """The images of a set whose class is one of some, labeled so that a model decides among these."""
+def _among(
+    name: str, data: Dataset, shown: Collection[str], classes: Sequence[str], partial: tuple[str, ...]
+) -> ListedSet:
+    """The images of a set of the classes that are shown, labeled so that a model decides among `classes`."""
     labels = {category: label for label, category in enumerate(classes)}
     samples = tuple(
         Sample(sample.id, sample.path, labels[data.classes[sample.label]])
         for sample in data.samples
-        if data.classes[sample.label] in labels
+        if data.classes[sample.label] in shown
     )
     stamped = f"{name}{PARTIAL if partial else ''}"
     return ListedSet(Dataset(stamped, data.root, samples, tuple(classes), precropped=data.precropped), partial)

@@ -4,7 +4,12 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
+
+from visionbias.datasets.benchmarks.two_hundred import IMAGENET_A, IMAGENET_R
+from visionbias.datasets.label_map import imagenet_wnids
+from visionbias.datasets.sixteen import CATEGORIES16
 
 
 @dataclass(frozen=True)
@@ -13,18 +18,20 @@ class Description:
 
     title: str  # in its authors' words
     images: int  # of a set of corruptions: under each corruption and severity
-    classes: int  # folders of them
+    subset: tuple[int, ...] = ()  # of ImageNet's classes: those that it has, if not all
     # Folders are named by WordNet id, by class index (0 ... 999, which text would sort otherwise), or by category.
     folders: Literal["wnid", "index", "category"] = "wnid"
-    among: Literal["imagenet", "own"] = "imagenet"  # a model decides among all 1000 classes, or those of the folders
     corruptions: tuple[str, ...] = ()  # folders above those of the severities, above those of the classes
     optional: frozenset[str] = frozenset()  # corruptions that are published apart: all of them, or none
     precropped: bool = False
 
-    @property
-    def beside_clean(self) -> bool:
-        """Whether it has some of ImageNet's classes, among which clean images must be decided to compare."""
-        return self.folders == "wnid" and self.among == "own"
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """What a model decides among: categories or WordNet ids, in order."""
+        if self.folders == "category":
+            return tuple(CATEGORIES16)
+        wnids = imagenet_wnids()
+        return tuple(wnids[i] for i in self.subset) if self.subset else wnids
 
     def total(self, cells: Collection[str] = ()) -> int:
         """Images of the whole set; the optional corruptions count if one of them is among the cells, as "spatter/1"."""
@@ -77,14 +84,14 @@ _C_BAR = (
 )
 
 BENCHMARKS: Mapping[str, Description] = {
-    "imagenet_val": Description("ImageNet's validation set", 50_000, 1000),
-    "imagenet_v2_matched_frequency": Description("ImageNet-V2 matched-frequency", 10_000, 1000, folders="index"),
-    "imagenet_v2_threshold0.7": Description("ImageNet-V2 threshold-0.7", 10_000, 1000, folders="index"),
-    "imagenet_v2_top_images": Description("ImageNet-V2 top-images", 10_000, 1000, folders="index"),
-    "imagenet_a": Description("ImageNet-A", 7_500, 200, among="own"),
-    "imagenet_r": Description("ImageNet-R", 30_000, 200, among="own"),
-    "sketch": Description("ImageNet-Sketch", 50_889, 1000),
-    "stylized": Description("16-class Stylized-ImageNet", 800, 16, folders="category", among="own", precropped=True),
-    "imagenet_c": Description("ImageNet-C", 50_000, 1000, corruptions=C19, optional=frozenset(_EXTRA), precropped=True),
-    "imagenet_c_bar": Description("ImageNet-C-bar", 50_000, 1000, corruptions=_C_BAR, precropped=True),
+    "imagenet_val": Description("ImageNet's validation set", 50_000),
+    "imagenet_v2_matched_frequency": Description("ImageNet-V2 matched-frequency", 10_000, folders="index"),
+    "imagenet_v2_threshold0.7": Description("ImageNet-V2 threshold-0.7", 10_000, folders="index"),
+    "imagenet_v2_top_images": Description("ImageNet-V2 top-images", 10_000, folders="index"),
+    "imagenet_a": Description("ImageNet-A", 7_500, subset=IMAGENET_A),
+    "imagenet_r": Description("ImageNet-R", 30_000, subset=IMAGENET_R),
+    "sketch": Description("ImageNet-Sketch", 50_889),
+    "stylized": Description("16-class Stylized-ImageNet", 800, folders="category", precropped=True),
+    "imagenet_c": Description("ImageNet-C", 50_000, corruptions=C19, optional=frozenset(_EXTRA), precropped=True),
+    "imagenet_c_bar": Description("ImageNet-C-bar", 50_000, corruptions=_C_BAR, precropped=True),
 }

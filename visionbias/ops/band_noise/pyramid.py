@@ -37,7 +37,7 @@ def level_of(op: str, band: int, height: int, width: int) -> int:
         coarsest = max(FINEST + 1 - levels, 0)
         raise ShapeError(
             f"{op}: {height} x {width} pixels have the bands {coarsest} ... {FINEST}, got band {band}; "
-            "leave it out, or show larger images"
+            f"leave it out with bands=({', '.join(map(str, range(coarsest, FINEST + 1)))}), or show larger images"
         )
     return level
 

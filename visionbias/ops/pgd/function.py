@@ -9,7 +9,7 @@ from operator import index
 from typing import SupportsIndex
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from visionbias.errors import ShapeError
 from visionbias.ops.chunks import chunks, pixels
@@ -69,6 +69,8 @@ def pgd(
 
     Source: Madry et al., "Towards deep learning models resistant to adversarial attacks", ICLR 2018.
     """
+    if isinstance(model, nn.Module) and any(layer.training for layer in model.modules()):
+        raise ShapeError("pgd: model must be in evaluation mode, got one in training mode; call model.eval() first")
     check_images("pgd", x)
     if not isinstance(labels, Tensor) or labels.shape != x.shape[:1] or labels.dtype != torch.int64:
         got = f"{labels.dtype} {tuple(labels.shape)}" if isinstance(labels, Tensor) else type(labels).__name__

@@ -207,7 +207,10 @@ class BiasesAndBenchmarks:
         rows = [
             [Cell(str(name)), *map(number, values)] for name, values in zip(grid.index, grid.to_numpy(), strict=True)
         ]
-        words = "R² of each benchmark, of each model from the others: 1 is exact, 0 or less no better than their mean"
+        words = (
+            "R² of each benchmark, of each model from the others: 1 is exact, 0 or less no better than their mean, a "
+            f"dash wants more models (at least {FEWEST_MODELS}, and three more than biases) or more difference"
+        )
         return Table(
             caption(words, self._partial(*self._biases, *self._benchmarks)), ["from", *map(str, grid.columns)], rows
         )
@@ -225,11 +228,12 @@ class BiasesAndBenchmarks:
 
     def _verdict(self) -> Section:
         found = verdict(self._found, self._contents.benchmarks, checks=self._without_a_kind)
+        groups = "; ".join(f"{group}: {', '.join(names)}" for group, names in self._contents.benchmarks.items())
         return Section(
             "verdict",
             "Verdict",
             "A bias predicts a group of benchmarks if, in each of them, the adjusted p is below 0.05, the interval "
-            "excludes 0, and the sign is the same. A sign that changes without the models of one category is told."
-            + self._lower,
+            f"excludes 0, and the sign is the same. The groups are {groups}. A sign that changes without the models of "
+            "one category is told." + self._lower,
             [Sentences(found.sentences)],
         )

@@ -91,10 +91,17 @@ def shape_section(contents: Contents) -> Section | None:
             rows,
         ),
     )
+    decisions = summary.loc[measured, "shape_bias_decision"] if measured.any() else summary["model"][:0]
+    mixed = (
+        f" {', '.join(map(str, summary['model'][decisions.index[decisions == 'data']]))}: decided among the classes of "
+        "the images, the other models among the 16 categories; do not compare the former with the latter."
+        if decisions.nunique() > 1
+        else ""
+    )
     return Section(
         "shape",
         "Shape and texture",
         "Images whose shape is of one category and whose texture is of another. Decisions for neither do not count in "
-        "the shares; cue_accuracy, in the table, is the share of images that are decided for one of the two.",
+        f"the shares; cue_accuracy, in the table, is the share of images that are decided for one of the two.{mixed}",
         [figure] if rows else [],
     )

@@ -28,6 +28,9 @@ def worst_section(contents: Contents) -> Section:
     if not complete:
         return Section("worst", "Worst slices", "There is nothing to compare: no model has all of its records yet.")
     found = failures(contents.folder, against="others" if complete > 1 else "clean", top=_ROWS)
+    found = found[found["lost"] > 0]
+    if found.empty:
+        return Section("worst", "Worst slices", "No model loses anything in any slice.")
     blocks: list[Block] = []
     condition = found["kind"] == "condition"
     for kinds, rows in (("conditions", found[condition]), ("classes and groups", found[~condition])):

@@ -1,0 +1,192 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Each step of a run, done once on few images and timed."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from visionbias.conditions.stimulus import ImageBatch
+from visionbias.datasets.base import Dataset
+from visionbias.decode.cache import has_crops, open_crops
+from visionbias.engine.arms import Arm
+from visionbias.engine.checks import for_each
+from visionbias.engine.inputs import crop_rule, render_batch, shared_preprocessing, stimulus_buffer, too_many
+from visionbias.engine.precision import EXACT, compared_batches, fast_forward, pays
+from visionbias.engine.trial import under_attack
+from visionbias.errors import CheckpointError, DataError
+from visionbias.models.checkpoint import Checkpoint
+from visionbias.models.differentiable import Differentiable
+from visionbias.models.fast import Compiler, fast_dtypes
+from visionbias.models.forward import Forward
+from visionbias.models.model import Model, ModelInfo
+from visionbias.models.resolve import ModelEntry, architecture_of, normalization_of, resolve_model, untrained
+from visionbias.ops.memory import memory_for
+from visionbias.ops.pgd.loss import Loss
+from visionbias.types import Normalization, Preprocessing, Sample
+
+if TYPE_CHECKING:
+    from visionbias.engine.study import Study
+
+_REPEATS = 3
+_DECODED = 8, 64  # images: what they take in addition is each image's, the rest is the decoder's start
+
+
+def load_models(
+    study: "Study", entries: Mapping[str, ModelEntry], device: torch.device, batch: int
+) -> tuple[list[ModelInfo], float]:
+    """What is known of the models, and the seconds that it takes to load them. Weight files are read, all of them;
+    what a run may have to download is built with random weights, once an architecture.
+    """
+    shared = shared_preprocessing(study)
+    crop = None if shared is None else shared.crop
+    built: dict[object, tuple[ModelInfo, float]] = {}
+
+    def load(name: str) -> tuple[ModelInfo, float]:
+        entry = entries[name]
+        is_file = isinstance(entry, Checkpoint)
+        kind = name if is_file else (architecture_of(entry) or name, normalization_of(entry))
+        if kind not in built:
+            began = time.perf_counter()
+            make = resolve_model if is_file else untrained
+            info = make(entry, device=device, crop=crop, batch=batch).info
+            _ = shared or info.preprocessing  # refused where it cannot be expressed
+            built[kind] = info, time.perf_counter() - began
+        info, seconds = built[kind]
+        return replace(info, id=name), seconds
+
+    loaded = for_each(entries, entries, load, CheckpointError)
+    return [info for info, _ in loaded], sum(seconds for _, seconds in loaded)
+
+
+@dataclass(frozen=True)
+class Timed:
+    """One forward pass of a batch, and what comes once before the first."""
+
+    dtype: torch.dtype
+    batch_s: float
+    exact_s: float  # in float32
+    compile_s: float = 0.0
+    compare_s: float = 0.0
+
+
+def time_model(
+    study: "Study",
+    model: Model,
+    crop: int,
+    device: torch.device,
+    batch: int,
+    stimuli: int,
+    begun: Mapping[str, Any] | None,  # what the manifest of a run that was begun says of it
+) -> Timed:
+    """One forward pass in the precision that a run takes, or tries, for so many stimuli."""
+    exact_s = _time_forward(Forward(model, device=device, batch=batch), crop, device)
+    if begun is not None:
+        fast = [getattr(torch, begun["precision"])] if begun["precision"] != "float32" else []
+    elif study.precision == "auto" and fast_dtypes(device) and pays(model, crop, device, stimuli):
+        fast = list(fast_dtypes(device)[:1])
+    else:
+        fast = []
+    if not fast:
+        return Timed(EXACT, exact_s, exact_s)
+    began = time.perf_counter()
+    forward = fast_forward(model, crop, device=device, dtype=fast[0], batch=batch, compiler=Compiler())
+    compile_s = time.perf_counter() - began
+    fast_s = _time_forward(forward, crop, device)
+    compare_s = 0.0 if begun is not None else compared_batches(stimuli, batch) * (exact_s + fast_s)
+    return Timed(fast[0], fast_s, exact_s, compile_s, compare_s)
+
+
+def _time_forward(forward: Forward, crop: int, device: torch.device) -> float:
+    x = stimulus_buffer(1, forward.batch, crop, forward.dtype, device)[0]
+    return _seconds(lambda: forward(x), device)
+
+
+def time_gradient(model: Model, crop: int, device: torch.device, batch: int) -> float:
+    """Seconds for one pass forward and back."""
+    differentiable = Differentiable(model, device)
+    x = torch.rand(batch, 3, crop, crop, device=device).contiguous(memory_format=differentiable.memory_format)
+
+    loss = Loss(differentiable, torch.zeros(batch, dtype=torch.int64, device=device))
+
+    def gradient() -> None:
+        with torch.inference_mode(False), torch.enable_grad():
+            loss.gradient(x.requires_grad_(), x)
+
+    with under_attack(model), memory_for("pgd", tuple(x.shape), x.dtype, device):
+        taken = _seconds(gradient, device)
+        loss.check()
+    return taken
+
+
+def time_synthesis(
+    study: "Study",
+    arm: Arm,
+    rule: Preprocessing,
+    normalization: Normalization,
+    dtype: torch.dtype,
+    device: torch.device,
+    batches: tuple[int, int],
+) -> float:
+    """Seconds for one block of images under all conditions of a data set."""
+    step, n = batches
+    size = crop_rule(arm.data, rule).crop
+    random = np.random.default_rng(0)
+    pixels = (torch.from_numpy(random.integers(0, 256, (n, size, size, 3), np.uint8)) for _ in range(2))
+    images, partners = (image.to(device).permute(0, 3, 1, 2) for image in pixels)
+    batch = ImageBatch(images, [str(i) for i in range(n)], partners if arm.data.partners else None)
+
+    def render() -> Iterator[float]:
+        for stimulus in arm.stimuli:
+            buffer = stimulus_buffer(len(stimulus.conditions), n, size, dtype, device)
+            renderer = stimulus.renderer(normalization, dtype, study.seed)
+            yield _seconds(lambda: render_batch(renderer, batch, buffer, step), device)  # noqa: B023
+
+    return sum(render())
+
+
+def time_decoding(study: "Study", data: Dataset, rule: Preprocessing, gpu: int) -> float:
+    """Seconds to decode what the cache does not hold of a data set."""
+    wanted, seconds = crop_rule(data, rule), 0.0
+    partners = tuple({sample.id: sample for sample in data.partners}.values())
+    for samples in filter(None, (data.samples, partners)):
+        found = has_crops(samples, wanted, decode=study.decode, folder=study.cache, keep=study.keep_crops)
+        times = (0 if found else 1) + (0 if study.keep_crops else 1)
+        if not times:
+            continue
+        few, some = (samples[:: -(-len(samples) // n)] for n in _DECODED)
+        seconds += times * _decode(study, data, few, wanted, gpu)
+        if len(some) > len(few):
+            more_s = _decode(study, data, some, wanted, gpu) - _decode(study, data, few, wanted, gpu)
+            seconds += times * max(more_s, 0.0) / (len(some) - len(few)) * (len(samples) - len(few))
+    return seconds
+
+
+def _decode(study: "Study", data: Dataset, samples: Sequence[Sample], wanted: Preprocessing, gpu: int) -> float:
+    with TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        crops = open_crops(samples, wanted, decode=study.decode, folder=Path(folder), gpu=gpu, progress=False)
+        taken = time.perf_counter() - began
+    if len(crops.bad) > study.max_bad:
+        raise DataError(f"{data.name}: {too_many(crops.bad, len(samples), study.max_bad)}")
+    return taken
+
+
+def _seconds(call: Callable[[], object], device: torch.device) -> float:
+    """Of one call, once it has been called."""
+    taken = []
+    for _ in range(1 + _REPEATS):
+        began = time.perf_counter()
+        with torch.inference_mode():
+            call()
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        taken.append(time.perf_counter() - began)
+    return median(taken[1:])
