@@ -48,7 +48,9 @@ def cases(device: str, n: int = 2048) -> Iterator[Case]:  # noqa: ARG001
 
 
 def build(samples: list[Sample], kind: Kind, folder: Path) -> None:
-    """Fill a cache of its own, and remove it: memory that the system has not handed out yet is slower to fill."""
+    """Fill a cache of its own, and remove it, so that the next one finds memory that has been in use: in a virtual
+    machine the first use of a page takes longer than a crop's share of all else.
+    """
     with TemporaryDirectory(dir=folder) as own:
         open_crops(samples, PREPROCESSING, decode=kind, folder=Path(own), progress=False)
 

@@ -105,7 +105,9 @@ def test_what_is_undetermined_is_not_denied() -> None:
     nothing = (0.5, np.nan, np.nan, np.nan)
     told = verdict(rows(("flat", "x", *nothing), ("flat", "y", *UP), ("open", "x", *OPEN), ("open", "y", *nothing)))
     assert told.sentences[0].endswith("; too little differs between models for x. 40 models.")
-    assert told.sentences[-1] == "No bias predicts all of x, y; of flat it cannot be said."
+    assert told.sentences[-1] == "Of flat it cannot be said; no other bias predicts all of x, y."
+    told = verdict(rows(("flat", "x", *nothing), ("flat", "y", *UP), ("good", "x", *UP), ("good", "y", *UP)))
+    assert told.sentences[-1] == "good: related to all of x, y, in one direction; of flat it cannot be said."
     alone = verdict(rows(("flat", "x", *nothing), ("flat", "y", *UP)))
     assert alone.sentences[-1] == "Whether a bias predicts all of x, y cannot be said: see above."
 

@@ -5,6 +5,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -176,6 +177,12 @@ def test_manifests_that_cannot_be_used(tmp_path: Path, content: bytes, message: 
     (tmp_path / "m.csv").write_bytes(content)
     with pytest.raises(vb.DataError, match=message):
         vb.CsvManifest(tmp_path / "m.csv")
+
+
+@pytest.mark.parametrize("make", [vb.ImageFolder, vb.CueConflictFolder, vb.CsvManifest])
+def test_what_is_no_path(make: Callable[[object], object]) -> None:
+    with pytest.raises(vb.DataError, match=r"(root|path) must be a path, got None"):
+        make(None)
 
 
 def test_manifest_that_is_not_there(tmp_path: Path) -> None:

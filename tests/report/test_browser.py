@@ -165,6 +165,18 @@ def test_figures_of_partial_sets_are_stamped(browser: Browser, partial_run: vb.R
         opened.page.close()
 
 
+def test_names_and_numbers_stand_in_figures_where_there_is_room(browser: Browser, page: Path, desktop: Opened) -> None:
+    traces = """(name) => document.querySelector(`.plot[data-figure="${name}"]`).data"""
+    shown = f"(name) => ({traces})(name).map((trace) => trace.texttemplate ?? trace.mode)"
+    assert set(desktop.page.evaluate(shown, "scatter")) == {"markers+text"}
+    assert desktop.page.evaluate(shown, "correlations") == ["%{text}"]
+    opened = Opened(browser, page, viewport=PHONE)
+    assert set(opened.page.evaluate(shown, "scatter")) == {"markers"}
+    columns = opened.page.evaluate(f"({traces})('correlations')[0].x.length")
+    assert opened.page.evaluate(shown, "correlations") == ["" if columns > 8 else "%{text}"]
+    opened.page.close()
+
+
 def test_names_are_no_code(desktop: Opened) -> None:
     assert "visionbias" in desktop.page.title()
     assert desktop.page.locator('img[src="x"], main b, main i').count() == 0

@@ -8,6 +8,7 @@ from decimal import Decimal
 from io import StringIO
 from numbers import Integral, Real
 from pathlib import Path
+from typing import TypeGuard
 
 import numpy as np
 import pandas as pd
@@ -30,11 +31,9 @@ def read_table(path: str | Path) -> pd.DataFrame:
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
         header = pd.read_csv(StringIO(text), header=None, nrows=1, dtype=str, keep_default_na=False).iloc[0]
-        table = pd.read_csv(StringIO(text))
+        table = pd.read_csv(StringIO(text), dtype={CATEGORY: str})
         if MODEL in table:
             table[MODEL] = pd.read_csv(StringIO(text), usecols=[MODEL], dtype=str, keep_default_na=False)[MODEL]
-        if CATEGORY in table:
-            table[CATEGORY] = pd.read_csv(StringIO(text), usecols=[CATEGORY], dtype=str)[CATEGORY]
     except (OSError, ValueError, TypeError) as error:
         raise DataError(f"cannot read the table {path}: {error}; wanted a CSV file in UTF-8") from error
     if not isinstance(table.index, pd.RangeIndex):  # pandas takes what is too much for names of rows
@@ -91,7 +90,7 @@ def require_fraction(function: str, argument: str, value: object) -> None:
         raise DataError(f"{function}: {argument} must be between 0 and 1, got {value!r:.80}")
 
 
-def is_whole(value: object, at_least: int) -> bool:
+def is_whole(value: object, at_least: int) -> TypeGuard[int]:
     """Whether it is a whole number from `at_least` on, of Python or NumPy; True and False are none."""
     return isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= at_least
 
@@ -102,7 +101,7 @@ def require_whole(function: str, argument: str, value: object, at_least: int, at
     Raises:
         DataError: it is none.
     """
-    if not is_whole(value, at_least) or (at_most is not None and value > at_most):  # type: ignore[operator]
+    if not is_whole(value, at_least) or (at_most is not None and value > at_most):
         limit = "or more" if at_most is None else f"to {at_most:,}"
         raise DataError(f"{function}: {argument} must be a whole number of {at_least} {limit}, got {value!r:.80}")
 

@@ -194,10 +194,11 @@ def _conclusion(table: pd.DataFrame, groups: Sequence[str]) -> str:
         n = int(table["n"].max())
         why = f"too few models, {n} of at least {FEWEST_MODELS}" if n < FEWEST_MODELS else "see above"
         return f"Whether a bias predicts all of {listed} cannot be said: {why}."
+    unknown = f"; of {', '.join(untold)} it cannot be said" if untold else ""
     if one_way := [feature for feature, found in relations.items() if found in ({RISES}, {FALLS})]:
-        return f"{', '.join(one_way)}: related to all of {listed}, in one direction."
+        return f"{', '.join(one_way)}: related to all of {listed}, in one direction{unknown}."
     both_ways = [feature for feature, found in relations.items() if found == {RISES, FALLS}]
     but = f"; {', '.join(both_ways)}: related to each, but not in one direction" if both_ways else ""
     if untold:
-        but += f"; of {', '.join(untold)} it cannot be said"
+        return f"Of {', '.join(untold)} it cannot be said; no other bias predicts all of {listed}{but}."
     return f"No bias predicts all of {listed}{but}."

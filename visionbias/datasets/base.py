@@ -23,7 +23,7 @@ class Dataset:
     """
 
     name: str
-    root: Path
+    root: Path  # absolute
     samples: tuple[Sample, ...]
     classes: tuple[str, ...]
     bad: tuple[BadSample, ...] = ()  # found while listing: names and links that cannot be used
@@ -37,6 +37,8 @@ class Dataset:
     def __post_init__(self) -> None:
         if not self.samples:
             raise DataError(f"{self.name}: no images found in {self.root}")
+        if self.label_map is not None and self.label_map.classes != tuple(self.classes):
+            raise DataError(f"{self.name}: its label map has other classes, or another order, than the data")
         twice = [id_ for id_, count in Counter(sample.id for sample in self.samples).items() if count > 1]
         if twice:
             raise DataError(f"{self.name}: {len(twice)} images are listed twice, such as {twice[0]}; list each once")

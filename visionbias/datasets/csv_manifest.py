@@ -9,6 +9,7 @@ from pathlib import Path
 
 from visionbias.datasets.base import Dataset
 from visionbias.datasets.label_map import LabelMapLike, settle_classes
+from visionbias.datasets.listing import absolute_path
 from visionbias.errors import DataError
 from visionbias.types import Sample
 
@@ -40,8 +41,8 @@ class CsvManifest(Dataset):
         name: str | None = None,
         precropped: bool = False,
     ) -> None:
-        path = Path(path).absolute()
-        root = path.parent if root is None else Path(root).absolute()
+        path = absolute_path("CsvManifest: path", path)
+        root = path.parent if root is None else absolute_path("CsvManifest: root", root)
         rows = [(_below(root, image, path), label, group) for image, label, group in _read(path)]
         name = name or path.stem
         classes, label_map = settle_classes(name, (label for _, label, _ in rows), classes, label_map)

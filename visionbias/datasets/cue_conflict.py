@@ -7,7 +7,7 @@ from pathlib import Path
 
 from visionbias.datasets.base import Dataset
 from visionbias.datasets.label_map import LabelMapLike, settle_classes
-from visionbias.datasets.listing import find_images
+from visionbias.datasets.listing import absolute_path, find_images
 from visionbias.errors import DataError
 from visionbias.types import BadSample, Sample
 
@@ -34,7 +34,7 @@ class CueConflictFolder(Dataset):
     def __init__(
         self, root: str | Path, *, label_map: LabelMapLike = None, name: str | None = None, precropped: bool = True
     ) -> None:
-        root = Path(root).absolute()
+        root = absolute_path("CueConflictFolder: root", root)
         bad: list[BadSample] = []
         cues: dict[str, tuple[Path, str, str]] = {}  # id -> path, shape, texture
         for found in find_images(root):

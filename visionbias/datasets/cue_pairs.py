@@ -3,6 +3,7 @@
 """Cue-conflict images made on the fly: the shape of an image of one set, the texture of an image of another."""
 
 from bisect import bisect_right
+from collections.abc import Sequence
 from operator import index
 from pathlib import Path
 from typing import Literal, SupportsIndex, get_args
@@ -67,14 +68,17 @@ class CueConflict(Dataset):
         pairs = _pairs(shapes, textures, index(seed), index(per_image))
         name = name or f"{shapes.name}-{textures.name}-{method}"
         found = {*shapes.classes, *textures.classes}
-        named = None
-        if label_map is None:
-            in_order = list(shapes.classes) == sorted_names(shapes.classes)
-            if found == set(shapes.classes):
-                label_map = shapes.label_map
-            # Classes in an order of the user's own are a model's; they can be added to by the user alone.
-            named = None if in_order else shapes.classes
-        classes, label_map = settle_classes(name, found, named, label_map)
+        classes: Sequence[str]
+        if label_map is None and found == set(shapes.classes):
+            classes, label_map = shapes.classes, shapes.label_map
+        else:
+            if label_map is None and any(list(s.classes) != sorted_names(s.classes) for s in (shapes, textures)):
+                lacking = ", ".join(sorted(found - set(shapes.classes)))
+                raise DataError(
+                    f"{name}: {shapes.name} lacks the classes {lacking} of {textures.name}, and they are in an order "
+                    "of their own; name all of them in that of your models by classes= of the shapes, or a label_map"
+                )
+            classes, label_map = settle_classes(name, found, None, label_map)
         labels = {category: label for label, category in enumerate(classes)}
         self._assemble(
             name=name,

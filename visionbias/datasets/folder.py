@@ -7,7 +7,7 @@ from pathlib import Path
 
 from visionbias.datasets.base import Dataset
 from visionbias.datasets.label_map import LabelMapLike, settle_classes
-from visionbias.datasets.listing import find_images
+from visionbias.datasets.listing import absolute_path, find_images
 from visionbias.errors import DataError
 from visionbias.types import BadSample, Sample
 
@@ -38,7 +38,7 @@ class ImageFolder(Dataset):
         name: str | None = None,
         precropped: bool = False,
     ) -> None:
-        root = Path(root).absolute()
+        root = absolute_path("ImageFolder: root", root)
         samples: list[tuple[str, str, Path]] = []
         bad: list[BadSample] = []
         loose = None

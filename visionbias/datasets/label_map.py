@@ -103,15 +103,27 @@ def settle_classes(
         DataError: `classes` is no list of distinct names or lacks one that has images, or the map is none, or maps
             other classes.
     """
+    names = set(found)
     try:
         given = _given(label_map)
-        if classes is None:
-            settled = sorted_names({*found, *(() if given is None else given.classes)})
+        if classes is not None:
+            settled = wanted = _named(classes, names)
         else:
-            settled = _named(classes, set(found))
-        return settled, None if given is None else _in_order(given, settled)
+            wanted = sorted_names(names)
+            settled = sorted_names({*names, *(() if given is None else given.classes)})
+        if given is None:
+            return settled, None
+        strangers = [entry for entry in given.classes if entry not in wanted]
+        unmapped = [category for category in wanted if category not in given.classes]
+        if unmapped or (strangers and classes is not None):
+            raise DataError(
+                f"label map: classes of the data without an entry: {_listed(unmapped) or 'none'}; "
+                f"entries without a class: {_listed(strangers) or 'none'}; the data's classes are {_listed(wanted)}"
+            )
     except DataError as error:
         raise DataError(f"{name}: {error}") from error
+    members = dict(zip(given.classes, given.members, strict=True))
+    return settled, LabelMap(tuple(settled), tuple(members[category] for category in settled))
 
 
 def _given(label_map: LabelMapLike) -> LabelMap | None:
@@ -132,19 +144,6 @@ def _named(classes: Sequence[str], found: set[str]) -> list[str]:
     if absent := sorted(found - set(names)):
         raise DataError(f"classes must name all that have images, but lacks {_listed(absent)}")
     return names
-
-
-def _in_order(label_map: LabelMap, classes: Sequence[str]) -> LabelMap:
-    """The map in the order of the data's classes."""
-    by_name = dict(zip(label_map.classes, label_map.members, strict=True))
-    unmapped = [name for name in classes if name not in by_name]
-    unknown = [name for name in by_name if name not in set(classes)]
-    if unmapped or unknown:
-        raise DataError(
-            f"label map: classes of the data without an entry: {_listed(unmapped) or 'none'}; "
-            f"entries without a class: {_listed(unknown) or 'none'}; the data's classes are {_listed(classes)}"
-        )
-    return LabelMap(tuple(classes), tuple(by_name[name] for name in classes))
 
 
 def resolve_label_map(classes: Sequence[str], label_map: LabelMap | None, num_classes: int) -> LabelMap:

@@ -24,6 +24,17 @@ class Found:
     fault: str | None  # why it cannot be used, if that shows already
 
 
+def absolute_path(argument: str, value: object) -> Path:
+    """The value as a path, the same one when the process changes its working folder later.
+
+    Raises:
+        DataError: it is none.
+    """
+    if not isinstance(value, (str, os.PathLike)):
+        raise DataError(f"{argument} must be a path, got {value!r:.80}")
+    return Path(value).absolute()
+
+
 def find_images(root: Path) -> Iterator[Found]:
     """Every image file below `root`, through links to folders, each folder once.
 

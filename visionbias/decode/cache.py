@@ -75,7 +75,7 @@ def open_crops(
         decode: `"pillow"` (exact), `"dali"` (within one level of Pillow, bilinear only), `"dali-mixed"` (DALI on a GPU,
             further from Pillow, see `Crops.drift`), or `"auto"`: DALI's CPU decoder where it is installed and within
             one level, else Pillow. `Crops.decoder` says which it was.
-        folder: where entries are kept. Default `$VISIONBIAS_CACHE/crops`, or `~/.cache/visionbias/crops`.
+        folder: where entries are kept. Default `crops` in `cache_folder()`.
         keep: write the crops. Without, all files are decoded now, to know that they can be, and again at each reading
             of `Crops.images`, which has rows and nothing else of an array.
         gpu: index of the GPU on which "dali-mixed" decodes.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from visionbias.engine.checks import check_shown
+from visionbias.engine.checks import checked_label_maps
 from visionbias.engine.decoder import gpu_of
 from visionbias.engine.inputs import shared_preprocessing
 from visionbias.engine.residents import WeightBytes, budget_bytes, groups_of
@@ -95,7 +95,7 @@ def predict(
     gradients = sum(blocks[arm.data.name] * attack.steps for arm in study.arms for attack in arm.attacks)
     compile_s = compare_s = forward_s = exact_forward_s = attack_s = 0.0
     models, load_s = load_models(study, entries, device, batches[1])
-    check_shown(study, models, device)
+    checked_label_maps(study, models, device)
     budget, weights, seen = budget_bytes(study, device), {}, {}
     measured: dict[tuple[str, int], Timed] = {}  # tags of an architecture take as long where they see as many pixels
     shared = shared_preprocessing(study)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: visionbias contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What fails before images are decoded: models that cannot be used, labels that do not fit, conditions of no crop."""
+"""What a plan and a run both refuse before images are decoded."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, TypeVar
@@ -45,8 +45,8 @@ def for_each(items: Iterable[E], names: Iterable[str], make: Callable[[E], R], k
     return made
 
 
-def check_shown(study: "Study", models: Sequence[ModelInfo], device: torch.device) -> list[dict[str, LabelMap]]:
-    """For each arm of a study the map of each model to the classes of its images, once all its conditions were shown.
+def checked_label_maps(study: "Study", models: Sequence[ModelInfo], device: torch.device) -> list[dict[str, LabelMap]]:
+    """The map of each model to the classes of each arm's images, by arm; every condition has been shown once.
 
     Raises:
         DataError: a map does not fit a model, or a condition cannot be made of crops of their size.

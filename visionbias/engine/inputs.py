@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a run and a stimulus stream share on their way from a data set to a tensor on the device."""
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from math import prod
@@ -19,7 +18,7 @@ from visionbias.types import BadSample, Preprocessing
 if TYPE_CHECKING:
     from visionbias.engine.study import Study
 
-_LISTED = 20  # bad images of one fault
+_LISTED = 50  # bad images in an error
 
 # Images synthesized together, images forwarded together. On a CPU a small synthesis batch stays in the cache.
 _BATCHES = {"cpu": (8, 32), "cuda": (64, 256)}
@@ -77,26 +76,19 @@ def usable(data: Dataset, bad: Iterable[BadSample], max_bad: int) -> tuple[list[
     total = len(data.samples) + len(data.bad)
     rows = [row for row, sample in enumerate(data.samples) if sample.id not in reasons]
     if not rows or len(named) > max_bad:
-        raise DataError(f"{data.name}: {too_many(named, total, max_bad)}")
+        fix = f"mend or remove them, or go on without them with max_bad={len(named)}" if rows else "mend them"
+        raise DataError(
+            f"{data.name}: {len(named):,} of {total:,} images cannot be used, and max_bad={max_bad} allows fewer; "
+            f"{fix}:\n{listed_bad(named)}"
+        )
     return rows, named
 
 
-def too_many(bad: Sequence[BadSample], total: int, max_bad: int) -> str:
-    """What must be said where so many images cannot be used, with the first of each kind of fault."""
-    count: Counter[str] = Counter()
-    lines = []
-    for sample in bad:
-        count[sample.reason] += 1
-        if count[sample.reason] <= _LISTED:
-            lines.append(f"  {sample.id}: {sample.reason}")
-    lines += [f"  and {n - _LISTED:,} more: {reason}" for reason, n in count.items() if n > _LISTED]
-    listed = "\n".join(lines)
-    if len(bad) == total:
-        return f"none of {total:,} images can be used:\n{listed}"
-    return (
-        f"{len(bad):,} of {total:,} images cannot be used, and max_bad={max_bad} allows fewer; mend or remove them, "
-        f"or go on without them with max_bad={len(bad)}:\n{listed}"
-    )
+def listed_bad(bad: Sequence[BadSample]) -> str:
+    """A line for each of the first images that cannot be used, and how many more there are."""
+    lines = [f"  {sample.id}: {sample.reason}" for sample in bad[:_LISTED]]
+    more = [f"  and {len(bad) - _LISTED:,} more"] if len(bad) > _LISTED else []
+    return "\n".join([*lines, *more])
 
 
 def stimulus_buffer(conditions: int, n: int, size: int, dtype: torch.dtype, device: torch.device) -> Tensor:

@@ -112,7 +112,7 @@ def make_plan(study: "Study", folder: Path | None) -> Plan:
     Raises:
         RunError: the folder holds something else than a run of this study.
         BackendError: the run was begun with a decoder that is not here, or the device is not here.
-        CheckpointError: an architecture is unknown, or a module or callable fails.
+        CheckpointError, DataError: see `predict`.
     """
     manifest = None if folder is None else read_manifest(folder)
     device_type = pick_device("auto").type if study.device == "auto" else str(study.device).partition(":")[0]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from visionbias.datasets.label_map import IMAGENET_CLASSES, LabelMap, categories16_of
 from visionbias.decode.drift import Drift, joined
 from visionbias.engine.arms import Arm
-from visionbias.engine.checks import check_shown, for_each, has_categories16, preprocessing_of
+from visionbias.engine.checks import checked_label_maps, for_each, has_categories16, preprocessing_of
 from visionbias.engine.decoded import Decoded, decode_set
 from visionbias.engine.decoder import begun_with, check_gpu_decoder, gpu_of, settled
 from visionbias.engine.identity import identity_of, identity_of_model, identity_of_set, identity_of_view
@@ -151,7 +151,7 @@ def prepare(study: "Study", folder: Path, found: Mapping[str, Any] | None, progr
                     "free memory, or use a smaller forward_batch in a new run"
                 ) from error
         forward_batch //= 2
-    label_maps = check_shown(study, models, device)
+    label_maps = checked_label_maps(study, models, device)
     for arm, maps in zip(study.arms, label_maps, strict=True):
 
         def attacked(model: ModelInfo, arm: Arm = arm, maps: Mapping[str, LabelMap] = maps) -> None:

@@ -53,7 +53,7 @@ def stimuli(
     deviation. Every batch is a new tensor; the last one may be shorter.
 
     Raises:
-        DataError: more than `max_bad` images cannot be used (all are named).
+        DataError: more than `max_bad` images cannot be used (the first are named).
         BackendError: the device or decoder is not available.
         RunError: an argument is of another kind or out of range, a probe attacks models, or a batch does not fit in
             memory.

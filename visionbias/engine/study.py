@@ -51,7 +51,7 @@ class Study:
             changes speed, never a record. Models that do not fit together run in groups, one after the other, and are
             loaded again for that; one that is larger runs alone. `"auto"`: half of what is free when the run starts.
             A module of yours that runs as it is stays where it is and is not counted.
-        cache: folder of decoded crops. Default `$VISIONBIAS_CACHE/crops` or `~/.cache/visionbias/crops`.
+        cache: folder of decoded crops. Default `crops` in `$VISIONBIAS_CACHE` or `~/.cache/visionbias`.
         keep_crops: write decoded crops to the cache, 7.5 GB for 50,000 images of 224 x 224. False is for sets that no
             disk has room for: every start of the run decodes an image once more, and the first one twice.
         offline: never open a socket to fetch weights.
@@ -122,16 +122,17 @@ class Study:
     def plan(self, out: str | Path | None = None) -> "Plan":
         """How much work the study is, and how much of it the run folder `out` holds already. Writes no record.
 
-        The time is that of the folder's last session. Where none has ended, each step is timed here on a few images and
-        on architectures with random weights: nothing is downloaded.
+        The time is that of the folder's last session. Where none has ended, weight files are read, and each step is
+        timed here on a few images and on architectures with random weights: nothing is downloaded. Models, labels,
+        conditions and these images are then refused as `run` refuses them.
 
         A folder is compared with the study as `run` compares them before it reads weights and images.
 
         Raises:
             RunError: `out` holds a run of another study, or something else.
             BackendError: the run was begun with a decoder that is not here, or the device is not here.
-            CheckpointError: an architecture is unknown, or a module or callable fails.
-            DataError: the label map does not fit the models of the run.
+            CheckpointError: an architecture is unknown, a weight file cannot be used, or a module or callable fails.
+            DataError: labels do not fit the models, a condition cannot be made, or too many images cannot be used.
         """
         from visionbias.engine.plan import make_plan
 
@@ -161,7 +162,7 @@ class Study:
                 costs no more than that, or fifty times what one save takes where that is longer.
 
         Raises:
-            DataError: images cannot be used (all are named) or labels do not fit the models.
+            DataError: images cannot be used (the first are named) or labels do not fit the models.
             CheckpointError: a model cannot be loaded or does not return logits.
             BackendError: the device or the decoder asked for is not available.
             RunError: `out` holds another study, cannot be written, is being written by another process, or models

@@ -18,7 +18,7 @@ from visionbias.datasets.base import Dataset
 from visionbias.decode.cache import has_crops, open_crops
 from visionbias.engine.arms import Arm
 from visionbias.engine.checks import for_each
-from visionbias.engine.inputs import crop_rule, render_batch, shared_preprocessing, stimulus_buffer, too_many
+from visionbias.engine.inputs import crop_rule, listed_bad, render_batch, shared_preprocessing, stimulus_buffer, usable
 from visionbias.engine.precision import EXACT, compared_batches, fast_forward, pays
 from visionbias.engine.trial import under_attack
 from visionbias.errors import CheckpointError, DataError
@@ -44,6 +44,9 @@ def load_models(
 ) -> tuple[list[ModelInfo], float]:
     """What is known of the models, and the seconds that it takes to load them. Weight files are read, all of them;
     what a run may have to download is built with random weights, once an architecture.
+
+    Raises:
+        CheckpointError: some cannot be used; all are named.
     """
     shared = shared_preprocessing(study)
     crop = None if shared is None else shared.crop
@@ -86,7 +89,11 @@ def time_model(
     stimuli: int,
     begun: Mapping[str, Any] | None,  # what the manifest of a run that was begun says of it
 ) -> Timed:
-    """One forward pass in the precision that a run takes, or tries, for so many stimuli."""
+    """One forward pass in the precision that a run takes, or tries, for so many stimuli.
+
+    Raises:
+        CheckpointError: the model fails.
+    """
     exact_s = _time_forward(Forward(model, device=device, batch=batch), crop, device)
     if begun is not None:
         fast = [getattr(torch, begun["precision"])] if begun["precision"] != "float32" else []
@@ -110,7 +117,12 @@ def _time_forward(forward: Forward, crop: int, device: torch.device) -> float:
 
 
 def time_gradient(model: Model, crop: int, device: torch.device, batch: int) -> float:
-    """Seconds for one pass forward and back."""
+    """Seconds for one pass forward and back.
+
+    Raises:
+        CheckpointError: the model cannot be attacked.
+        RunError: there is no memory for its gradient.
+    """
     differentiable = Differentiable(model, device)
     x = torch.rand(batch, 3, crop, crop, device=device).contiguous(memory_format=differentiable.memory_format)
 
@@ -153,7 +165,12 @@ def time_synthesis(
 
 
 def time_decoding(study: "Study", data: Dataset, rule: Preprocessing, gpu: int) -> float:
-    """Seconds to decode what the cache does not hold of a data set."""
+    """Seconds to decode what the cache does not hold of a data set.
+
+    Raises:
+        DataError: of the images that are tried, or listed as bad, more than `max_bad` cannot be used.
+    """
+    usable(data, (), study.max_bad)
     wanted, seconds = crop_rule(data, rule), 0.0
     partners = tuple({sample.id: sample for sample in data.partners}.values())
     for samples in filter(None, (data.samples, partners)):
@@ -175,7 +192,10 @@ def _decode(study: "Study", data: Dataset, samples: Sequence[Sample], wanted: Pr
         crops = open_crops(samples, wanted, decode=study.decode, folder=Path(folder), gpu=gpu, progress=False)
         taken = time.perf_counter() - began
     if len(crops.bad) > study.max_bad:
-        raise DataError(f"{data.name}: {too_many(crops.bad, len(samples), study.max_bad)}")
+        raise DataError(
+            f"{data.name}: of {len(samples)} images that were tried {len(crops.bad)} cannot be used, and "
+            f"max_bad={study.max_bad} allows fewer in all:\n{listed_bad(crops.bad)}"
+        )
     return taken
 
 

@@ -39,9 +39,10 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
 _OTHER_PROBES = ("pgd",)
 _OF_VAL = {"imagenet_val", REAL, "imagenet_c", "imagenet_c_bar", "pgd"}  # made of the same images
 # What names columns of summaries and groups of them, and how further columns begin.
-_TAKEN = {"model", "status", "n", "bad", "precision", "category", "own", "other", REAL, *GROUPS, *_OTHER_PROBES}
-_TAKEN |= {"lpp", "hpp", "cue_accuracy", "shape_reliance", "texture_reliance", "color_reliance"}
-_TAKEN |= {"low_contrast_accuracy"}
+_TAKEN = {
+    *("model", "status", "n", "bad", "precision", "category", "own", "other", REAL, *GROUPS, *_OTHER_PROBES),
+    *("lpp", "hpp", "cue_accuracy", "shape_reliance", "texture_reliance", "color_reliance", "low_contrast_accuracy"),
+}
 _TAKEN_STARTS = (
     *("top1", "top5", "worst_group", "lfc_", "hfc_", "channel_", "critical_band_", "peak_noise"),
     *("shape_bias_", "without_", *BENCHMARKS),

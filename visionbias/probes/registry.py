@@ -94,9 +94,11 @@ def require_probe(value: Any) -> Probe:
         RunError: it is not.
     """
     if not isinstance(value, Probe) or _PROBES.get(getattr(value, "registered_as", "")) is not type(value):
+        if isinstance(value, Probe):
+            raise RunError(f"the probe {type(value).__name__} has no name; put @register('its_name') before its class")
         known = _PROBES.get(value) if isinstance(value, str) else None
-        example = "Accuracy" if known is None else known.__name__
-        raise RunError(f"wanted a probe, such as visionbias.{example}(), got {value!r:.80}")
+        example = "visionbias.Accuracy()" if known is None else f"{known.__name__}()"
+        raise RunError(f"wanted a probe, such as {example}, got {value!r:.80}")
     return value
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 
 def cache_folder() -> Path:
-    """`$VISIONBIAS_CACHE`, or `visionbias` in `$XDG_CACHE_HOME` or `~/.cache`; it need not exist."""
+    """`$VISIONBIAS_CACHE`, else `visionbias` in `$XDG_CACHE_HOME` or `~/.cache`; it need not exist."""
     own, shared = os.environ.get("VISIONBIAS_CACHE"), os.environ.get("XDG_CACHE_HOME")
-    return Path(own) if own else Path(shared or Path.home() / ".cache") / "visionbias"
+    if own:
+        return Path(own)
+    return (Path(shared) if shared and Path(shared).is_absolute() else Path.home() / ".cache") / "visionbias"

@@ -11,7 +11,7 @@ from pathlib import Path
 from visionbias.datasets.base import Dataset
 from visionbias.datasets.benchmarks.descriptions import BENCHMARKS, SEVERITIES, Description
 from visionbias.datasets.benchmarks.real_labels import SCORED, accepted_classes
-from visionbias.datasets.listing import find_images
+from visionbias.datasets.listing import absolute_path, find_images
 from visionbias.errors import DataError
 from visionbias.types import BadSample, Sample
 
@@ -58,18 +58,17 @@ class Benchmark(Dataset):
             raise DataError(f"benchmark must be one of {', '.join(BENCHMARKS)}; got {benchmark!r}")
         if real is not None and benchmark != "imagenet_val":
             raise DataError(f"Benchmark: real= goes with 'imagenet_val' only, got {benchmark!r}")
-        for option, path in (("root", root), ("real", real or "")):
-            if not isinstance(path, (str, PathLike)):
-                raise DataError(f"Benchmark: {option} must be a path, got {path!r:.80}")
+        root = absolute_path("Benchmark: root", root)
+        real = None if real is None else absolute_path("Benchmark: real", real)
         if not isinstance(allow_partial, bool):
             raise DataError(f"Benchmark: allow_partial must be True or False, got {allow_partial!r:.80}")
         if not isinstance(name, str | None):
             raise DataError(f"Benchmark: name must be a text, got {name!r:.80}")
-        root, about = Path(root).absolute(), BENCHMARKS[benchmark]
+        about = BENCHMARKS[benchmark]
         images, counts, bad = _list(root, benchmark)
         partial = list(_differences(about, counts))
         labels = {category: label for label, category in enumerate(about.classes)}
-        accepted = None if real is None else accepted_classes(Path(real), images)
+        accepted = None if real is None else accepted_classes(real, images)
         if accepted is not None and (scored := sum(map(bool, accepted.values()))) != SCORED:
             partial.append(f"ReaL: {scored:,} of {SCORED:,} images with labels")
         if partial and not allow_partial:

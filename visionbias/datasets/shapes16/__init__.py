@@ -36,7 +36,7 @@ class Shapes16(ImageFolder):
             `CueConflictFolder` reads them); "held-out", of no category; "flat", one color; "grey", the same grey for
             all; "sketch", nothing: dark outlines on white.
         corruption: what is done to each image at last: "noise", "blur", "contrast" (less of it) or "jpeg".
-        folder: where such sets are kept. Default `$VISIONBIAS_CACHE/shapes16` or `~/.cache/visionbias/shapes16`.
+        folder: where such sets are kept. Default `shapes16` in `$VISIONBIAS_CACHE` or `~/.cache/visionbias`.
         progress: show a bar while drawing; `None`: on a terminal only.
 
     Raises:

@@ -5,6 +5,8 @@
 
 const NARROW = 620; // pixels
 const PAGE = 660; // width of a figure in print, pixels
+const SCALES = 110; // room for the names of a heat map's rows, pixels
+const CELL = 34; // least width of a cell that holds a number, pixels
 const specs = JSON.parse(document.getElementById("specs").textContent);
 const dark = matchMedia("(prefers-color-scheme: dark)");
 let printing = false;
@@ -90,6 +92,13 @@ function withLegendBelow(layout, data, width) {
   };
 }
 
+// On narrow screens names and numbers that would lie over each other are left to hover and table.
+function withoutCrowding(trace, width) {
+  const crowded = trace.type === "heatmap" && (width - SCALES) / trace.x.length < CELL;
+  if (crowded) return { ...trace, texttemplate: "" };
+  return trace.mode === "markers+text" ? { ...trace, mode: "markers" } : trace;
+}
+
 function draw(element) {
   const id = element.dataset.figure;
   const spec = specs[id];
@@ -100,7 +109,11 @@ function draw(element) {
     : spec.views[chosen("data-view")?.value ?? Object.keys(spec.views)[0]];
   if (!view) return undefined;
   let layout = merged(spec.layout, view.layout ?? {});
-  if (width < NARROW) layout = withLegendBelow(merged(layout, spec.narrow), view.data, width);
+  let data = view.data;
+  if (width < NARROW) {
+    layout = withLegendBelow(merged(layout, spec.narrow), data, width);
+    data = data.map((trace) => withoutCrowding(trace, width));
+  }
   if (printing) layout.width = PAGE;
   const config = {
     responsive: true,
@@ -108,7 +121,7 @@ function draw(element) {
     modeBarButtonsToRemove: ["lasso2d", "select2d", "autoScale2d"],
     toImageButtonOptions: { format: "svg", filename: id },
   };
-  return Plotly.react(element, view.data, themed(layout), config);
+  return Plotly.react(element, data, themed(layout), config);
 }
 
 const plots = [...document.querySelectorAll(".plot")];

@@ -22,9 +22,12 @@ def shape_section(contents: Contents) -> Section | None:
     traces: list[Json] = []
     lines: list[Json] = []
     rows: list[list[Cell]] = []
+    by_classes: list[str] = []  # models that decide among the classes of the images
     measured = summary.get("shape_bias_n", summary["n"] * 0) > 0
     for i, row in zip(summary.index[measured], summary[measured].to_dict("records"), strict=True):
         model = str(row["model"])
+        if row["shape_bias_decision"] == "data":
+            by_classes.append(model)
         of = [row[f"shape_bias_n[{category}]"] for category in categories]
         shares = [number(row[columns[category]]) for category in categories]
         whole = with_interval(row["shape_bias"], row["shape_bias_low"], row["shape_bias_high"])
@@ -91,11 +94,10 @@ def shape_section(contents: Contents) -> Section | None:
             rows,
         ),
     )
-    decisions = summary.loc[measured, "shape_bias_decision"] if measured.any() else summary["model"][:0]
     mixed = (
-        f" {', '.join(map(str, summary['model'][decisions.index[decisions == 'data']]))}: decided among the classes of "
-        "the images, the other models among the 16 categories; do not compare the former with the latter."
-        if decisions.nunique() > 1
+        f" {', '.join(by_classes)}: decided among the classes of the images, the other models among the 16 categories; "
+        "do not compare the former with the latter."
+        if 0 < len(by_classes) < len(rows)
         else ""
     )
     return Section(
