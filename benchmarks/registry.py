@@ -8,7 +8,7 @@ from importlib import import_module
 
 OPS = ("filter_bank", "band_noise", "spectrum_mix")  # they need torch, and what their contenders are made with
 # Of this package, each with the benchmark of its name.
-MODULES = (*OPS, "decode", "forward", "engine", "whole_job", "scaling", "rescore")
+MODULES = (*OPS, "decode", "forward", "engine", "whole_job", "plan", "scaling", "rescore")
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class Case:
     floors: Mapping[str, float] = field(default_factory=dict)  # peer -> least ratio of our best rate to its to reach
     parts: Mapping[str, float] = field(default_factory=dict)  # peer -> share of the work that it does, if not all
     side: int | None = None  # the longer one of the images, of an op
+    notes: dict[str, float] = field(default_factory=dict)  # further figures, which `check` may add
 
 
 Cases = Callable[[str], Iterator[Case]]  # called with the device

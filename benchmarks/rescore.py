@@ -46,6 +46,7 @@ def cases(device: str, models: int = 48, n: int = 50_000) -> Iterator[Case]:  # 
     folder = temporary_folder("rescore")
     accuracies = write_run(folder, models, n)
     for name, read in READERS.items():
+        notes: dict[str, float] = {}
         yield Case(
             op="rescore",
             shape=f"{name}, {models} models x {len(CONDITIONS)} conditions x {n} images",
@@ -54,7 +55,8 @@ def cases(device: str, models: int = 48, n: int = 50_000) -> Iterator[Case]:  # 
             work=accuracies.size * n,
             bytes_moved=accuracies.size * n * 8,  # label and prediction
             contenders={name: partial(read, folder)},
-            check=partial(_check, folder, accuracies),
+            check=partial(_check, folder, accuracies, notes),
+            notes=notes,
         )
 
 
@@ -97,11 +99,11 @@ def write_run(folder: Path, models: int, n: int) -> NDArray[np.float64]:  # [M, 
     return accuracies
 
 
-def _check(folder: Path, accuracies: NDArray[np.float64], name: str) -> float:
+def _check(folder: Path, accuracies: NDArray[np.float64], notes: dict[str, float], name: str) -> float:
     """The accuracies that the reader gives are those of the records, and its memory is bounded."""
     gib = peak_gib(_ALONE, name, str(folder))
     assert gib < MOST_GIB, f"{name} took {gib:.2f} GiB of memory, wanted less than {MOST_GIB}"
-    print(f"{name}: {gib:.2f} GiB of memory at most")
+    notes["peak_gib"] = gib
     error = 0.0
     if name == "summary":
         summary = vb.open_run(folder).summary()

@@ -62,6 +62,7 @@ def measure(
             "peak_bytes": first[name].peak_bytes,
             "copy_fraction": round(case.bytes_moved * parts[name] / timing.median / bandwidth, 4),
             "error": errors[name],
+            "notes": {key: round(value, 4) for key, value in case.notes.items()},
             "device": device_name(device),
             "generation": generation(device),
             "versions": versions(device),
@@ -102,7 +103,8 @@ def write(rows: list[dict[str, Any]], folder: Path) -> None:
 
 def table(rows: list[dict[str, Any]], floors: Mapping[str, float]) -> str:
     """Rows for people; the ratio is the best rate of the first row over that of a peer, beside its floor if any."""
-    lines = [f"{rows[0]['op']}  {rows[0]['shape']} -> {rows[0]['dtype']}  on {rows[0]['device']}"]
+    notes = "".join(f"  {name} {value:g}" for name, value in rows[0]["notes"].items())
+    lines = [f"{rows[0]['op']}  {rows[0]['shape']} -> {rows[0]['dtype']}  on {rows[0]['device']}{notes}"]
     for row in rows:
         ratio = (row["best_s"] / row["work"]) / (rows[0]["best_s"] / rows[0]["work"])
         floor = floors.get(row["backend"])

@@ -40,6 +40,7 @@ def cases(device: str, n: int = 32, size: int = 224) -> Iterator[Case]:
     for times in TIMES:
         write_images(folder / f"images-{times * n}", times * n)
     for models, images in (*((models, n) for models in MODELS), *((1, times * n) for times in TIMES[1:])):
+        notes: dict[str, float] = {}
         yield Case(
             op="scaling",
             shape=f"{models} x {ARCHITECTURE}, {CONDITIONS} conditions x [{images}, 3, {size}, {size}]",
@@ -48,7 +49,8 @@ def cases(device: str, n: int = 32, size: int = 224) -> Iterator[Case]:
             work=models * CONDITIONS * images,
             bytes_moved=images * 3 * size * size,
             contenders={"visionbias": partial(run, folder, models, images, device, size)},
-            check=partial(_check, folder, models, n, images, device, size),
+            check=partial(_check, folder, models, n, images, device, size, notes),
+            notes=notes,
         )
 
 
@@ -66,14 +68,14 @@ def run(folder: Path, models: int, images: int, device: str, size: int) -> vb.Ru
     return study.run(folder / uuid.uuid4().hex, progress=False)
 
 
-def _check(folder: Path, models: int, least: int, images: int, device: str, size: int, _: str) -> float:
+def _check(
+    folder: Path, models: int, least: int, images: int, device: str, size: int, notes: dict[str, float], _: str
+) -> float:
     """The run has all records, and takes no more memory than with the fewest images."""
     done = run(folder, models, images, device, size)
     assert len(done.records().to_table()) == models * CONDITIONS * images
-    if images > least:
-        few, many = (
-            peak_gib(_ALONE, str(folder), str(models), str(count), device, str(size)) for count in (least, images)
-        )
-        print(f"{models} models: {many:.2f} GiB of memory at most with {images} images, {few:.2f} with {least}")
-        assert many < MOST_GROWTH * few, f"{images} images take {many:.2f} GiB, {least} take {few:.2f}"
+    for count in {least, images}:
+        notes[f"peak_gib_{count}"] = peak_gib(_ALONE, str(folder), str(models), str(count), device, str(size))
+    few, many = (notes[f"peak_gib_{count}"] for count in (least, images))
+    assert many < MOST_GROWTH * few, f"{images} images take {many:.2f} GiB, {least} take {few:.2f}"
     return 0.0

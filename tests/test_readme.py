@@ -16,6 +16,8 @@ from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
 import visionbias as vb
+import visionbias.demo.study as demo
+from visionbias.demo.legend import COLUMNS
 from visionbias.engine.study_file import read_study
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
@@ -119,6 +121,13 @@ def test_the_code_runs_from_top_to_bottom(tmp_path: Path, monkeypatch: pytest.Mo
     assert names["y"].shape == x.shape
     assert set(names["found"]["target"]) == {"top1", "clicks"}
     assert (tmp_path / "worst.csv").is_file()
+
+
+def test_columns_that_the_demo_explains_are_those_of_the_table() -> None:
+    (table,) = re.findall(r"\| probe \|.*?\n\n", README, re.DOTALL)
+    sets = {name for group in demo.BENCHMARKS.values() for name in group}
+    names = {name for names in COLUMNS for name in names.split(", ")} - sets
+    assert [name for name in names if f"{name.removeprefix('...')}`" not in table] == []
 
 
 def test_columns_of_the_table_are_those_of_a_summary(tmp_path: Path) -> None:

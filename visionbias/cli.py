@@ -97,7 +97,7 @@ def demo(
     from visionbias.demo.recipes import RECIPES
     from visionbias.report.text import summary_table
 
-    typer.echo(f"training {len(RECIPES)} small networks and measuring them; this takes minutes", err=True)
+    typer.echo(f"measuring {len(RECIPES)} small networks; those not in the cache yet are trained first", err=True)
     finished = run_demo(out, progress=progress)
     summary = finished.summary()
     typer.echo("Networks, each named by its recipe:")
@@ -111,7 +111,7 @@ def demo(
     _show(check_calibration(summary))
     benchmarks = [name for names in finished.benchmarks.values() for name in names]
     typer.echo("\nWhether a bias predicts the benchmarks (Spearman, over the networks):")
-    _list({group: " + ".join(names) for group, names in finished.benchmarks.items()})
+    _list({group: ", ".join(names) for group, names in finished.benchmarks.items()})
     typer.echo(str(verdict(correlate(summary, finished.biases, benchmarks, methods=["spearman"]), finished.benchmarks)))
     typer.echo(f"\nReport: {finished.report(finished.folder / 'report.html', summary=summary)}")
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from benchmarks import engine, forward, registry, run, scaling, timing
+from benchmarks import engine, forward, plan, registry, run, scaling, timing
 from benchmarks.filter_bank import cases
 from benchmarks.registry import Case
 
@@ -197,3 +197,20 @@ def test_runs_of_more_images_take_no_more_memory(monkeypatch):
     few, many = scaling.cases("cpu", n=4, size=32)
     assert many.check("visionbias") == 0.0
     assert many.work == 2 * few.work
+    assert set(many.notes) == {"peak_gib_4", "peak_gib_8"}
+
+
+def test_a_prediction_is_held_against_the_run(monkeypatch):
+    monkeypatch.setattr(plan, "MODELS", {"test_resnet": 1})
+    (case,) = plan.cases("cpu", n=4)
+    monkeypatch.setattr(plan, "MOST_OFF", float("inf"))  # of so little the time is mostly chance
+    off = case.check("run")
+    assert off == abs(case.notes["predicted_s"] / case.notes["taken_s"] - 1)
+    monkeypatch.setattr(plan, "MOST_OFF", -1.0)
+    with pytest.raises(AssertionError, match=r"planned .* s, took"):
+        case.check("run")
+    rows, failures = run.measure(case, "cpu", 5, 1e9, "commit")
+    assert (rows, list(failures)) == ([], ["run"])
+    monkeypatch.setattr(plan, "MOST_OFF", float("inf"))
+    (row,), _ = run.measure(case, "cpu", 5, 1e9, "commit")
+    assert set(row["notes"]) == {"predicted_s", "taken_s"}

@@ -58,6 +58,14 @@ def test_a_pair_does_not_depend_on_the_other_shapes() -> None:
     assert some == {shape: every[shape] for shape in some}
 
 
+def test_an_order_of_classes_of_ones_own_is_kept_or_refused() -> None:
+    assert vb.CueConflict(dataset("s", "xcba", "abc"), TEXTURES).classes == tuple("xcba")
+    few = dataset("s", "ca", "caca")
+    with pytest.raises(vb.DataError, match=r"s lacks the classes b of t, .* by classes= of the shapes, or a label_map"):
+        vb.CueConflict(few, TEXTURES)
+    assert vb.CueConflict(few, TEXTURES, label_map={"c": 0, "b": 1, "a": 2}).classes == tuple("abc")
+
+
 def test_classes_and_textures_are_those_of_the_sets() -> None:
     data = vb.CueConflict(SHAPES, TEXTURES, per_image=2)
     assert data.classes == tuple("abcx")

@@ -104,7 +104,7 @@ def test_a_decision_among_one_class_is_refused() -> None:
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"a": 0, "c": 2}, "without an entry: b;"),
+        ({"a": 0, "c": 2}, "without an entry: b; entries without a class: c; the data's classes are a, b"),
         ({"a": 0, "b": []}, "1 classes have no model class: b"),
         ({"a": [0, 1], "b": 1}, "model classes 1 are given more than once"),
         ({"a": 0, "b": "one"}, "'b' must be a class index or a list of them, got 'one'"),

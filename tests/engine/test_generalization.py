@@ -157,6 +157,16 @@ def test_some_answers_are_right_and_some_are_wrong(run: vb.Run) -> None:
     assert row["imagenet_a[partial]"] > row["imagenet_a_1000_way[partial]"]
 
 
+def test_what_is_in_no_group_of_the_study_is_other_or_own(copies: dict[str, Path], own: vb.CsvManifest) -> None:
+    places = {name: copies[name] for name in ("imagenet_a", "imagenet_v2")}
+    assert vb.Generalization(**places, own=[own], allow_partial=True).benchmarks == {
+        "ID": ("imagenet_v2_matched_frequency[partial]",),
+        "robustness": ("imagenet_a[partial]",),
+        "other": ("imagenet_a_1000_way[partial]",),
+        "own": ("photos",),
+    }
+
+
 @pytest.mark.parametrize(("name", "classes"), [("imagenet_a", CLASSES[:3]), ("imagenet_r", CLASSES[:4])])
 @pytest.mark.parametrize("which", ["", "_clean"])
 def test_sliced_sets(

@@ -133,8 +133,25 @@ def test_crops_of_sets_that_list_the_same_files_take_room_once(make_study: Make,
     assert sum(path.stat().st_size for path in tmp_path.glob("crops/*/crops.u8")) == plan.cache_bytes
 
 
+def test_each_preprocessing_has_crops_of_its_own(
+    make_study: Make, tiny_net: type[torch.nn.Module], tmp_path: Path
+) -> None:
+    def net(seed: int, side: int) -> torch.nn.Module:
+        module = tiny_net(seed)
+        module.pretrained_cfg = {"input_size": (3, side, side), "crop_pct": 1.0}  # as timm's modules say it
+        return module
+
+    models = [("first", net(1, 32)), ("second", net(2, 48)), ("third", net(3, 32))]
+    study = make_study(models=models, preprocessing="model", cache=tmp_path / "crops")
+    pixels = 3 * 37 * (32**2 + 48**2)
+    assert study.plan().cache_bytes == pixels
+    study.run(tmp_path / "run", progress=False)
+    assert sum(path.stat().st_size for path in (tmp_path / "crops").rglob("crops.u8")) == pixels
+    assert study.plan(tmp_path / "run").cache_bytes == pixels
+
+
 def test_a_prediction_of_next_to_nothing_has_no_list_of_steps() -> None:
     steps = dict.fromkeys((f"{step}_s" for step in STEPS), 0.01)
-    nothing = Prediction(**steps, weight_bytes=0, model_groups=1)
+    nothing = Prediction(**steps, weight_bytes=0, model_groups=1, rules=())
     assert str(nothing) == "about 0 s, as measured here just now"
     assert str(replace(nothing, forward_s=3.0, exact_forward_s=3.0)).endswith("just now (forward 3.0 s)")

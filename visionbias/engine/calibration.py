@@ -17,6 +17,7 @@ from visionbias.engine.timed_steps import Timed, load_models, time_decoding, tim
 from visionbias.models.fast import fast_dtypes
 from visionbias.models.resolve import architecture_of, normalization_of, untrained
 from visionbias.runtime.freed_memory import freed_memory_kept
+from visionbias.types import Preprocessing
 
 if TYPE_CHECKING:
     from visionbias.engine.study import Study
@@ -39,6 +40,7 @@ class Prediction:
     attack_s: float  # of what is left
     weight_bytes: int  # of the models that are in memory together
     model_groups: int  # that run one after the other, for lack of memory for all
+    rules: tuple[Preprocessing, ...]  # what the models see, each once
 
     @property
     def total_s(self) -> float:
@@ -94,13 +96,13 @@ def predict(
     attacks = sum(blocks[arm.data.name] * len(arm.attacks) for arm in study.arms)
     gradients = sum(blocks[arm.data.name] * attack.steps for arm in study.arms for attack in arm.attacks)
     compile_s = compare_s = forward_s = exact_forward_s = attack_s = 0.0
-    models, load_s = load_models(study, entries, device, batches[1])
-    checked_label_maps(study, models, device)
+    loaded = load_models(study, alike, device, batches[1])
+    checked_label_maps(study, loaded.models, device)
     budget, weights, seen = budget_bytes(study, device), {}, {}
     measured: dict[tuple[str, int], Timed] = {}  # tags of an architecture take as long where they see as many pixels
     shared = shared_preprocessing(study)
     for kind, name in first.items():
-        model = untrained(entries[name], device=device, crop=None if shared is None else shared.crop, batch=batches[1])
+        model = loaded.given.get(name) or untrained(entries[name], device=device)
         rule = shared or model.preprocessing
         found = None if begun is None else begun.get(name)
         size = model.architecture or name, rule.crop
@@ -118,13 +120,10 @@ def predict(
         weights[kind] = WeightBytes.of(entries[name], model), timed.dtype
         seen[rule, model.normalization] = timed.dtype
     memory = _Memory.of([weights[kind] for kind in alike.values()], budget, attacked=gradients > 0)
+    rules = tuple(dict.fromkeys(rule for rule, _ in seen))
     return Prediction(
-        load_s=load_s * (1 + memory.share_let_go * _times_visited(study, device, begun, memory)),
-        decode_s=sum(
-            time_decoding(study, arm.data, rule, gpu_of(device))
-            for arm in study.arms
-            for rule in {rule for rule, _ in seen}
-        ),
+        load_s=loaded.seconds * (1 + memory.share_let_go * _times_visited(study, device, begun, memory)),
+        decode_s=sum(time_decoding(study, arm.data, rule, gpu_of(device)) for arm in study.arms for rule in rules),
         compile_s=compile_s,
         compare_s=compare_s,
         synthesis_s=left
@@ -139,6 +138,7 @@ def predict(
         attack_s=attack_s,
         weight_bytes=memory.held_bytes,
         model_groups=memory.groups,
+        rules=rules,
     )
 
 

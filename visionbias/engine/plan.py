@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`Plan`: what a study amounts to, before it runs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,7 @@ from visionbias.engine.ahead import turns
 from visionbias.engine.calibration import Prediction, predict
 from visionbias.engine.decoder import check_gpu_decoder
 from visionbias.engine.identity import identity_before_reading
-from visionbias.engine.inputs import batch_sizes, pick_device, shared_preprocessing
+from visionbias.engine.inputs import batch_sizes, crop_rule, pick_device, shared_preprocessing
 from visionbias.engine.run_folder import require_same
 from visionbias.records.files import RECORDS
 from visionbias.records.manifest import read_manifest
@@ -133,8 +133,8 @@ def make_plan(study: "Study", folder: Path | None) -> Plan:
         device = pick_device(study.device)
         check_gpu_decoder(study, None if manifest is None else manifest["study"], device)
         prediction = predict(study, device, batches, sizes, begun, left=1 - done / units)
-    crop = (shared_preprocessing(study) or Preprocessing()).crop
-    pixels = crop * crop * 3
+    rules = prediction.rules if prediction is not None else _rules(study, manifest)
+    pixels = 3 * max(rule.crop for rule in rules) ** 2
     return Plan(
         models=len(study.models),
         data_sets=tuple(PlannedSet(a.data.name, len(a.conditions), sizes[a.data.name]) for a in study.arms),
@@ -142,7 +142,7 @@ def make_plan(study: "Study", folder: Path | None) -> Plan:
         units_done=done,
         gradients=len(study.models)
         * sum(attack.steps * sizes[arm.data.name] for arm in study.arms for attack in arm.attacks),
-        cache_bytes=_crops(study) * pixels if study.keep_crops else 0,
+        cache_bytes=_crop_bytes(study, rules) if study.keep_crops else 0,
         record_bytes=units * _RECORD_BYTES,
         stimulus_bytes=max(arm.shown_at_once for arm in study.arms) * turns(device_type) * batches[1] * pixels * 4,
         prediction=prediction,
@@ -151,11 +151,24 @@ def make_plan(study: "Study", folder: Path | None) -> Plan:
     )
 
 
-def _crops(study: "Study") -> int:
-    """Crops in the cache, where sets that list the same files share theirs."""
-    listings = [listing for arm in study.arms for listing in (arm.data.samples, arm.data.partners)]
-    entries = {tuple(dict.fromkeys((sample.id, sample.path) for sample in listing)) for listing in listings}
-    return sum(map(len, entries))
+def _rules(study: "Study", manifest: Mapping[str, Any] | None) -> tuple[Preprocessing, ...]:
+    """What the models see, each once; of a run that was begun where each has its own."""
+    shared = shared_preprocessing(study)
+    if shared is not None or manifest is None:
+        return (shared or Preprocessing(),)
+    views = [view for data in manifest["study"]["data"].values() for view in data["models"].values()]
+    return tuple(dict.fromkeys(Preprocessing(**view["preprocessing"]) for view in views))
+
+
+def _crop_bytes(study: "Study", rules: Sequence[Preprocessing]) -> int:
+    """Of the crops in the cache, where sets that list the same files share theirs."""
+    entries = {
+        (tuple(dict.fromkeys((sample.id, sample.path) for sample in listing)), crop_rule(arm.data, rule))
+        for arm in study.arms
+        for listing in (arm.data.samples, arm.data.partners)
+        for rule in rules
+    }
+    return sum(len(files) * 3 * rule.crop**2 for files, rule in entries)
 
 
 def _rate(manifest: Mapping[str, Any]) -> float | None:

@@ -3,12 +3,12 @@
 """Each step of a run, done once on few images and timed."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -27,7 +27,7 @@ from visionbias.models.differentiable import Differentiable
 from visionbias.models.fast import Compiler, fast_dtypes
 from visionbias.models.forward import Forward
 from visionbias.models.model import Model, ModelInfo
-from visionbias.models.resolve import ModelEntry, architecture_of, normalization_of, resolve_model, untrained
+from visionbias.models.resolve import architecture_of, resolve_model, untrained
 from visionbias.ops.memory import memory_for
 from visionbias.ops.pgd.loss import Loss
 from visionbias.types import Normalization, Preprocessing, Sample
@@ -39,34 +39,48 @@ _REPEATS = 3
 _DECODED = 8, 64  # images: what they take in addition is each image's, the rest is the decoder's start
 
 
+class Loaded(NamedTuple):
+    """What loading the models of a study shows."""
+
+    models: list[ModelInfo]
+    seconds: float
+    given: dict[str, Model]  # the modules and callables among them, by id
+
+
 def load_models(
-    study: "Study", entries: Mapping[str, ModelEntry], device: torch.device, batch: int
-) -> tuple[list[ModelInfo], float]:
-    """What is known of the models, and the seconds that it takes to load them. Weight files are read, all of them;
-    what a run may have to download is built with random weights, once an architecture.
+    study: "Study",
+    kinds: Mapping[str, Hashable],  # model id -> what models have in common that take as long to load
+    device: torch.device,
+    batch: int,
+) -> Loaded:
+    """Load the models. Weight files are read, all of them; what a run may have to download is built with random
+    weights, once a kind.
 
     Raises:
         CheckpointError: some cannot be used; all are named.
     """
+    entries = dict(zip(study.model_ids, study.models, strict=True))
     shared = shared_preprocessing(study)
     crop = None if shared is None else shared.crop
-    built: dict[object, tuple[ModelInfo, float]] = {}
+    built: dict[Hashable, tuple[ModelInfo, float]] = {}
+    given: dict[str, Model] = {}
 
     def load(name: str) -> tuple[ModelInfo, float]:
         entry = entries[name]
         is_file = isinstance(entry, Checkpoint)
-        kind = name if is_file else (architecture_of(entry) or name, normalization_of(entry))
+        kind = (name, kinds[name]) if is_file else kinds[name]
         if kind not in built:
             began = time.perf_counter()
-            make = resolve_model if is_file else untrained
-            info = make(entry, device=device, crop=crop, batch=batch).info
-            _ = shared or info.preprocessing  # refused where it cannot be expressed
-            built[kind] = info, time.perf_counter() - began
+            model = (resolve_model if is_file else untrained)(entry, device=device, crop=crop, batch=batch)
+            if architecture_of(entry) is None:
+                given[name] = model
+            _ = shared or model.preprocessing  # refused where it cannot be expressed
+            built[kind] = model.info, time.perf_counter() - began
         info, seconds = built[kind]
         return replace(info, id=name), seconds
 
     loaded = for_each(entries, entries, load, CheckpointError)
-    return [info for info, _ in loaded], sum(seconds for _, seconds in loaded)
+    return Loaded([info for info, _ in loaded], sum(seconds for _, seconds in loaded), given)
 
 
 @dataclass(frozen=True)

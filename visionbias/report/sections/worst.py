@@ -30,9 +30,7 @@ def worst_section(contents: Contents) -> Section:
     found = failures(contents.folder, against="others" if complete > 1 else "clean", top=_ROWS)
     found = found[found["lost"] > 0]
     if found.empty:
-        return Section(
-            "worst", "Worst slices", "No slice is known in which a model loses."
-        )
+        return Section("worst", "Worst slices", "No slice is known in which a model loses.")
     blocks: list[Block] = []
     condition = found["kind"] == "condition"
     for kinds, rows in (("conditions", found[condition]), ("classes and groups", found[~condition])):
