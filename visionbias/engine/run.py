@@ -16,7 +16,6 @@ from visionbias.records.manifest import read_manifest
 from visionbias.records.reader import IncompleteError, ModelRecords, measured_samples, open_records
 from visionbias.records.samples import SampleTable
 from visionbias.records.writer import count_rows
-from visionbias.runtime.durable import write_file
 from visionbias.types import BadSample
 
 if TYPE_CHECKING:
@@ -119,20 +118,9 @@ class Run:
             RunError: the page cannot be written, or a file of the run cannot be read.
             DataError: the columns do not fit the models.
         """
-        from visionbias.report.html import html_report
+        from visionbias.report.html import write_report
 
-        page = html_report(self._contents(columns, summary)).encode("utf-8", "backslashreplace")
-        path = path_of("path", path)
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_file(path, page)
-        except (OSError, ValueError) as error:  # the latter of "" and "."
-            reason = (error.strerror or error) if isinstance(error, OSError) else "that is no file name"
-            raise RunError(
-                f"cannot write the report {path}: {reason}; wanted the name of a file, such as "
-                "report.html, in a folder that can be written"
-            ) from error
-        return path
+        return write_report(self._contents(columns, summary), path_of("path", path))
 
     def figures(
         self,

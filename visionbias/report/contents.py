@@ -4,7 +4,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -35,6 +35,8 @@ class Contents:
     biases: tuple[str, ...]  # columns of the summary
     benchmarks: Mapping[str, tuple[str, ...]]  # group -> columns of the summary
     categories: Mapping[str, str]  # model -> kind of training, of those for which it is known
+    clean: str = "top1"  # column of accuracy on the images as they are
+    faults: Mapping[str, str] = field(default_factory=dict)  # column -> what is known to be wrong with it
 
     @property
     def models(self) -> list[str]:

@@ -5,9 +5,11 @@
 import base64
 import hashlib
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import visionbias
+from visionbias.errors import RunError
 from visionbias.report.blocks import Figure, Section
 from visionbias.report.contents import Contents
 from visionbias.report.sections.biases_and_benchmarks import BiasesAndBenchmarks
@@ -19,6 +21,7 @@ from visionbias.report.sections.spectral import spectral_section
 from visionbias.report.sections.summary import summary_section
 from visionbias.report.sections.worst import worst_section
 from visionbias.report.text import plain, unfinished
+from visionbias.runtime.durable import write_file
 
 _PAGE = files("visionbias.report") / "page"
 
@@ -55,15 +58,33 @@ def html_report(contents: Contents) -> str:
     )
 
 
+def write_report(contents: Contents, path: Path) -> Path:
+    """Write the page; its folder is made.
+
+    Raises:
+        RunError: it cannot be written, or records or pictures cannot be read.
+    """
+    page = html_report(contents).encode("utf-8", "backslashreplace")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_file(path, page)
+    except (OSError, ValueError) as error:  # the latter of "" and "."
+        reason = (error.strerror or error) if isinstance(error, OSError) else "that is no file name"
+        raise RunError(
+            f"cannot write the report {path}: {reason}; wanted the name of a file, such as "
+            "report.html, in a folder that can be written"
+        ) from error
+    return path
+
+
 def sections_of(contents: Contents) -> list[Section]:
     """The sections of the page that the run has something to say in, in order."""
+    of_records = (worst_section, gallery_section, provenance_section) if contents.manifest["data_sets"] else ()
     shown = [
         summary_section(contents),
         *(make(contents) for make in (spectral_section, channel_section, shape_section)),
         *BiasesAndBenchmarks(contents).sections(),
-        worst_section(contents),
-        gallery_section(contents),
-        provenance_section(contents),
+        *(make(contents) for make in of_records),
     ]
     return [section for section in shown if section is not None]
 

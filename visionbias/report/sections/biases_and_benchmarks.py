@@ -17,16 +17,15 @@ from visionbias.report.blocks import Cell, Figure, Json, Section, Sentences, Tab
 from visionbias.report.contents import Contents
 from visionbias.report.style import DIVERGING, color_axis, marker, stamp, stamped, text
 
-_CLEAN = "top1"
-
 
 class BiasesAndBenchmarks:
     """The sections on biases and benchmarks; both, and two models, are needed for any."""
 
     def __init__(self, contents: Contents) -> None:
         self._contents = contents
-        self._table = contents.summary[contents.summary["model"].isin(contents.records)]
+        self._table = contents.summary[contents.summary["status"] != "failed"]
         self._biases = contents.biases
+        self._clean = contents.clean if contents.clean in self._table else None
         self._benchmarks = tuple(name for names in contents.benchmarks.values() for name in names)
         errors = [name for name in self._benchmarks if lower_is_better(name)]
         self._lower = (
@@ -56,7 +55,7 @@ class BiasesAndBenchmarks:
             self._biases,
             self._benchmarks,
             methods=["spearman"],
-            given=_CLEAN if _CLEAN in self._table else None,
+            given=self._clean,
         )
 
     @cached_property
@@ -199,8 +198,7 @@ class BiasesAndBenchmarks:
         return Table(words, columns, rows, sortable=True)
 
     def _predictions(self) -> Table:
-        clean = _CLEAN if _CLEAN in self._table else None
-        found = leave_one_out(self._table, self._biases, self._benchmarks, clean=clean)
+        found = leave_one_out(self._table, self._biases, self._benchmarks, clean=self._clean)
         grid = found.pivot(index="predictor", columns="target", values="r2")
         order = list(dict.fromkeys(found["predictor"]))
         grid = grid.loc[order, [name for name in self._benchmarks if name in grid.columns]]

@@ -28,14 +28,19 @@ def summary_section(contents: Contents) -> Section:
             for name in numbers
         ]
         rows.append(cells)
+    faults = [[name, fault] for name, fault in contents.faults.items()]
     errors = [name for name in numbers if lower_is_better(name)]
     lower = f" Of {', '.join(errors)} lower is better." if errors else ""
+    words = caption("All models", contents.partial(*contents.manifest["data_sets"]))
     return Section(
         "summary",
         "Summary",
         "Each number with its 95 % interval; a dash is a number that the data do not determine. n counts the images of "
         "the study's data behind a row. Headings sort." + lower,
-        [Table(caption("All models", contents.partial(*contents.manifest["data_sets"])), columns, rows, sortable=True)],
+        [
+            Table(words, columns, rows, sortable=True),
+            *([Table("Known faults", ["column", "what is wrong"], faults)] if faults else []),
+        ],
     )
 
 
