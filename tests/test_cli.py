@@ -87,6 +87,13 @@ def test_plan_run_report(study_file: Path) -> None:
     assert told.stdout == f"Report: {page}\n"
     assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
 
+    (study_file.parent / "kpi.csv").write_text("model,clicks,price,size\nnet,3,2,1\n")
+    columns = ("--columns", study_file.parent / "kpi.csv", "--feature", "price", "--feature", "size")
+    assert typed("report", out, "--html", page, *columns).stdout == f"Report: {page}\n"
+    refused = typed("report", out, "--html", page, *columns, "--feature", "cost")
+    assert refused.returncode == 1
+    assert "got cost; there are clicks, price, size" in refused.stderr
+
     again = typed("run", study_file, "--out", out)
     assert "nothing to do" in again.stderr
     assert again.stdout == ran.stdout
@@ -190,6 +197,7 @@ def test_report_of_an_unfinished_run(study_file: Path, tmp_path: Path) -> None:
     [
         (("--html", "report.html", "--format", "csv"), "give one of them"),
         (("--columns", "kpi.csv"), "goes with --html or --figures"),
+        (("--html", "report.html", "--feature", "price"), "--feature goes with --columns"),
         (("--figures", "figures", "--format", "csv"), "--figures writes svg or png"),
         (("--format", "png"), "--format png goes with --figures"),
         (("--html", "report.html", "--format", "svg"), "--format svg goes with --figures"),

@@ -156,6 +156,10 @@ def report(
         Path | None,
         typer.Option(metavar="CSV", help="With --html or --figures: further columns, by the column 'model'."),
     ] = None,
+    feature: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="One of --columns that is a bias, not a benchmark; may be repeated."),
+    ] = None,
 ) -> None:
     """Show the summary of a run, finished or not, from its records alone."""
     from visionbias.engine.run import open_run
@@ -169,13 +173,15 @@ def report(
         raise typer.BadParameter("--html writes a page, --format prints; give one of them")
     if html is None and figures is None and columns is not None:
         raise typer.BadParameter("--columns goes with --html or --figures")
+    if columns is None and feature:
+        raise typer.BadParameter("--feature goes with --columns")
     opened = open_run(run)
     summary = opened.summary()
     if html is not None:
-        typer.echo(f"Report: {opened.report(html, columns=columns, summary=summary)}")
+        typer.echo(f"Report: {opened.report(html, columns=columns, features=feature or (), summary=summary)}")
     if figures is not None:
         kind: Literal["svg", "png"] = "png" if format_ is Format.PNG else "svg"
-        written = opened.figures(figures, format=kind, columns=columns, summary=summary)
+        written = opened.figures(figures, format=kind, columns=columns, features=feature or (), summary=summary)
         typer.echo(f"Figures: {len(written)} in {figures}")
     if html is not None or figures is not None:
         return

@@ -255,6 +255,38 @@ def test_columns_of_ones_own_are_benchmarks(rich: vb.Run, tmp_path: Path) -> Non
     assert not (tmp_path / "other.html").exists()
 
 
+def test_columns_of_ones_own_are_biases_where_named(rich: vb.Run, summary: pd.DataFrame, tmp_path: Path) -> None:
+    own = pd.DataFrame({"model": rich.model_ids, "clicks": range(6), "price": [4, 2, 9, 1, 8, 3]})
+    parsed = Page(rich.report(tmp_path / "report.html", columns=own, features=["price"]))
+    axes, heat = parsed.specs["scatter"]["axes"], parsed.specs["correlations"]["views"][""]["data"][0]
+    assert axes["x"]["names"] == heat["y"] == [*rich.biases, "price"]
+    assert axes["y"]["names"] == heat["x"] == ["top1", "clicks"]
+    assert axes["columns"]["price"] == own["price"].tolist()
+    table = summary.merge(own, on="model")
+    found = vb.correlate(table, ["price"], ["top1", "clicks"], methods=["spearman"])
+    np.testing.assert_allclose(heat["z"][-1], found["rho"], rtol=1e-12)
+    head, *rows = parsed.tables["Correlations over models"]
+    assert {row[head.index("bias")] for row in rows} == {*rich.biases, "price"}
+    everything = Page(rich.report(tmp_path / "all.html", columns=own, features=("clicks", "price")))
+    assert everything.specs["scatter"]["axes"]["y"]["names"] == ["top1"]
+
+
+def test_features_are_columns_of_ones_own(rich: vb.Run, summary: pd.DataFrame, tmp_path: Path) -> None:
+    own = pd.DataFrame({"model": rich.model_ids, "clicks": range(6), "price": range(6), "category": list("aabbcc")})
+    for columns, features, message in (
+        (own, ["cost", "price"], "numbers in columns=, got cost; there are clicks, price"),
+        (own, ["category"], "got category; there are clicks, price"),
+        (own, ["shape_bias"], "got shape_bias; there are clicks, price"),
+        (own, "price", "features must be a list of names, got 'price'"),
+        (own, 5, "features must be a list of names, got 5"),
+        (None, ["price"], "got price; there are none"),
+    ):
+        for write in (rich.report, rich.figures):
+            with pytest.raises(vb.DataError, match=message):
+                write(tmp_path / "new", columns=columns, features=features, summary=summary)  # type: ignore[operator]
+    assert not (tmp_path / "new").exists()
+
+
 @pytest.mark.parametrize("place", ["", ".", "/", "{}"])
 def test_a_page_needs_the_name_of_a_file(partial_run: vb.Run, tmp_path: Path, place: str) -> None:
     with pytest.raises(

@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """`Run`: a run folder, finished or not, and the numbers it holds. Needs neither models nor images."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from visionbias.engine.arguments import folder_of, path_of
-from visionbias.errors import RunError
+from visionbias.errors import DataError, RunError
 from visionbias.probes.registry import Probe, make_probe
 from visionbias.records.files import RECORDS
 from visionbias.records.manifest import read_manifest
@@ -104,6 +104,7 @@ class Run:
         path: str | Path,
         *,
         columns: "str | Path | pd.DataFrame | None" = None,
+        features: Sequence[str] = (),
         summary: "pd.DataFrame | None" = None,
     ) -> Path:
         """Write one HTML page with everything that the run shows, finished or not; it needs no network and no file.
@@ -112,15 +113,16 @@ class Run:
             path: the page, such as "report.html"; its folder is made.
             columns: a CSV file or a DataFrame with a column `model` and others, see `analysis.join_columns`: numbers of
                 your own are benchmarks of the group "own", and `category` says of what kind each model is.
+            features: names of those of the columns that are biases instead, such as "price".
             summary: of this run, where it is computed already.
 
         Raises:
             RunError: the page cannot be written, or a file of the run cannot be read.
-            DataError: the columns do not fit the models.
+            DataError: the columns do not fit the models, or a feature is none of them.
         """
         from visionbias.report.html import write_report
 
-        return write_report(self._contents(columns, summary), path_of("path", path))
+        return write_report(self._contents(columns, features, summary), path_of("path", path))
 
     def figures(
         self,
@@ -128,6 +130,7 @@ class Run:
         *,
         format: "Format" = "svg",
         columns: "str | Path | pd.DataFrame | None" = None,
+        features: Sequence[str] = (),
         summary: "pd.DataFrame | None" = None,
     ) -> list[Path]:
         """Write the figures of the report as files, such as `spectral.svg`, one of each pair of a bias and a benchmark,
@@ -136,15 +139,15 @@ class Run:
         Args:
             folder: of the files; it is made.
             format: "svg" or "png".
-            columns, summary: as of `report`.
+            columns, features, summary: as of `report`.
 
         Raises:
             RunError: Kaleido or a browser is missing, the format is another, or a file cannot be written or read.
-            DataError: the columns do not fit the models.
+            DataError: the columns do not fit the models, or a feature is none of them.
         """
         from visionbias.report.figures import write_figures
 
-        return write_figures(self._contents(columns, summary), path_of("folder", folder), format)
+        return write_figures(self._contents(columns, features, summary), path_of("folder", folder), format)
 
     def progress(self) -> tuple[int, int]:
         """Forward passes that are done, and how many there are to do in all.
@@ -158,19 +161,25 @@ class Run:
         return count_rows(self.folder / RECORDS, self.model_ids, conditions), total
 
     def _contents(
-        self, columns: "str | Path | pd.DataFrame | None", summary: "pd.DataFrame | None" = None
+        self,
+        columns: "str | Path | pd.DataFrame | None",
+        features: Sequence[str],
+        summary: "pd.DataFrame | None",
     ) -> "Contents":
         """What a report shows."""
         from visionbias.analysis.own_columns import join_columns
         from visionbias.analysis.tables import CATEGORY, number_columns
         from visionbias.report.contents import Contents
 
-        summary, benchmarks = self.summary() if summary is None else self._own(summary), self.benchmarks
+        summary = self.summary() if summary is None else self._own(summary)
+        own: list[str] = []
         if columns is not None:
             joined = join_columns(summary, columns)
             own = [str(name) for name in joined.columns.difference(summary.columns, sort=False) if name != CATEGORY]
             summary = joined.assign(**number_columns("report", joined, own))
-            benchmarks = {**benchmarks, "own": (*benchmarks.get("own", ()), *own)}
+        features, benchmarks = _features(features, own), self.benchmarks
+        targets = (name for name in own if name not in features)
+        benchmarks = {**benchmarks, "own": (*benchmarks.get("own", ()), *targets)}
         there = {group: tuple(name for name in names if name in summary) for group, names in benchmarks.items()}
         status = dict(zip(summary["model"], summary["status"], strict=True))
         samples = self._samples()
@@ -186,7 +195,7 @@ class Run:
             },
             progress=self.progress(),
             failures={model: self.failures[model] for model, state in status.items() if state == "failed"},
-            biases=tuple(name for name in self.biases if name in summary),
+            biases=(*(name for name in self.biases if name in summary), *features),
             benchmarks={group: names for group, names in there.items() if names},
             categories=self._categories(summary),
         )
@@ -276,6 +285,23 @@ class Run:
             for table in [SampleTable(self.folder, name, described["classes"], only.get(name))]
             for condition in described["conditions"]
         }
+
+
+def _features(names: Sequence[str], own: Sequence[str]) -> list[str]:
+    """The names, if they are of own columns.
+
+    Raises:
+        DataError: they are no names, or of others.
+    """
+    from visionbias.analysis.tables import require_names
+
+    features = [] if isinstance(names, Sequence) and not names else require_names("report", "features", names)
+    if strange := [name for name in features if name not in own]:
+        raise DataError(
+            f"report: features must be names of numbers in columns=, got {', '.join(strange)}; there are "
+            f"{', '.join(own) or 'none'}"
+        )
+    return features
 
 
 def open_run(folder: str | Path) -> Run:
