@@ -15,7 +15,13 @@ from report_models import EVIL, NAMES
 
 import visionbias as vb
 
-FIGURES = ("spectral", "channel", "shape", "scatter", "correlations")
+FIGURES = {  # and what is read where the mouse is on one of their marks
+    "spectral": "low-pass 0.1: ",
+    "channel": "band 5, noise 0.05: ",
+    "shape": "shape bias ",
+    "scatter": "top1: ",
+    "correlations": ", top1: ρ = ",
+}
 PHONE = {"width": 390, "height": 844}
 
 
@@ -81,14 +87,18 @@ def test_every_section_has_something_to_see(desktop: Opened, tmp_path: Path) -> 
             assert len(shot.convert("RGB").getcolors(2**24)) > 20, path.name
 
 
-def test_hovering_names_the_model(desktop: Opened) -> None:
-    figure = desktop.page.locator('.plot[data-figure="scatter"]')
-    figure.scroll_into_view_if_needed()
-    assert EVIL in figure.locator(".textpoint").all_text_contents()  # as text, not as tags
-    figure.locator(".point").first.hover(force=True)
-    label = desktop.page.locator('.plot[data-figure="scatter"] .hoverlayer .hovertext')
+def test_names_of_models_are_text_in_a_figure(desktop: Opened) -> None:
+    names = desktop.page.locator('.plot[data-figure="scatter"] .textpoint').all_text_contents()
+    assert EVIL in names  # as text, not as tags
+
+
+@pytest.mark.parametrize(("name", "words"), FIGURES.items())
+def test_hovering_a_mark_tells_what_it_is(desktop: Opened, name: str, words: str) -> None:
+    figure = desktop.page.locator(f'.plot[data-figure="{name}"]')
+    figure.locator(".scatterlayer .point, .heatmaplayer image").first.hover(force=True)
+    label = figure.locator(".hoverlayer .hovertext").first
     label.wait_for()
-    assert "top1: " in label.text_content()  # type: ignore[operator]
+    assert words in label.text_content()  # type: ignore[operator]
 
 
 def test_another_model_is_chosen_by_keyboard(desktop: Opened, rich: vb.Run) -> None:
