@@ -16,6 +16,8 @@ _HOME = {
     "Plan": "visionbias.engine.plan",
     "Run": "visionbias.engine.run",
     "open_run": "visionbias.engine.run",
+    "TableRun": "visionbias.engine.table_run",
+    "open_table": "visionbias.engine.table_run",
     "stimuli": "visionbias.engine.stream",
     "StimulusBatch": "visionbias.engine.stream",
     "Checkpoint": "visionbias.models.checkpoint",

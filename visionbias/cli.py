@@ -5,6 +5,7 @@
 import sys
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -79,7 +80,7 @@ class Format(StrEnum):
 
 StudyFile = Annotated[Path, typer.Argument(metavar="STUDY.toml", help="Study file.")]
 Progress = Annotated[bool | None, typer.Option(help="Progress bar; default: on a terminal.")]
-RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="Run folder, or the study's benchmark.csv.")]
 
 _MARKS = {True: "ok  ", False: "FAIL", None: "--  "}  # of a check
 
@@ -163,6 +164,7 @@ def report(
 ) -> None:
     """Show the summary of a run, finished or not, from its records alone."""
     from visionbias.engine.run import open_run
+    from visionbias.engine.table_run import open_table
     from visionbias.report.text import summary_csv, summary_json, summary_table, unfinished
 
     if figures is not None and format_ not in (None, Format.SVG, Format.PNG):
@@ -175,7 +177,7 @@ def report(
         raise typer.BadParameter("--columns goes with --html or --figures")
     if columns is None and feature:
         raise typer.BadParameter("--feature goes with --columns")
-    opened = open_run(run)
+    opened = open_table(run) if run.is_file() else open_run(run)
     summary = opened.summary()
     if html is not None:
         typer.echo(f"Report: {opened.report(html, columns=columns, features=feature or (), summary=summary)}")
@@ -186,7 +188,9 @@ def report(
     if html is not None or figures is not None:
         return
     show = {Format.CSV: summary_csv, Format.JSON: summary_json}
-    typer.echo(show.get(format_ or Format.TABLE, summary_table)(summary))
+    numbers = (*opened.biases, *opened.benchmarks) if run.is_file() else ()  # a published table has no intervals
+    table = partial(summary_table, numbers=numbers)
+    typer.echo(show.get(format_ or Format.TABLE, table)(summary))
     done, total = opened.progress()
     if done < total:
         typer.echo(unfinished(done, total), err=format_ not in (None, Format.TABLE))

@@ -3,11 +3,20 @@
 """A user's own numbers of the models, such as a KPI or a price, beside what was measured."""
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from visionbias.analysis.tables import MODEL, model_names, read_table, require_table
+from visionbias.analysis.tables import (
+    CATEGORY,
+    MODEL,
+    model_names,
+    number_columns,
+    read_table,
+    require_names,
+    require_table,
+)
 from visionbias.errors import DataError
 
 _NAMED = 10  # models listed in an error
@@ -49,6 +58,31 @@ def join_columns(table: pd.DataFrame, columns: str | Path | pd.DataFrame) -> pd.
         raise DataError(f"{source}: the table has the columns {', '.join(taken)} already; give them other names")
     aligned = own.drop(columns=MODEL).set_axis(found, axis="index").loc[wanted]
     return pd.concat([table, aligned.set_axis(table.index, axis="index")], axis="columns")
+
+
+def with_own_columns(
+    function: str,  # in errors
+    summary: pd.DataFrame,
+    columns: str | Path | pd.DataFrame | None,
+    features: Sequence[str] = (),
+) -> tuple[pd.DataFrame, list[str], list[str]]:
+    """The summary with further columns, if any; those of them that are features, and the others, which are targets.
+
+    Raises:
+        DataError: see `join_columns`; or a column holds no numbers, or a feature is none of them.
+    """
+    own: list[str] = []
+    if columns is not None:
+        joined = join_columns(summary, columns)
+        own = [str(name) for name in joined.columns.difference(summary.columns, sort=False) if name != CATEGORY]
+        summary = joined.assign(**number_columns(function, joined, own))
+    named = [] if isinstance(features, Sequence) and not features else require_names(function, "features", features)
+    if strange := [name for name in named if name not in own]:
+        raise DataError(
+            f"{function}: features must be names of numbers in columns=, got {', '.join(strange)}; there are "
+            f"{', '.join(own) or 'none'}"
+        )
+    return summary, named, [name for name in own if name not in named]
 
 
 def _listed(where: str, names: set[str]) -> str:

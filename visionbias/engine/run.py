@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from visionbias.engine.arguments import folder_of, path_of
-from visionbias.errors import DataError, RunError
+from visionbias.errors import RunError
 from visionbias.probes.registry import Probe, make_probe
 from visionbias.records.files import RECORDS
 from visionbias.records.manifest import read_manifest
@@ -167,19 +167,12 @@ class Run:
         summary: "pd.DataFrame | None",
     ) -> "Contents":
         """What a report shows."""
-        from visionbias.analysis.own_columns import join_columns
-        from visionbias.analysis.tables import CATEGORY, number_columns
+        from visionbias.analysis.own_columns import with_own_columns
         from visionbias.report.contents import Contents
 
         summary = self.summary() if summary is None else self._own(summary)
-        own: list[str] = []
-        if columns is not None:
-            joined = join_columns(summary, columns)
-            own = [str(name) for name in joined.columns.difference(summary.columns, sort=False) if name != CATEGORY]
-            summary = joined.assign(**number_columns("report", joined, own))
-        features, benchmarks = _features(features, own), self.benchmarks
-        targets = (name for name in own if name not in features)
-        benchmarks = {**benchmarks, "own": (*benchmarks.get("own", ()), *targets)}
+        summary, features, targets = with_own_columns("report", summary, columns, features)
+        benchmarks = {**self.benchmarks, "own": (*self.benchmarks.get("own", ()), *targets)}
         there = {group: tuple(name for name in names if name in summary) for group, names in benchmarks.items()}
         status = dict(zip(summary["model"], summary["status"], strict=True))
         samples = self._samples()
@@ -285,23 +278,6 @@ class Run:
             for table in [SampleTable(self.folder, name, described["classes"], only.get(name))]
             for condition in described["conditions"]
         }
-
-
-def _features(names: Sequence[str], own: Sequence[str]) -> list[str]:
-    """The names, if they are of own columns.
-
-    Raises:
-        DataError: they are no names, or of others.
-    """
-    from visionbias.analysis.tables import require_names
-
-    features = [] if isinstance(names, Sequence) and not names else require_names("report", "features", names)
-    if strange := [name for name in features if name not in own]:
-        raise DataError(
-            f"report: features must be names of numbers in columns=, got {', '.join(strange)}; there are "
-            f"{', '.join(own) or 'none'}"
-        )
-    return features
 
 
 def open_run(folder: str | Path) -> Run:

@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """`TableRun`: the study's published table as a run."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
 from visionbias.analysis.groups import STUDY_GROUPS
+from visionbias.analysis.own_columns import with_own_columns
 from visionbias.analysis.study_table import STUDY_BIASES, StudyTable, load_study_table
 from visionbias.analysis.tables import CATEGORY, MODEL
 from visionbias.engine.arguments import path_of
@@ -60,24 +61,44 @@ class TableRun:
         lead = {MODEL: table[MODEL].astype(str), "status": "complete", "n": _IMAGES, "bad": 0}
         return pd.DataFrame(lead).join(table.drop(columns=MODEL))
 
-    def report(self, path: str | Path) -> Path:
+    def report(
+        self,
+        path: str | Path,
+        *,
+        columns: str | Path | pd.DataFrame | None = None,
+        features: Sequence[str] = (),
+        summary: pd.DataFrame | None = None,
+    ) -> Path:
         """Write the page of `Run.report`, without what is made of records, with the known faults of the table.
 
         Raises:
             RunError: the page cannot be written.
+            DataError: the columns do not fit the models, or a feature is none of them.
         """
-        return write_report(self._contents(), path_of("path", path))
+        return write_report(self._contents(columns, features, summary), path_of("path", path))
 
-    def figures(self, folder: str | Path, *, format: Format = "svg") -> list[Path]:
+    def figures(
+        self,
+        folder: str | Path,
+        *,
+        format: Format = "svg",
+        columns: str | Path | pd.DataFrame | None = None,
+        features: Sequence[str] = (),
+        summary: pd.DataFrame | None = None,
+    ) -> list[Path]:
         """Write the figures of the report as files, see `Run.figures`.
 
         Raises:
             RunError: Kaleido or a browser is missing, the format is another, or a file cannot be written.
+            DataError: the columns do not fit the models, or a feature is none of them.
         """
-        return write_figures(self._contents(), path_of("folder", folder), format)
+        return write_figures(self._contents(columns, features, summary), path_of("folder", folder), format)
 
-    def _contents(self) -> Contents:
-        summary = self.summary()
+    def _contents(
+        self, columns: str | Path | pd.DataFrame | None, features: Sequence[str], summary: pd.DataFrame | None
+    ) -> Contents:
+        summary = self.summary() if summary is None else summary
+        summary, features, targets = with_own_columns("report", summary, columns, features)
         kinds = summary[summary[CATEGORY].notna()] if CATEGORY in summary else summary[:0]
         return Contents(
             folder=self.path,
@@ -87,18 +108,20 @@ class TableRun:
             records={},
             progress=self.progress(),
             failures=self.failures,
-            biases=self.biases,
-            benchmarks=self.benchmarks,
+            biases=(*self.biases, *features),
+            benchmarks=self.benchmarks | ({"own": tuple(targets)} if targets else {}),
             categories=dict(zip(kinds[MODEL], map(str, kinds.get(CATEGORY, [])), strict=True)),
             clean=_CLEAN,
             faults=self.published.faults,
         )
 
 
-def open_table(path: Path) -> TableRun:
-    """Read the study's CSV as a run.
+def open_table(path: str | Path) -> TableRun:
+    """Read the study's `benchmark.csv` as a run.
 
     Raises:
-        DataError: it is not the study's table.
+        RunError: that is no path.
+        DataError: the file cannot be read, or is not the study's table.
     """
+    path = path_of("path", path)
     return TableRun(path, load_study_table(path))

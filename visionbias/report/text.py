@@ -3,6 +3,7 @@
 """A run as text: a table for the terminal, CSV and JSON."""
 
 import json
+from collections.abc import Collection
 from math import isfinite
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
@@ -15,8 +16,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def summary_table(summary: "pd.DataFrame", width: int | None = None) -> str:  # columns of Run.summary
-    """One line a model: each number with its interval where it has one; curves are left out.
+def summary_table(
+    summary: "pd.DataFrame",  # columns of Run.summary
+    width: int | None = None,
+    numbers: Collection[str] = (),
+) -> str:
+    """One line a model: each number that has an interval, with it, and those that are named; curves are left out.
 
     Columns that do not fit `width` characters, by default the terminal's, go to another table below, with the models
     again.
@@ -33,10 +38,13 @@ def summary_table(summary: "pd.DataFrame", width: int | None = None) -> str:  # 
     room = width or get_terminal_size((120, 24)).columns
     blocks = [lead]
     for name in map(str, summary.columns):
-        if f"{name}_low" not in summary or f"{name}_high" not in summary:
+        if f"{name}_low" in summary and f"{name}_high" in summary:
+            rows = zip(summary[name], summary[f"{name}_low"], summary[f"{name}_high"], strict=True)
+            cells = [_with_interval(*row) for row in rows]
+        elif name in numbers:
+            cells = ["-" if value != value else f"{value:.3f}" for value in summary[name]]
+        else:
             continue
-        rows = zip(summary[name], summary[f"{name}_low"], summary[f"{name}_high"], strict=True)
-        cells = [_with_interval(*row) for row in rows]
         wider = blocks[-1].assign(**{name: cells})
         if blocks[-1] is not lead and _width(wider) > room:
             blocks.append(lead.assign(**{name: cells}))
