@@ -3,6 +3,7 @@
 """Image folders, manifests and cue-conflict folders: what they list, and what they refuse."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import pytest
 
 import visionbias as vb
 from visionbias.datasets.listing import sorted_names
+from visionbias.datasets.sixteen import CATEGORIES16
 
 
 def touch(root: Path, *names: str) -> None:
@@ -219,12 +221,53 @@ def test_cue_conflict_names_that_do_not_parse(tmp_path: Path, name: str, message
         vb.CueConflictFolder(tmp_path)
 
 
+def test_the_published_cue_conflict_set_is_whole_or_marked(tmp_path: Path) -> None:
+    cues = tmp_path / "cues"
+    pairs = ((shape, texture, i) for shape in CATEGORIES16 for texture in CATEGORIES16 for i in range(5))
+    touch(cues, *(f"{shape}/{shape}{i}-{texture}{i}.png" for shape, texture, i in pairs))
+    for allow_partial in (False, True):
+        whole = vb.CueConflictFolder(cues, official=True, allow_partial=allow_partial)
+        assert (whole.name, whole.describe()) == ("cues", vb.CueConflictFolder(cues).describe())
+
+    (cues / "cat/cat1-dog1.png").rename(cues / "dog/dog9-cat9.png")  # as many images
+    with pytest.raises(vb.DataError, match=r"=True:\n  cat: 79 of 80 images\n  dog: 81 of 80 images$"):
+        vb.CueConflictFolder(cues, official=True)
+    shutil.rmtree(cues / "truck")
+    touch(cues, "cow1-cat1.png", "more/cow/cow2-cat2.png")
+    with pytest.raises(
+        vb.DataError,
+        match=r"not the whole of the published .* allow_partial=True:\n  1,202 of 1,280 images\n  .: 1 of 0 images\n"
+        r"  cat: 79 .*\n  dog: 81 .*\n  more/cow: 1 of 0 images\n  truck: 0 of 80 images$",
+    ):
+        vb.CueConflictFolder(cues, official=True)
+    part = vb.CueConflictFolder(cues, official=True, allow_partial=True, name="mine")
+    assert (part.name, len(part.samples)) == ("mine[partial]", 1202)
+    assert vb.CueConflictFolder(cues).name == "cues"
+    assert vb.ShapeBias(part).name == "mine[partial]"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"official": 1}, "official must be True or False, got 1"),
+        ({"official": True, "allow_partial": "no"}, "allow_partial must be True or False, got 'no'"),
+        ({"allow_partial": True}, "allow_partial=True goes with official=True only"),
+    ],
+)
+def test_options_of_the_published_cue_conflict_set(tmp_path: Path, options: dict[str, object], message: str) -> None:
+    touch(tmp_path, "cat/cat1-dog1.png")
+    with pytest.raises(vb.DataError, match=message):
+        vb.CueConflictFolder(tmp_path, **options)  # type: ignore[arg-type]
+
+
 def test_real_cue_conflict_set(shared: Path) -> None:
     data = vb.CueConflictFolder(shared / "data" / "cue-conflict")
     assert len(data.samples) == 256
     assert len(data.classes) == 16
     pairs = {(sample.label, texture) for sample, texture in zip(data.samples, data.textures, strict=True)}
     assert len(pairs) == 256
+    with pytest.raises(vb.DataError, match=r"256 of 1,280 images\n  airplane: 16 of 80 images"):
+        vb.CueConflictFolder(data.root, official=True)
 
 
 def test_description_follows_ids_and_labels(tmp_path: Path) -> None:

@@ -59,6 +59,18 @@ def test_heads_and_models_of_the_study(write: Callable[[str], Path], tmp_path: P
     assert len(study.model_ids) == 6
 
 
+def test_the_published_cue_conflict_set(write: Callable[[str], Path], tmp_path: Path) -> None:
+    (tmp_path / "cues/cat").mkdir(parents=True)
+    for name in ("cat1-dog1.png", "cat2-cat1.png"):
+        (tmp_path / "cues/cat" / name).touch()
+    text = WHOLE.replace(", label_map = { class_0 = 0, class_1 = [1, 2], class_2 = 3 }", "")
+    for keys, name in (("", "cues"), (", official = false", "cues"), (", official = true, allow_partial = true", None)):
+        study = read_study(write(text.replace('folder = "images"', f'cue_conflict = "cues"{keys}')))
+        assert study.data.name == (name or "cues[partial]")
+    with pytest.raises(vb.DataError, match="2 of 1,280 images"):
+        read_study(write(text.replace('folder = "images"', 'cue_conflict = "cues", official = true')))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -73,6 +85,11 @@ def test_heads_and_models_of_the_study(write: Callable[[str], Path], tmp_path: P
             r"classes must name all .* lacks class_0, class_1",
         ),
         (('folder = "images"', 'cue_conflict = "images", classes = ["x"]'), r"classes goes with folder or csv only"),
+        (('folder = "images"', 'folder = "images", official = true'), r"official goes with cue_conflict only"),
+        (
+            ('folder = "images"', 'cue_conflict = "x", allow_partial = true'),
+            r"goes with benchmark, or official = true,",
+        ),
         ((", std = [0.2, 0.2, 0.2]", ""), r"models\.1: .*mean and std together"),
         (("cutoffs = [0.1, 0.5]", 'cutoffs = ["low"]'), r"SpectralBias: cutoffs must be .*'low'"),
         (('arch = "resnet18"', 'ark = "resnet18"'), r"models\.1\.ark: unknown key; allowed: path, arch"),

@@ -320,6 +320,22 @@ def test_sets_that_are_partial_are_named_in_captions_and_figures(partial_run: vb
     assert own in stamps["spectral_bias"]
 
 
+def test_figures_of_a_part_of_the_published_cue_conflict_set_are_stamped(
+    make_study: Callable[..., vb.Study], images: Any, tmp_path: Path
+) -> None:
+    """Which is behind the shape bias alone."""
+    cues = vb.CueConflictFolder(images.cues, official=True, allow_partial=True)
+    study = make_study(probes=[vb.Accuracy(), vb.SpectralBias(cutoffs=(0.1, 0.5)), vb.ShapeBias(cues)])
+    parsed = Page(study.run(tmp_path / "run", progress=False).report(tmp_path / "report.html"))
+    stamp = "partial: cues (12 of 1,280 images)"
+    assert f"Shape bias by category of the shape; {stamp}" in parsed.tables
+    assert "Accuracy on clean and on filtered images" in parsed.tables
+    for name in ("shape", "correlations"):
+        assert stamp in parsed.specs[name]["layout"]["title"]["text"]
+    assert "title" not in parsed.specs["spectral"]["layout"]
+    assert [name for name, text in parsed.specs["scatter"]["axes"]["stamps"].items() if stamp in text] == ["shape_bias"]
+
+
 def test_whole_sets_have_no_stamp(parsed: Page) -> None:
     assert "partial:" not in parsed.text
     assert all("title" not in spec["layout"] for spec in parsed.specs.values())

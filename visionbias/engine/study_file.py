@@ -67,6 +67,7 @@ class _DataTable(_Table):
     textures: str | None = None
     method: Literal["phase", "silhouette"] | None = None
     benchmark: str | None = None  # with folder: a published set in its official layout
+    official: bool | None = None  # of cue_conflict: the published set
     allow_partial: bool | None = None
     root: str | None = None  # of a CSV's paths
     name: str | None = None
@@ -88,8 +89,10 @@ class _DataTable(_Table):
             raise ValueError("benchmark goes with folder")
         if self.benchmark is not None and (self.precropped, self.label_map, self.classes) != (None, None, None):
             raise ValueError("a benchmark has a precropped, label_map and classes of its own")
-        if self.allow_partial is not None and self.benchmark is None:
-            raise ValueError("allow_partial goes with benchmark only")
+        if self.official is not None and self.cue_conflict is None:
+            raise ValueError("official goes with cue_conflict only")
+        if self.allow_partial is not None and self.benchmark is None and not self.official:
+            raise ValueError("allow_partial goes with benchmark, or official = true, only")
         if self.classes is not None and self.folder is None and self.csv is None:
             raise ValueError("classes goes with folder or csv only")
         if self.root is not None and self.csv is None:
@@ -97,8 +100,8 @@ class _DataTable(_Table):
         return self
 
     def build(self, folder: Path) -> Dataset:
+        partial = bool(self.allow_partial)
         if self.benchmark is not None and self.folder is not None:
-            partial = bool(self.allow_partial)
             return Benchmark(self.benchmark, folder / self.folder, allow_partial=partial, name=self.name)
         options: dict[str, Any] = {"label_map": self.label_map, "name": self.name}
         if self.shapes is not None and self.textures is not None:
@@ -110,6 +113,7 @@ class _DataTable(_Table):
         if self.csv is not None:
             root = None if self.root is None else folder / self.root
             return CsvManifest(folder / self.csv, root=root, classes=self.classes, **options)
+        options |= {"official": bool(self.official), "allow_partial": partial}
         return CueConflictFolder(folder / str(self.cue_conflict), **options)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from visionbias.datasets.benchmarks import BENCHMARKS, PARTIAL
+from visionbias.datasets.cue_conflict import PUBLISHED
 from visionbias.probes.generalization import Generalization
 from visionbias.probes.registry import Probe
 from visionbias.probes.shape_bias import ShapeBias
@@ -66,13 +67,16 @@ class Contents:
             names = [*probe.biases, *(name for group in probe.benchmarks.values() for name in group)]
             if isinstance(probe, Generalization):
                 sets |= probe.images
-            elif not isinstance(probe, ShapeBias):  # its cues are no benchmark
-                sets |= dict.fromkeys(names, self.data)
+            else:
+                sets |= dict.fromkeys(names, probe.name if isinstance(probe, ShapeBias) else self.data)
         return [sets[name] for name in columns if name in sets]
 
     def _partial(self, data: str) -> str:
         """Such as "partial: ImageNet-C (3,750 of 3,750,000 images)"."""
         name, n = data.removesuffix(PARTIAL), self.manifest["data_sets"][data]["n"]
+        cues = self.probe(ShapeBias)
+        if cues and cues.name == data:
+            return f"partial: {name} ({n:,} of {PUBLISHED:,} images)"
         if name not in BENCHMARKS:
             return f"partial: {name} ({n:,} images)"
         generalization = self.probe(Generalization)

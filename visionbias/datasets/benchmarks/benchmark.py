@@ -12,10 +12,9 @@ from visionbias.datasets.base import Dataset
 from visionbias.datasets.benchmarks.descriptions import BENCHMARKS, SEVERITIES, Description
 from visionbias.datasets.benchmarks.real_labels import SCORED, accepted_classes
 from visionbias.datasets.listing import absolute_path, find_images
+from visionbias.datasets.partial import mark_partial
 from visionbias.errors import DataError
 from visionbias.types import BadSample, Sample
-
-PARTIAL = "[partial]"  # ends the name of a set that is not whole, and of every number that comes from it
 
 _LISTED = 8
 _V2 = "imagenet_v2_"
@@ -71,17 +70,11 @@ class Benchmark(Dataset):
         accepted = None if real is None else accepted_classes(real, images)
         if accepted is not None and (scored := sum(map(bool, accepted.values()))) != SCORED:
             partial.append(f"ReaL: {scored:,} of {SCORED:,} images with labels")
-        if partial and not allow_partial:
-            more = [f"{len(partial) - _LISTED} more"] if len(partial) > _LISTED else []
-            named = "\n".join(f"  {line}" for line in (*partial[:_LISTED], *more))
-            raise DataError(
-                f"{root} is not the whole of {about.title} ({about.layout}); complete it, or measure what is there, "
-                f"with {PARTIAL} in the name of every number, by allow_partial=True:\n{named}"
-            )
+        name = mark_partial(name or benchmark, root, f"{about.title} ({about.layout})", partial, allow_partial)
         object.__setattr__(self, "partial", tuple(partial))
         object.__setattr__(self, "cells", tuple(sorted({cell for cell, _ in counts if cell})))
         self._assemble(
-            name=f"{name or benchmark}{PARTIAL if partial else ''}",
+            name=name,
             root=root,
             samples=[Sample(id_, path, labels[category]) for id_, (path, (_, category)) in images.items()],
             classes=about.classes,

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from visionbias.datasets.base import Dataset
-from visionbias.datasets.benchmarks.benchmark import PARTIAL, Benchmark
+from visionbias.datasets.benchmarks.benchmark import Benchmark
 from visionbias.datasets.benchmarks.descriptions import BENCHMARKS
 from visionbias.datasets.label_map import imagenet_wnids
+from visionbias.datasets.partial import PARTIAL
 from visionbias.types import Sample
 
 

@@ -5,16 +5,17 @@
 import re
 
 from visionbias.probes.shape_bias import ShapeBias
-from visionbias.report.blocks import Cell, Figure, Json, Section, Table, number, with_interval
+from visionbias.report.blocks import Cell, Figure, Json, Section, Table, caption, number, with_interval
 from visionbias.report.contents import Contents
-from visionbias.report.style import color, marker, text
+from visionbias.report.style import color, marker, stamped, text
 
 _CATEGORY = re.compile(r"shape_bias\[(.*)\]", re.DOTALL)
 
 
 def shape_section(contents: Contents) -> Section | None:
     """A marker a model and category, and a vertical line at each model's shape bias."""
-    if contents.probe(ShapeBias) is None:
+    probe = contents.probe(ShapeBias)
+    if probe is None:
         return None
     summary = contents.summary
     columns = {found[1]: name for name in map(str, summary.columns) if (found := _CATEGORY.fullmatch(name))}
@@ -60,36 +61,40 @@ def shape_section(contents: Contents) -> Section | None:
             )
     traces.append({"type": "scatter", "x": [None], "y": [None], "xaxis": "x2", "showlegend": False})  # shows the axis
     share = [i / 5 for i in range(6)]
+    partial = contents.partial(probe.name)
     figure = Figure(
         "shape",
         "Shape and texture decisions by category of the shape. Vertical lines: each model over all categories. In the "
         "legend a click hides a model, a double click shows it alone.",
         {"": {"data": traces}},
-        {
-            "xaxis": {
-                "title": {"text": "fraction of texture decisions"},
-                "range": [-0.03, 1.03],
-                "tickvals": share,
-                "zeroline": False,
+        stamped(
+            {
+                "xaxis": {
+                    "title": {"text": "fraction of texture decisions"},
+                    "range": [-0.03, 1.03],
+                    "tickvals": share,
+                    "zeroline": False,
+                },
+                "xaxis2": {
+                    "title": {"text": "fraction of shape decisions"},
+                    "overlaying": "x",
+                    "side": "top",
+                    "range": [-0.03, 1.03],
+                    "tickvals": share,
+                    "ticktext": [f"{1.0 - value:.1f}" for value in share],
+                    "showgrid": False,
+                    "zeroline": False,
+                },
+                "yaxis": {"type": "category", "categoryarray": list(map(text, categories)), "categoryorder": "array"},
+                "shapes": lines,
+                "height": 200 + 26 * len(categories),
+                "margin": {"t": 70},
             },
-            "xaxis2": {
-                "title": {"text": "fraction of shape decisions"},
-                "overlaying": "x",
-                "side": "top",
-                "range": [-0.03, 1.03],
-                "tickvals": share,
-                "ticktext": [f"{1.0 - value:.1f}" for value in share],
-                "showgrid": False,
-                "zeroline": False,
-            },
-            "yaxis": {"type": "category", "categoryarray": list(map(text, categories)), "categoryorder": "array"},
-            "shapes": lines,
-            "height": 200 + 26 * len(categories),
-            "margin": {"t": 70},
-        },
+            partial,
+        ),
         {},
         table=Table(
-            "Shape bias by category of the shape",
+            caption("Shape bias by category of the shape", partial),
             ["model", "shape_bias", "cue_accuracy", *reversed(categories)],
             rows,
         ),
