@@ -2,20 +2,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """PGD through the engine: its records and numbers, what does not change them, and models that cannot be attacked."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 from run_folders import records_of
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 import visionbias as vb
 from visionbias.probes import make_probe
+from visionbias.records.gallery import read_gallery, thumbnail
 
 Make = Callable[..., vb.Study]
 
@@ -237,6 +241,71 @@ def test_a_model_that_fails_under_attack_stops_no_other(
     assert summary["status"].to_dict() == {"first": "complete", "spoiled": "failed"}
     wanted = reference.summary().set_index("model").loc["first", "pgd"]
     assert summary.loc["first", "pgd"] == wanted
+
+
+def test_the_gallery_has_images_that_attack_the_first_model(
+    reference: vb.Run, image_folder: Path, tiny_net: type[nn.Module]
+) -> None:
+    pictures = read_gallery(reference.folder, image_folder.name)
+    assert [(one.condition, one.model) for one in pictures[::3]] == [("clean", None), *((n, "first") for n in NAMES)]
+    batch = shown(image_folder)
+    ids = [one.sample_id for one in pictures[:3]]
+    rows = [batch.sample_ids.index(id_) for id_ in ids]
+
+    def attacked(seed: int, band: vb.Band | None) -> np.ndarray:
+        net = tiny_net(seed).eval()
+        images = vb.pgd(
+            lambda x: net(normalized(x)).double(),
+            batch.images[rows],
+            batch.labels[rows],
+            eps=4 / 255,
+            steps=3,
+            sample_ids=ids,
+            band=band,
+        )
+        pixels = (images * 255).round().to(torch.uint8).permute(0, 2, 3, 1).numpy()
+        return np.stack([_pixels(thumbnail(image, 224)) for image in pixels])
+
+    for i, band in ((3, None), (6, BAND)):
+        assert [one.sample_id for one in pictures[i : i + 3]] == ids
+        kept = np.stack([_pixels(one.jpeg) for one in pictures[i : i + 3]])
+        assert np.abs(kept - attacked(1, band)).mean() < 0.2 < np.abs(kept - attacked(2, band)).mean()
+
+
+def _pixels(jpeg: bytes) -> np.ndarray:
+    return np.asarray(Image.open(BytesIO(jpeg)), dtype=float)
+
+
+@pytest.mark.parametrize("forward_batch", [2, 8])
+def test_a_gallery_holds_no_more_images_than_a_batch(make_study: Make, tmp_path: Path, forward_batch: int) -> None:
+    study = make_study(probes=[PROBE], forward_batch=forward_batch)
+    pictures = read_gallery(study.run(tmp_path / "run", progress=False).folder, study.data.name)
+    assert Counter(one.condition for one in pictures) == dict.fromkeys(NAMES, min(3, forward_batch))
+
+
+def test_a_first_model_that_fails_under_attack_has_no_pictures(
+    make_study: Make, tiny_net: type[nn.Module], tmp_path: Path
+) -> None:
+    class Broken(torch.autograd.Function):
+        calls = 0
+
+        @staticmethod
+        def forward(ctx: object, y: Tensor) -> Tensor:
+            return y.clone()
+
+        @staticmethod
+        def backward(ctx: object, grad: Tensor) -> Tensor:  # type: ignore[override]
+            Broken.calls += 1
+            if Broken.calls > 1:  # the first is that of the trial
+                raise ValueError("broken")
+            return grad
+
+    study = make_study(
+        models=[("broken", Masked(tiny_net(1), Broken.apply)), ("whole", tiny_net(2))], probes=[vb.Accuracy(), PROBE]
+    )
+    with pytest.raises(vb.RunError, match=r"1 of 2 models failed.*\n  broken: under condition 'pgd-3"):
+        study.run(tmp_path / "run", progress=False)
+    assert {one.condition for one in read_gallery(tmp_path / "run", study.data.name)} == {"clean"}
 
 
 def test_study_files_name_bands(image_folder: Path, tmp_path: Path) -> None:

@@ -159,6 +159,16 @@ def test_the_gallery_shows_every_condition(parsed: Page, rich: vb.Run) -> None:
     assert all(source.startswith("data:image/jpeg;base64,/9j/") for source in parsed.images.values())
 
 
+def test_the_gallery_names_the_model_that_attacked_images_are_made_for(
+    make_study: Callable[..., vb.Study], tmp_path: Path
+) -> None:
+    study = make_study(models=[(EVIL, network(0)), ("other", network(1))], probes=[vb.PGD(steps=1)])
+    parsed = Page(study.run(tmp_path / "run", progress=False).report(tmp_path / "report.html"))
+    (condition,) = study.conditions
+    assert f"{condition}, made for {EVIL}" in parsed.text
+    assert len([alt for alt in parsed.images if alt.endswith(f", {condition}")]) == 3
+
+
 def test_worst_slices_show_their_images(parsed: Page, rich: vb.Run) -> None:
     worst = vb.analysis.failures(rich.folder, against="others")
     worst = worst[worst["kind"] != "condition"].iloc[0]

@@ -67,7 +67,7 @@ def run_study(
         if p.drift is not None:
             _say(f"{p.arm.data.name}: crops of {p.groups[0].decoded.decoder} are {p.drift}", progress)
         write_samples(folder, p.arm.data.name, p.sample_columns())
-        keep_gallery(folder, p, study.seed, prepared.device)
+        keep_gallery(folder, prepared, p, study.seed)
     with claimed(folder, shard):
         if shard == (0, 1):
             remove_leftovers(folder)

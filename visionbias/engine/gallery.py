@@ -2,13 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """A few images of every data set under every condition, kept in the run folder to be looked at."""
 
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from visionbias.conditions.stimulus import ImageBatch
 from visionbias.engine.inputs import stimulus_buffer
-from visionbias.engine.prepare import PreparedArm
+from visionbias.engine.prepare import Prepared, PreparedArm
+from visionbias.engine.target import Target
 from visionbias.records.gallery import Picture, gallery_file, thumbnail, write_gallery
 from visionbias.types import Normalization
 
@@ -18,27 +23,54 @@ _PIXELS = Normalization((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 
 
 @torch.inference_mode()
-def keep_gallery(folder: Path, prepared: PreparedArm, seed: int, device: torch.device) -> None:
-    """Keep pictures of one data set, the pixels that the first group of models sees, unless they are there.
+def keep_gallery(folder: Path, prepared: Prepared, arm: PreparedArm, seed: int) -> None:
+    """Keep pictures of one data set, the pixels that the first group of models sees, unless they are there. Attacks
+    are made on the study's first model, a batch for each.
 
     Raises:
         RunError: the folder cannot be written.
     """
-    arm, group = prepared.arm, prepared.groups[0]
-    if gallery_file(folder, arm.data.name).exists():
+    group, name, device = arm.groups[0], arm.arm.data.name, prepared.device
+    if gallery_file(folder, name).exists():
         return
-    total = len(prepared.sample_ids)
+    total = len(arm.sample_ids)
     picked = np.unique(np.arange(1, 2 * _IMAGES, 2) * total // (2 * _IMAGES))
-    ids = [str(sample_id) for sample_id in prepared.sample_ids[picked]]
-    batch = group.decoded.load(prepared.rows[picked], ids, device)
+    ids = [str(sample_id) for sample_id in arm.sample_ids[picked]]
+    batch = group.decoded.load(arm.rows[picked], ids, device)
     pictures = []
-    for stimulus in arm.stimuli:
+    for stimulus in arm.arm.stimuli:
         shown = stimulus_buffer(len(stimulus.conditions), len(ids), group.preprocessing.crop, torch.float32, device)
         stimulus.renderer(_PIXELS, torch.float32, seed)(batch, shown)
-        pixels = (shown.clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 1, 3, 4, 2).cpu().numpy()
-        pictures += [
-            Picture(condition, sample_id, thumbnail(image, _SIDE))
-            for condition, images in zip(arm.conditions_of(stimulus), pixels, strict=True)
-            for sample_id, image in zip(ids, images, strict=True)
-        ]
-    write_gallery(folder, arm.data.name, pictures)
+        for condition, images in zip(arm.arm.conditions_of(stimulus), shown, strict=True):
+            pictures += _pictures(condition, ids, images)
+    if arm.arm.attacks:
+        labels = torch.from_numpy(arm.labels[picked]).to(device)
+        with suppress(Exception):  # a user's model may raise anything; the run tells of it when its turn comes
+            pictures += _attacked(prepared, arm, batch, labels, seed)
+    write_gallery(folder, name, pictures)
+
+
+def _attacked(prepared: Prepared, arm: PreparedArm, batch: ImageBatch, labels: Tensor, seed: int) -> list[Picture]:
+    """Pictures of every attack on the first model; no more than fit in a batch."""
+    model, n = arm.groups[0].models[0].id, prepared.forward_batch
+    target = Target(prepared.residents.model(model), arm.label_maps[model], prepared.device, n)
+    few = batch[:n]
+    pictures = []
+    for attack in arm.arm.attacks:
+        (condition,) = arm.arm.conditions_of(attack)
+        images = target.images(attack, few, labels[:n], seed)
+        pictures += _pictures(condition, few.sample_ids, images[: len(few.sample_ids)], model)
+    return pictures
+
+
+def _pictures(
+    condition: str,
+    ids: Sequence[str],
+    images: Tensor,  # [N, C, H, W] in [0, 1], up to rounding
+    model: str | None = None,
+) -> list[Picture]:
+    pixels = (images.clamp(0, 1) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).cpu().numpy()
+    return [
+        Picture(condition, sample_id, thumbnail(image, _SIDE), model)
+        for sample_id, image in zip(ids, pixels, strict=True)
+    ]

@@ -23,6 +23,7 @@ _FIELDS: list["pa.Field[Any]"] = [
     pa.field("condition", pa.string(), nullable=False),
     pa.field("sample_id", pa.string(), nullable=False),
     pa.field("jpeg", pa.binary(), nullable=False),
+    pa.field("model", pa.string()),
 ]
 GALLERY_SCHEMA = pa.schema(_FIELDS)
 
@@ -33,6 +34,7 @@ class Picture(NamedTuple):
     condition: str
     sample_id: str
     jpeg: bytes
+    model: str | None = None  # that an attack was made on
 
 
 def thumbnail(pixels: NDArray[np.uint8], side: int) -> bytes:  # [H, W, 3]
