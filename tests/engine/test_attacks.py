@@ -276,11 +276,10 @@ def _pixels(jpeg: bytes) -> np.ndarray:
     return np.asarray(Image.open(BytesIO(jpeg)), dtype=float)
 
 
-@pytest.mark.parametrize("forward_batch", [2, 8])
-def test_a_gallery_holds_no_more_images_than_a_batch(make_study: Make, tmp_path: Path, forward_batch: int) -> None:
-    study = make_study(probes=[PROBE], forward_batch=forward_batch)
+def test_a_gallery_is_the_same_whatever_a_batch_holds(make_study: Make, tmp_path: Path) -> None:
+    study = make_study(probes=[PROBE], forward_batch=2)
     pictures = read_gallery(study.run(tmp_path / "run", progress=False).folder, study.data.name)
-    assert Counter(one.condition for one in pictures) == dict.fromkeys(NAMES, min(3, forward_batch))
+    assert Counter(one.condition for one in pictures) == dict.fromkeys(NAMES, 3)
 
 
 def test_a_first_model_that_fails_under_attack_has_no_pictures(

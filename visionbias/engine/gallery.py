@@ -25,7 +25,7 @@ _PIXELS = Normalization((0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
 @torch.inference_mode()
 def keep_gallery(folder: Path, prepared: Prepared, arm: PreparedArm, seed: int) -> None:
     """Keep pictures of one data set, the pixels that the first group of models sees, unless they are there. Attacks
-    are made on the study's first model, a batch for each.
+    are made on the study's first model.
 
     Raises:
         RunError: the folder cannot be written.
@@ -45,21 +45,20 @@ def keep_gallery(folder: Path, prepared: Prepared, arm: PreparedArm, seed: int) 
             pictures += _pictures(condition, ids, images)
     if arm.arm.attacks:
         labels = torch.from_numpy(arm.labels[picked]).to(device)
-        with suppress(Exception):  # a user's model may raise anything; the run tells of it when its turn comes
+        # A user's model may raise anything, or take batches of one size only; the run tells of what ails it.
+        with suppress(Exception):
             pictures += _attacked(prepared, arm, batch, labels, seed)
     write_gallery(folder, name, pictures)
 
 
 def _attacked(prepared: Prepared, arm: PreparedArm, batch: ImageBatch, labels: Tensor, seed: int) -> list[Picture]:
-    """Pictures of every attack on the first model; no more than fit in a batch."""
-    model, n = arm.groups[0].models[0].id, prepared.forward_batch
-    target = Target(prepared.residents.model(model), arm.label_maps[model], prepared.device, n)
-    few = batch[:n]
+    """Pictures of every attack on the first model."""
+    model = arm.groups[0].models[0].id
+    target = Target(prepared.residents.model(model), arm.label_maps[model], prepared.device, len(labels))
     pictures = []
     for attack in arm.arm.attacks:
         (condition,) = arm.arm.conditions_of(attack)
-        images = target.images(attack, few, labels[:n], seed)
-        pictures += _pictures(condition, few.sample_ids, images[: len(few.sample_ids)], model)
+        pictures += _pictures(condition, batch.sample_ids, target.images(attack, batch, labels, seed), model)
     return pictures
 
 
