@@ -14,6 +14,7 @@ import json
 import math
 import os
 import shutil
+import warnings
 from collections.abc import Generator, Sequence
 from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
@@ -26,7 +27,7 @@ from numpy.typing import NDArray
 
 from visionbias.decode.ahead import Crop, decode_ahead
 from visionbias.decode.choice import DECODES, Decode, Decoder, Kind, batch_size, decoder_name, new_decoder
-from visionbias.decode.dali import check_dali_serves
+from visionbias.decode.dali import check_dali_serves, installed_version, reason_of
 from visionbias.decode.drift import Drift, DriftMeter
 from visionbias.decode.pillow import BadReason, available_threads
 from visionbias.decode.redecode import Redecoded
@@ -74,7 +75,8 @@ def open_crops(
         preprocessing: how a file becomes a crop.
         decode: `"pillow"` (exact), `"dali"` (within one level of Pillow, bilinear only), `"dali-mixed"` (DALI on a GPU,
             further from Pillow, see `Crops.drift`), or `"auto"`: DALI's CPU decoder where it is installed and within
-            one level, else Pillow. `Crops.decoder` says which it was.
+            one level, else Pillow, with a warning if a DALI that is installed is broken. `Crops.decoder` says which
+            it was.
         folder: where entries are kept. Default `crops` in `cache_folder()`.
         keep: write the crops. Without, all files are decoded now, to know that they can be, and again at each reading
             of `Crops.images`, which has rows and nothing else of an array.
@@ -95,9 +97,13 @@ def open_crops(
             check_dali_serves(preprocessing)
             kind: Kind = "dali" if decode == "auto" else decode
             return _Entry(samples, preprocessing, kind, folder, keep, gpu).open(progress)
-        except BackendError:
+        except BackendError as error:
             if decode != "auto":
                 raise
+            # A preprocessing that DALI does not serve is no fault of another's.
+            if error.__cause__ is not None and installed_version() is not None:
+                reason = reason_of(error.__cause__)
+                warnings.warn(f"DALI is installed but cannot be used: {reason}; Pillow decodes", stacklevel=2)
     return _Entry(samples, preprocessing, "pillow", folder, keep, gpu).open(progress)
 
 

@@ -6,8 +6,11 @@ DALI gets the files that it decodes as Pillow does (`header.plain_size`), each w
 that Pillow's arithmetic gives; all others go to Pillow. DALI's own `resize_shorter` rounds the long side differently.
 """
 
+import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal
 
@@ -25,18 +28,27 @@ _BATCH_PIXELS = 64 * 2**20
 Device = Literal["cpu", "mixed"]
 
 
+def installed_version() -> str | None:
+    """Version of the DALI distribution that is installed, whether it works or not; None if there is none."""
+    for name in DISTRIBUTIONS:
+        with suppress(PackageNotFoundError):
+            return version(name)
+    return None
+
+
 def dali_version() -> str:
     """The installed DALI's version; reads package metadata where it can, for importing DALI takes over a second.
 
     Raises:
         BackendError: DALI is not installed.
     """
-    for name in DISTRIBUTIONS:
-        try:
-            return version(name)
-        except PackageNotFoundError:
-            continue
-    return str(_import_dali().__version__)
+    return installed_version() or str(_import_dali().__version__)
+
+
+def reason_of(error: BaseException) -> str:
+    """What an error of DALI says, in one line, without where in a pipeline it arose."""
+    text = " ".join(str(error).rpartition("encountered:")[2].split())
+    return text[:300] or type(error).__name__
 
 
 def check_dali_serves(preprocessing: Preprocessing) -> None:
@@ -59,7 +71,7 @@ class _Place:
 
 
 class DaliDecoder:
-    """One DALI pipeline, built once and fed batch by batch.
+    """One DALI pipeline, fed batch by batch, and built anew where it refused one.
 
     `device="cpu"` decodes and resizes on the CPU. `device="mixed"` does both on a GPU, whose inverse transform and
     resize are not Pillow's: the one-level bound does not hold there. `gpu` is its index.
@@ -74,17 +86,10 @@ class DaliDecoder:
         check_dali_serves(preprocessing)
         self._preprocessing = preprocessing
         self._batch_size = batch_size
-        try:
-            self._pipeline = _pipeline(preprocessing, batch_size, num_threads, device, gpu)
-            self._pipeline.build()
-        except RuntimeError as error:
-            got = " ".join(str(error).split())[:300]
-            raise BackendError(
-                f"decode='dali': DALI cannot build its pipeline ({got}); use decode='pillow'"
-                if device == "cpu"
-                else f"decode='dali-mixed': wanted a GPU of index {gpu} for DALI, got: {got}; "
-                "use decode='dali' or 'pillow', which need none"
-            ) from error
+        self._new_pipeline = partial(_built, preprocessing, batch_size, num_threads, device, gpu)
+        self._pipeline = self._new_pipeline()
+        self._batches_run, self._refusals = 0, 0
+        self._last_refusal = ""
         self._pillow = PillowDecoder(preprocessing, num_threads)
 
     @staticmethod
@@ -93,7 +98,11 @@ class DaliDecoder:
         return f"dali-{dali_version()}-{device}"
 
     def decode(self, items: Sequence[bytes]) -> list[NDArray[np.uint8] | BadReason]:
-        """Decode image files; result i, u8 [crop, crop, 3] or the reason why not, belongs to item i."""
+        """Decode image files; result i, u8 [crop, crop, 3] or the reason why not, belongs to item i.
+
+        Raises:
+            BackendError: DALI refused a batch and cannot build its pipeline again.
+        """
         places = [self._place(item) for item in items]
         # Pillow's part is started first, so that it runs beside DALI's.
         waiting = {row: self._pillow.submit(items[row]) for row, place in enumerate(places) if place is None}
@@ -107,9 +116,15 @@ class DaliDecoder:
         return [done[row] if row in done else waiting[row].result() for row in range(len(items))]
 
     def close(self) -> None:
-        """Free the pipeline and end the threads."""
+        """Free the pipeline and end the threads; warns if DALI refused most batches."""
         self._pillow.close()
         self._pipeline = None
+        if 2 * self._refusals > self._batches_run:
+            warnings.warn(
+                f"DALI refused {self._refusals} of {self._batches_run} batches, which Pillow decoded; "
+                f"the last one for: {self._last_refusal}",
+                stacklevel=2,
+            )
 
     def _place(self, item: bytes) -> _Place | None:
         size = plain_size(item)
@@ -144,11 +159,16 @@ class DaliDecoder:
             # DALI places a crop at round(position * (size - crop)).
             feed["top"] = [np.array(g.top / max(1, g.resize_height - side), np.float32) for g in where]
             feed["left"] = [np.array(g.left / max(1, g.resize_width - side), np.float32) for g in where]
+        self._batches_run += 1
         try:
             for name, values in feed.items():
                 self._pipeline.feed_input(name, values)
             (output,) = self._pipeline.run()
-        except RuntimeError:
+        except Exception as error:
+            self._refusals += 1
+            self._last_refusal = reason_of(error)
+            # Of a batch that it was fed in part, the old one would give the rest to the next.
+            self._pipeline = self._new_pipeline()
             return None
         # A copy: the next run overwrites DALI's memory.
         return np.array(output.as_cpu().as_array())
@@ -159,16 +179,33 @@ def _import_dali() -> Any:
         import nvidia.dali
         import nvidia.dali.fn
         import nvidia.dali.types
-    except (ImportError, OSError) as error:
+    except Exception as error:  # a broken one raises all kinds
         raise BackendError(
-            f"decode='dali': nvidia.dali cannot be imported ({error}); install nvidia-dali-cuda130 or "
+            f"decode='dali': nvidia.dali cannot be imported ({reason_of(error)}); install nvidia-dali-cuda130 or "
             "nvidia-dali-cuda120, or use decode='pillow'"
         ) from error
     return nvidia.dali
 
 
-def _pipeline(preprocessing: Preprocessing, batch_size: int, num_threads: int, device: Device, gpu: int) -> Any:
+def _built(preprocessing: Preprocessing, batch_size: int, num_threads: int, device: Device, gpu: int) -> Any:
     dali = _import_dali()
+    try:
+        pipeline = _pipeline(dali, preprocessing, batch_size, num_threads, device, gpu)
+        pipeline.build()
+    except Exception as error:  # DALI raises all kinds, as do faults of its libraries
+        got = reason_of(error)
+        raise BackendError(
+            f"decode='dali': DALI cannot build its pipeline ({got}); use decode='pillow'"
+            if device == "cpu"
+            else f"decode='dali-mixed': wanted a GPU of index {gpu} for DALI, got: {got}; "
+            "use decode='dali' or 'pillow', which need none"
+        ) from error
+    return pipeline
+
+
+def _pipeline(
+    dali: Any, preprocessing: Preprocessing, batch_size: int, num_threads: int, device: Device, gpu: int
+) -> Any:
     fn, types = dali.fn, dali.types
     # Depth 1: run() must answer for exactly the batch that was fed before it.
     options = {"batch_size": batch_size, "num_threads": num_threads, "prefetch_queue_depth": 1}

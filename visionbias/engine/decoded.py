@@ -14,7 +14,7 @@ from torch import Tensor
 from visionbias.conditions.stimulus import ImageBatch
 from visionbias.datasets.base import Dataset
 from visionbias.decode.cache import Crops, open_crops
-from visionbias.decode.choice import Decode
+from visionbias.decode.choice import Decode, kind_of
 from visionbias.decode.drift import Drift, joined
 from visionbias.decode.redecode import Redecoded
 from visionbias.types import BadSample, Preprocessing, Sample
@@ -59,15 +59,16 @@ def decode_set(
         DataError: the cache cannot be written.
     """
 
-    def decoded(samples: Sequence[Sample]) -> Crops:
-        return open_crops(samples, preprocessing, decode=decode, folder=folder, keep=keep, gpu=gpu, progress=progress)
+    def decoded(samples: Sequence[Sample], by: Decode) -> Crops:
+        return open_crops(samples, preprocessing, decode=by, folder=folder, keep=keep, gpu=gpu, progress=progress)
 
-    crops = decoded(data.samples)
+    crops = decoded(data.samples, decode)
     if not data.partners:
         return Decoded(crops.images, None, None, crops.bad, crops.decoder, (crops.sha256,), crops.drift)
     distinct = {sample.id: sample for sample in data.partners}
     row_of = {id_: row for row, id_ in enumerate(distinct)}
-    partners = decoded(tuple(distinct.values()))
+    # "auto" is settled once: `decoder` speaks for both.
+    partners = decoded(tuple(distinct.values()), kind_of(crops.decoder) or decode)
     unusable = {sample.id: sample.reason for sample in partners.bad}
     bad = [
         BadSample(sample.id, f"texture {partner.id}: {unusable[partner.id]}")
