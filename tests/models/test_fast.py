@@ -3,12 +3,14 @@
 """The fast forward pass: the same function folded, in 16 bits and compiled, for any architecture."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import timm
 import torch
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from timm.layers import BatchNormAct2d
+from torch import Tensor, fx, nn
 from torch._dynamo.utils import counters
 
 from visionbias.models.checkpoint import Checkpoint
@@ -19,13 +21,15 @@ from visionbias.models.resolve import resolve_model
 
 CPU = torch.device("cpu")
 ARCHITECTURES = {"test_resnet": {}, "test_vit": {"img_size": 32}, "test_convnext": {}, "test_efficientnet": {}}
+# Batch norms that follow no convolution: before each first convolution of DenseNet's layers, in its transitions, last.
+NORMS_THAT_STAY = {"test_resnet": 0, "test_efficientnet": 0, "mobilenetv3_small_100": 0, "densenet121": 58 + 3 + 1}
 
 
 def build(arch: str, seed: int = 0) -> nn.Module:
     """An untrained network whose batch norms have statistics of their own."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        module = timm.create_model(arch, num_classes=5, **ARCHITECTURES[arch]).eval()
+        module = timm.create_model(arch, num_classes=5, **ARCHITECTURES.get(arch, {})).eval()
         for layer in module.modules():
             if isinstance(layer, nn.BatchNorm2d):
                 layer.running_mean.normal_(std=0.1)
@@ -40,7 +44,7 @@ def images() -> Tensor:
     return torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(1))
 
 
-@pytest.mark.parametrize("arch", ARCHITECTURES)
+@pytest.mark.parametrize("arch", ARCHITECTURES | NORMS_THAT_STAY)
 @torch.inference_mode()
 def test_folding_changes_nothing_but_rounding(arch: str, images: Tensor) -> None:
     module = build(arch)
@@ -51,10 +55,34 @@ def test_folding_changes_nothing_but_rounding(arch: str, images: Tensor) -> None
     assert torch.equal(module(images), before)
 
 
-def test_batch_norms_of_a_resnet_are_gone() -> None:
-    copy = folded(build("test_resnet"))
+@pytest.mark.parametrize("arch", NORMS_THAT_STAY)
+def test_batch_norms_behind_convolutions_are_gone(arch: str) -> None:
+    copy = folded(build(arch))
+    assert isinstance(copy, fx.GraphModule)
+    assert not [node for node in copy.graph.nodes if node.target is nn.functional.batch_norm]
+    assert sum(isinstance(layer, nn.BatchNorm2d) for layer in copy.modules()) == NORMS_THAT_STAY[arch]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"act_layer": nn.PReLU, "drop_layer": nn.Dropout, "eps": 0.5},
+        {"affine": False},
+        {"apply_act": False},
+        {"track_running_stats": False},
+    ],
+    ids=["all parts", "no weights", "no activation", "no statistics"],
+)
+@torch.inference_mode()
+def test_batch_norms_with_an_activation_keep_their_parts(options: dict[str, Any], images: Tensor) -> None:
+    norm = BatchNormAct2d(4, **options)
+    module = nn.Sequential(nn.Conv2d(3, 4, 3), norm)
+    module(images)  # statistics
+    wanted = module.eval()(images)
+    copy = folded(module)
     assert copy is not None
-    assert not any(isinstance(layer, nn.BatchNorm2d) for layer in copy.modules())
+    torch.testing.assert_close(copy(images), wanted)
+    assert module[1] is norm
 
 
 def test_what_cannot_be_folded_is_left_alone() -> None:

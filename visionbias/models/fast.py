@@ -42,7 +42,8 @@ def worth_compiling(module: nn.Module, device: torch.device) -> bool:
 
 
 def folded(module: nn.Module) -> nn.Module | None:
-    """A copy with every batch norm that follows a convolution folded into it, in the module's own dtype.
+    """A copy with every batch norm that follows a convolution folded into it, in the module's own dtype; all others,
+    such as those in front of convolutions, stay.
 
     `None` where that cannot be had: the module cannot be traced, or its layers do more than their forward passes
     (hooks, parametrizations).
@@ -51,9 +52,24 @@ def folded(module: nn.Module) -> nn.Module | None:
         if layer._forward_hooks or layer._forward_pre_hooks or hasattr(layer, "parametrizations"):
             return None
     try:
-        return fuse(module)
+        return fuse(_parted(module), inplace=True)
     except Exception:  # tracing runs the module's own code, on stand-ins for tensors
         return None
+
+
+def _parted(module: nn.Module) -> nn.Module:
+    """A copy in which timm's batch norms with an activation are batch norm, dropout and activation in sequence."""
+    from timm.layers.norm_act import BatchNormAct2d
+
+    parted = copy.deepcopy(module)
+    for parent in list(parted.modules()):
+        for name, layer in parent.named_children():
+            if type(layer) is BatchNormAct2d and layer.running_mean is not None:
+                norm = nn.BatchNorm2d(layer.num_features, layer.eps, affine=layer.affine).train(layer.training)
+                for tensor in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked"):
+                    setattr(norm, tensor, getattr(layer, tensor))
+                setattr(parent, name, nn.Sequential(norm, layer.drop, layer.act))
+    return parted
 
 
 class Compiler:
