@@ -355,25 +355,66 @@ def in_training_mode() -> Callable[[Tensor], Tensor]:
     return lambda x: module(x)
 
 
+@pytest.mark.parametrize("batch", [1, 4])  # one image is tried beside another
 @pytest.mark.parametrize(
     "call",
     [
         in_training_mode(),
         Normalized(nn.BatchNorm2d(8, track_running_stats=False)),
-        lambda x: nn.functional.dropout(x.mean(dim=(2, 3)), training=True),
+        lambda x: nn.functional.dropout(x.mean(dim=3).flatten(1), training=True),
         lambda x: x.mean(dim=(2, 3)) - x.mean(),
     ],
     ids=["training mode", "no statistics", "dropout", "mean of the batch"],
 )
-def test_an_answer_must_not_depend_on_the_batch(call: Callable[[Tensor], Tensor]) -> None:
+def test_an_answer_must_not_depend_on_the_batch(call: Callable[[Tensor], Tensor], batch: int) -> None:
     with pytest.raises(CheckpointError, match=r"model 'mine': wanted logits of an image that depend on nothing else"):
-        resolve_model(("mine", call), device=CPU, crop=32, batch=4)
+        resolve_model(("mine", call), device=CPU, crop=32, batch=batch)
 
 
-def test_a_batch_of_one_has_no_company() -> None:
-    assert resolve_model(("mine", in_training_mode()), device=CPU, crop=32).num_classes == 8
+def one_at_a_time(x: Tensor) -> Tensor:
+    return x.reshape(1, 3, -1).mean(2)
 
 
+def single(x: Tensor) -> Tensor:
+    if len(x) > 1:
+        raise torch.OutOfMemoryError
+    return x.mean((2, 3))
+
+
+@pytest.mark.parametrize("call", [one_at_a_time, single], ids=["other shape", "no memory"])
+def test_a_callable_may_take_one_image_only(call: Callable[[Tensor], Tensor]) -> None:
+    assert resolve_model(("mine", call), device=CPU, crop=32).num_classes == 3
+
+
+@pytest.mark.parametrize("batch", [1, 4])
 @pytest.mark.parametrize("norm", [nn.BatchNorm2d(8), nn.GroupNorm(2, 8), nn.Identity()])
-def test_what_depends_on_its_image_alone_is_taken(norm: nn.Module) -> None:
-    assert resolve_model(("mine", Normalized(norm)), device=CPU, crop=32, batch=4).num_classes == 8
+def test_what_depends_on_its_image_alone_is_taken(norm: nn.Module, batch: int) -> None:
+    assert resolve_model(("mine", Normalized(norm)), device=CPU, crop=32, batch=batch).num_classes == 8
+
+
+@pytest.mark.parametrize(
+    ("num_classes", "message"),
+    [
+        (1000, r"wanted logits \[N, 1000\] as its num_classes says, got \[N, 8\]; are these features\? give the model"),
+        (5, r"wanted logits \[N, 5\] as its num_classes says, got \[N, 8\]"),
+        (0, r"wanted logits, got \[N, 8\] features: as its num_classes of 0 says, it has no classifier"),
+    ],
+    ids=["fewer", "more", "none"],
+)
+def test_features_are_no_logits(num_classes: int, message: str) -> None:
+    module = Normalized(nn.Identity())
+    module.num_classes = num_classes
+    with pytest.raises(CheckpointError, match=f"model 'mine': {message}"):
+        resolve_model(("mine", module), device=CPU, crop=32, batch=4)
+
+
+def test_features_of_timm_are_no_logits() -> None:
+    with pytest.raises(CheckpointError, match="it has no classifier"):
+        resolve_model(("mine", timm.create_model("test_resnet", num_classes=0)), device=CPU)
+
+
+@pytest.mark.parametrize("num_classes", [8, "eight"])
+def test_a_module_may_say_how_many_classes_it_has(num_classes: object) -> None:
+    module = Normalized(nn.Identity())
+    module.num_classes = num_classes
+    assert resolve_model(("mine", module), device=CPU, crop=32).num_classes == 8

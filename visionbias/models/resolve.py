@@ -11,19 +11,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from visionbias.errors import CheckpointError, RunError
+from visionbias.errors import CheckpointError
 from visionbias.models import study, timm, torchvision
 from visionbias.models.checkpoint import WEIGHT_SUFFIXES, Checkpoint
 from visionbias.models.fast import prefers_channels_last
-from visionbias.models.forward import checked_logits, copied
+from visionbias.models.forward import copied
 from visionbias.models.model import DataConfig, Model
 from visionbias.models.state_dict import load_state_dict, with_head
+from visionbias.models.trial import tried
 from visionbias.models.weights import fill, require_finite, weights_sha256
 from visionbias.types import Normalization, Preprocessing
 
 ModelEntry = str | Checkpoint | tuple[str, Callable[[Tensor], Tensor]]
 
-_MOST_CHANGE = 1e-3  # of a logit by chance in the order of sums, in units of the largest
 _FAMILIES = {"timm": timm, "torchvision": torchvision}
 _FAMILIES_WANTED = "'timm:...' or 'torchvision:...'"
 _STUDY = "study"
@@ -128,8 +128,9 @@ def resolve_model(
         batch: how many images of it, for callables that take one batch size only.
 
     Raises:
-        CheckpointError: the model or its weights cannot be had, do not fit, are not finite, give no logits, or logits
-            of an image that depend on the rest of its batch or on chance.
+        CheckpointError: the model or its weights cannot be had, do not fit, are not finite, give no logits or, as the
+            module's own `num_classes` says, features, or logits of an image that depend on the rest of its batch or on
+            chance.
         RunError: there is no memory for the noise.
     """
     name = model_id(entry)
@@ -249,32 +250,8 @@ def _given(name: str, call: Callable[[Tensor], Tensor], device: torch.device, cr
     if isinstance(call, nn.Module):
         require_finite(call, f"model {name!r}")
         sha256 = weights_sha256(call)
-    num_classes = _tried(name, call, device, crop, batch)
+    num_classes = tried(name, call, device, crop, batch)
     return Model(name, num_classes, config, sha256, source_of((name, call)), call)
-
-
-@torch.inference_mode()
-def _tried(name: str, call: Callable[[Tensor], Tensor], device: torch.device, crop: int, batch: int) -> int:
-    """Number of classes of a callable, which must say the same of an image in any company."""
-    kept = max(1, batch // 2)
-    random = torch.Generator().manual_seed(0)
-    try:
-        images = torch.randn(batch, 3, crop, crop, generator=random).to(device)
-        others = images.clone()  # before the call, which may write into its input
-    except RuntimeError as error:  # torch.OutOfMemoryError is one
-        raise RunError(
-            f"no memory on {device} for {batch} images of {crop} x {crop} pixels; use a smaller forward_batch"
-        ) from error
-    others[kept:] = 0.0
-    logits = checked_logits(call, images, name)
-    again = checked_logits(call, others, name, logits.shape[1])
-    scale = float(logits[:kept].nan_to_num(0.0, 0.0, 0.0).abs().max())  # a run sets aside who answers no number
-    if not torch.allclose(logits[:kept], again[:kept], rtol=0.0, atol=_MOST_CHANGE * scale, equal_nan=True):
-        raise CheckpointError(
-            f"model {name!r}: wanted logits of an image that depend on nothing else, but beside other images or at "
-            "another call they differ; call .eval() on what the function calls, and let batch norm track its statistics"
-        )
-    return logits.shape[1]
 
 
 def _ready(name: str, module: nn.Module, device: torch.device) -> nn.Module:

@@ -1,0 +1,75 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Modules and callables are tried on noise before a run relies on them."""
+
+from collections.abc import Callable
+from contextlib import suppress
+
+import torch
+from torch import Tensor, nn
+
+from visionbias.errors import CheckpointError, RunError
+from visionbias.models.forward import checked_logits
+
+_MOST_CHANGE = 1e-3  # of a logit by chance in the order of sums, in units of the largest
+
+
+@torch.inference_mode()
+def tried(name: str, call: Callable[[Tensor], Tensor], device: torch.device, crop: int, batch: int) -> int:
+    """Number of classes of a module or callable, which must say the same of an image in any company.
+
+    Raises:
+        CheckpointError: it fails, gives no logits, gives features, or logits that depend on the batch or on chance.
+        RunError: there is no memory for the noise.
+    """
+    answers = [_twice(name, call, device, crop, batch)]
+    if batch == 1:  # nothing is beside that image
+        with suppress(CheckpointError, RunError, torch.OutOfMemoryError):  # it may take no other batch
+            answers.append(_twice(name, call, device, crop, 2))
+    for first, again in answers:
+        scale = float(first.nan_to_num(0.0, 0.0, 0.0).abs().max())  # a run sets aside who answers no number
+        if not torch.allclose(first, again, rtol=0.0, atol=_MOST_CHANGE * scale, equal_nan=True):
+            raise CheckpointError(
+                f"model {name!r}: wanted logits of an image that depend on nothing else, but beside other images or "
+                "at another call they differ; call .eval() on what the function calls, and let batch norm track its "
+                "statistics"
+            )
+    num_classes = answers[0][0].shape[1]
+    _require_classifier(name, call, num_classes)
+    return num_classes
+
+
+def _twice(
+    name: str, call: Callable[[Tensor], Tensor], device: torch.device, crop: int, batch: int
+) -> tuple[Tensor, Tensor]:  # [N / 2, K] both, but of one image [1, K]
+    """Logits of the same noise beside other noise, and beside black images."""
+    kept = max(1, batch // 2)
+    random = torch.Generator().manual_seed(0)
+    try:
+        images = torch.randn(batch, 3, crop, crop, generator=random).to(device)
+        others = images.clone()  # before the call, which may write into its input
+    except RuntimeError as error:  # torch.OutOfMemoryError is one
+        raise RunError(
+            f"no memory on {device} for {batch} images of {crop} x {crop} pixels; use a smaller forward_batch"
+        ) from error
+    others[kept:] = 0.0
+    logits = checked_logits(call, images, name)
+    again = checked_logits(call, others, name, logits.shape[1])
+    return logits[:kept], again[:kept]
+
+
+def _require_classifier(name: str, call: Callable[[Tensor], Tensor], width: int) -> None:
+    """Refuse a module whose `num_classes`, as timm's have, says that its output is no logits."""
+    wanted = getattr(call, "num_classes", None) if isinstance(call, nn.Module) else None
+    if not isinstance(wanted, int) or wanted == width:
+        return
+    fix = "give the model with its classifier, or set num_classes if it has one of another size"
+    if wanted == 0:
+        raise CheckpointError(
+            f"model {name!r}: wanted logits, got [N, {width}] features: as its num_classes of 0 says, it has no "
+            f"classifier; {fix}"
+        )
+    raise CheckpointError(
+        f"model {name!r}: wanted logits [N, {wanted}] as its num_classes says, got [N, {width}]; are these features? "
+        f"{fix}"
+    )
