@@ -99,7 +99,7 @@ def _traces(
             "z": accuracies.tolist(),
             "customdata": [[name] * len(bands) for name in names],
             "coloraxis": "coloraxis",
-            "hovertemplate": "band %{x}, noise %{customdata}: %{z:.3f}<extra></extra>",
+            "hovertemplate": "band %{x:d}, noise %{customdata}: %{z:.3f}<extra></extra>",
             "xgap": 2,
             "ygap": 2,
         },
@@ -120,7 +120,7 @@ def _traces(
             "x": bands.tolist(),
             "y": (-thresholds).tolist(),
             "marker": {"symbol": "diamond", "size": 12, "color": "#FFFFFF", "line": {"color": "#000000", "width": 2}},
-            "hovertemplate": "band %{x}: threshold<extra></extra>",
+            "hovertemplate": "band %{x:d}: threshold<extra></extra>",
         },
     ]
     if channel is not None:

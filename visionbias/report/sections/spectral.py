@@ -38,7 +38,7 @@ def spectral_section(contents: Contents) -> Section | None:
                     "x": cutoffs,
                     "y": [cell.value for cell in cells],
                     "text": [cell.note for cell in cells],
-                    "hovertemplate": f"{text(model)}<br>{side} %{{x:.4g}}: %{{y:.3f}} %{{text}}<extra></extra>",
+                    "hovertemplate": f"{text(model)}<br>{side} %{{x:.4~g}}: %{{y:.3f}} %{{text}}<extra></extra>",
                     "marker": marker(i),
                     "line": line(i),
                     "xaxis": f"x{axis}",
