@@ -164,7 +164,7 @@ def test_wrong_arguments(make_study: Make, image_folder: Path) -> None:
         ({"models": [("x" * 300, print)]}, "shorter"),
         ({"probes": []}, "probes must be a non-empty list"),
         ({"probes": [vb.Accuracy(), vb.Accuracy()]}, "given 2 times"),
-        ({"probes": ["accuracy"]}, r"wanted a probe, such as visionbias\.Accuracy\(\), got 'accuracy'"),
+        ({"probes": ["accuracy"]}, r"wanted a probe, such as Accuracy\(\), got 'accuracy'"),
         ({"data": 5}, "data must be a path or a data set, got 5"),
         ({"seed": 1.5}, "seed must be a whole number of at least 0, got 1.5"),
         ({"seed": 2**64}, r"seed must be a whole number of at least 0 and less than 2\^64"),
@@ -193,7 +193,7 @@ def test_wrong_arguments(make_study: Make, image_folder: Path) -> None:
         ({"max_bad": None}, "max_bad must be a whole number"),
         ({"batch_size": 2.5}, "batch_size must be a whole number of at least 1"),
         ({"batch_size": 0}, "batch_size must be a whole number of at least 1"),
-        ({"probes": ["accuracy"]}, r"wanted a probe, such as visionbias\.Accuracy\(\), got 'accuracy'"),
+        ({"probes": ["accuracy"]}, r"wanted a probe, such as Accuracy\(\), got 'accuracy'"),
     ],
 )
 def test_wrong_arguments_of_a_stream(image_folder: Path, changes: dict[str, object], message: str) -> None:

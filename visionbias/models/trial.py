@@ -59,17 +59,13 @@ def _twice(
 
 
 def _require_classifier(name: str, call: Callable[[Tensor], Tensor], width: int) -> None:
-    """Refuse a module whose `num_classes`, as timm's have, says that its output is no logits."""
-    wanted = getattr(call, "num_classes", None) if isinstance(call, nn.Module) else None
-    if not isinstance(wanted, int) or wanted == width:
+    """Refuse a module whose output is as wide as its features and not as its classes, where it tells both, as timm's
+    do. One whose head was exchanged has an output of neither width.
+    """
+    if not isinstance(call, nn.Module) or width == getattr(call, "num_classes", width):
         return
-    fix = "give the model with its classifier, or set num_classes if it has one of another size"
-    if wanted == 0:
+    if width in (getattr(call, "num_features", None), getattr(call, "head_hidden_size", None)):
         raise CheckpointError(
-            f"model {name!r}: wanted logits, got [N, {width}] features: as its num_classes of 0 says, it has no "
-            f"classifier; {fix}"
+            f"model {name!r}: wanted logits, one for each of the {call.num_classes} classes that it tells of, got "
+            f"its {width} features; give the model with its classifier, or set its num_classes if they are logits"
         )
-    raise CheckpointError(
-        f"model {name!r}: wanted logits [N, {wanted}] as its num_classes says, got [N, {width}]; are these features? "
-        f"{fix}"
-    )
