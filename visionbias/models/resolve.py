@@ -128,8 +128,8 @@ def resolve_model(
         batch: how many images of it, for callables that take one batch size only.
 
     Raises:
-        CheckpointError: the model or its weights cannot be had, do not fit, are not finite, give no logits but features,
-            or logits of an image that depend on the rest of its batch or on chance.
+        CheckpointError: the model or its weights cannot be had, do not fit, are not finite, give no logits or
+            features, or logits of an image that depend on the rest of its batch or on chance.
         RunError: there is no memory for the noise.
     """
     name = model_id(entry)
