@@ -253,10 +253,11 @@ def test_a_sign_that_one_category_makes_is_told(make_study: Callable[..., vb.Stu
 
 
 def test_columns_of_ones_own_are_benchmarks(rich: vb.Run, tmp_path: Path) -> None:
-    table = pd.DataFrame({"model": rich.model_ids, "clicks": range(6)})
+    table = pd.DataFrame({"model": rich.model_ids, "clicks": range(6), "clicks_low": -1.0, "clicks_high": 9.0})
     table.to_csv(tmp_path / "kpi.csv", index=False)
     parsed = Page(rich.report(tmp_path / "report.html", columns=tmp_path / "kpi.csv"))
     assert parsed.specs["scatter"]["axes"]["y"]["names"] == ["top1", "clicks"]
+    assert parsed.specs["scatter"]["axes"]["low"]["clicks"] == [-1.0] * 6
     head, *rows = parsed.tables["All models"][:7]
     assert [float(row[head.index("clicks")]) for row in rows] == [0, 1, 2, 3, 4, 5]
     assert re.search(r"The groups are .*own: clicks", parsed.text)

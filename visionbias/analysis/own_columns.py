@@ -74,8 +74,10 @@ def with_own_columns(
     own: list[str] = []
     if columns is not None:
         joined = join_columns(summary, columns)
-        own = [str(name) for name in joined.columns.difference(summary.columns, sort=False) if name != CATEGORY]
-        summary = joined.assign(**number_columns(function, joined, own))
+        added = [str(name) for name in joined.columns.difference(summary.columns, sort=False) if name != CATEGORY]
+        summary = joined.assign(**number_columns(function, joined, added))
+        ends = {f"{name}{end}" for name in added for end in ("_low", "_high")}  # of intervals
+        own = [name for name in added if name not in ends]
     named = [] if isinstance(features, Sequence) and not features else require_names(function, "features", features)
     if strange := [name for name in named if name not in own]:
         raise DataError(
