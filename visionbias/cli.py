@@ -177,7 +177,7 @@ def report(
         raise typer.BadParameter("--columns goes with --html or --figures")
     if columns is None and feature:
         raise typer.BadParameter("--feature goes with --columns")
-    opened = open_table(run) if run.is_file() else open_run(run)
+    opened = open_table(run) if _is_table(run) else open_run(run)
     summary = opened.summary()
     if html is not None:
         typer.echo(f"Report: {opened.report(html, columns=columns, features=feature or (), summary=summary)}")
@@ -188,7 +188,7 @@ def report(
     if html is not None or figures is not None:
         return
     show = {Format.CSV: summary_csv, Format.JSON: summary_json}
-    numbers = (*opened.biases, *opened.benchmarks) if run.is_file() else ()  # a published table has no intervals
+    numbers = (*opened.biases, *opened.benchmarks) if _is_table(run) else ()  # a published table has no intervals
     table = partial(summary_table, numbers=numbers)
     typer.echo(show.get(format_ or Format.TABLE, table)(summary))
     done, total = opened.progress()
@@ -226,6 +226,10 @@ def _show(checks: "Iterable[Check]") -> bool:
         passed &= check.passed is not False
         typer.echo(f"{_MARKS[check.passed]} {check.name}: {check.detail}")
     return passed
+
+
+def _is_table(path: Path) -> bool:
+    return path.suffix.lower() == ".csv" or path.is_file()
 
 
 def _list(meanings: Mapping[str, str]) -> None:

@@ -116,6 +116,12 @@ def test_groups_that_cannot_be_made() -> None:
 def test_categories_and_decimals_of_a_file_and_a_frame(tmp_path: Path) -> None:
     joined = join_columns(SUMMARY, kpi(tmp_path, "model,category,clicks\n1,1,1\nb,,2\nc,2,3\nd,2,4\ne,2,5\nf,2,6\n"))
     assert joined["category"].dropna().tolist() == ["1", "2", "2", "2", "2"]
+    joined_again = join_columns(
+        SUMMARY, kpi(tmp_path, "model,category,clicks\n1,None,1\nb,NA,2\nc,x,3\nd,,4\ne,x,5\nf,x,6\n")
+    )
+    assert joined_again["category"].dropna().tolist() == ["None", "NA", "x", "x", "x"]
+    with pytest.raises(vb.DataError, match="a row has no model's name"):
+        join_columns(SUMMARY, kpi(tmp_path, "model,clicks\n1,1\nb,2\nc,3\nd,4\ne,5\nf,6\n,\n"))
     assert vb.correlate(joined, ["clicks"], ["top1"], without=np.array(["1"]))["n"].tolist() == [5] * 3
     prices = pd.DataFrame({"model": list("1bcdef"), "price": [Decimal(i) / 3 for i in range(6)]})
     assert vb.correlate(join_columns(SUMMARY, prices), ["price"], ["top1"])["rho"].tolist() == pytest.approx([-1.0] * 3)

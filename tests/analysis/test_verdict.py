@@ -133,6 +133,7 @@ def test_a_feature_is_not_judged_by_itself() -> None:
     [
         ({"correlations": pd.DataFrame({"a": [1]})}, "correlations must be what correlate returns"),
         ({"correlations": 3}, "must be what correlate returns, got int"),
+        ({"correlations": rows(("bias", "x", *UP), ("bias", "x", *DOWN))}, "has two rows of bias and x"),
         ({"method": "kendall"}, "no rows of the method 'kendall'; it has spearman"),
         ({"groups": {"all": ["x", "z"]}}, "correlations has no row of 'bias' and z; correlate them too"),
         ({"groups": {"all": "x"}}, "group 'all' must be a list of names"),

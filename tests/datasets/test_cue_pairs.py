@@ -3,6 +3,7 @@
 """Which textures meet which shapes."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -60,10 +61,28 @@ def test_a_pair_does_not_depend_on_the_other_shapes() -> None:
 
 def test_an_order_of_classes_of_ones_own_is_kept_or_refused() -> None:
     assert vb.CueConflict(dataset("s", "xcba", "abc"), TEXTURES).classes == tuple("xcba")
-    few = dataset("s", "ca", "caca")
-    with pytest.raises(vb.DataError, match=r"s lacks the classes b of t, .* by classes= of the shapes, or a label_map"):
-        vb.CueConflict(few, TEXTURES)
+    few, own = dataset("s", "ca", "caca"), dataset("t", "bca", "cabacbbcac")
+    for shapes, textures in ((few, TEXTURES), (dataset("s", "xcba", "abc"), own)):
+        with pytest.raises(
+            vb.DataError, match=r"s and t must have the same classes .* the same classes=, or a label_map"
+        ):
+            vb.CueConflict(shapes, textures)
     assert vb.CueConflict(few, TEXTURES, label_map={"c": 0, "b": 1, "a": 2}).classes == tuple("abc")
+    assert vb.CueConflict(dataset("s", "ac", "caca"), own).classes == tuple("bca")
+
+
+def test_label_maps_of_both_sets_count() -> None:
+    def mapped(name: str, **members: int) -> Dataset:
+        classes = "".join(sorted(members))
+        return replace(dataset(name, classes, classes), label_map=vb.LabelMap.groups(dict(sorted(members.items()))))
+
+    data = vb.CueConflict(mapped("s", a=5, b=3), mapped("t", b=3, c=4))
+    assert data.label_map == vb.LabelMap(tuple("abc"), ((5,), (3,), (4,)))
+    assert vb.CueConflict(dataset("s", "ab", "ab"), mapped("t", a=5, b=3)).label_map is not None
+    with pytest.raises(vb.DataError, match=r"label map: classes of the data without an entry: a; "):
+        vb.CueConflict(dataset("s", "ab", "ab"), mapped("t", b=3, c=4))
+    with pytest.raises(vb.DataError, match="the label maps of its sets differ for 'b'"):
+        vb.CueConflict(mapped("s", a=5, b=3), mapped("t", b=1, c=4))
 
 
 def test_classes_and_textures_are_those_of_the_sets() -> None:

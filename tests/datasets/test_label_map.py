@@ -5,6 +5,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from timm.data import ImageNetInfo
 
@@ -82,6 +83,8 @@ def test_classes_without_images_are_decided_among_too() -> None:
         ([], "distinct names"),
         ([1, 2], "distinct names"),
         (3, "distinct names, got 3"),
+        ({"a", "b"}, "distinct names"),  # in an order of chance
+        (np.array("a"), "distinct names"),
     ],
 )
 def test_classes_that_cannot_be_used(classes: list[str], message: str) -> None:
@@ -109,6 +112,8 @@ def test_a_decision_among_one_class_is_refused() -> None:
         ({"a": [0, 1], "b": 1}, "model classes 1 are given more than once"),
         ({"a": 0, "b": "one"}, "'b' must be a class index or a list of them, got 'one'"),
         ({"a": 0, "b": True}, "'b' must be a class index"),
+        ({"a": 0, "b": np.array([[1, 2]])}, "'b' must be a class index"),
+        (["a", "b"], "wanted class names with indices"),
     ],
 )
 def test_maps_that_do_not_fit_the_data(given: dict, message: str) -> None:
@@ -121,6 +126,20 @@ def test_entries_beyond_the_classes_that_were_named() -> None:
         vb.DataError, match=r"set: label map: .*entries without a class: c; the data's classes are a, b"
     ):
         settle_classes("set", {"a"}, ["a", "b"], {"a": 0, "b": 1, "c": 2})
+
+
+def test_maps_with_a_class_twice_or_without_members() -> None:
+    for classes, members in ((("a", "b", "a"), ((1,), (2,), (3,))), (("a", "b"), ((0,),))):
+        with pytest.raises(vb.DataError, match="wanted distinct classes, with members for each"):
+            vb.LabelMap(classes, members)
+
+
+def test_values_of_numpy_are_those_of_python() -> None:
+    """A run folder would take them for others."""
+    plain = vb.LabelMap(("a", "b"), ((0,), (1,)))
+    for given in ({"a": np.array(0), "b": np.array([1])}, vb.LabelMap(("a", "b"), ((np.int64(0),), (np.int64(1),)))):
+        classes, found = settle_classes("set", {"a"}, np.array(["a", "b"]), given)
+        assert repr((classes, found)) == repr((["a", "b"], plain))
 
 
 def test_maps_that_do_not_fit_the_model() -> None:

@@ -51,7 +51,7 @@ def test_the_page_has_figures_verdict_and_faults_and_nothing_of_records(table: P
         assert f'id="{name}"' in page
     for name in ("worst", "stimuli", "provenance", "spectral"):
         assert f'id="{name}"' not in page
-    assert "every value is a multiple of 1/326" in page
+    assert "a multiple of 1/326, of 6 of 6 models" in page
     assert "price: " in page
     assert "own: clicks" in page
     with pytest.raises(vb.DataError, match="features must be names of numbers in columns="):

@@ -170,8 +170,8 @@ def slice_samples(
     `path` is the sample id, `label` the name of the class, a categorical of all classes of the set; `correct` says
     whether the model was right under the condition, and `clean` whether it was on the unchanged image (missing where
     the run has not shown it). Written with `to_csv(..., index=False)` it is a manifest for `visionbias.CsvManifest`,
-    with `root` the folder of the images and `classes=images["label"].cat.categories`, for the slice may lack some of
-    the classes that a model decides among.
+    with `root` the folder of the images, `classes=images["label"].cat.categories`, for the slice may lack some of the
+    classes that a model decides among, and the `label_map` and `precropped` that the set had.
 
     Raises:
         RunError: the folder holds no run or not this slice, or its records are missing or cannot be read.

@@ -61,7 +61,12 @@ def load_study_table(path: str | Path) -> StudyTable:
     published = [*members, *_CHANNEL, *(name for names in _CURVES.values() for name in names)]
     if absent := [name for name in (MODEL, *published) if name not in table]:
         raise DataError(f"{path} is not the study's table: it lacks {', '.join(absent)}; wanted its benchmark.csv")
+    derived = {*_CURVES, "spectral_bias", *STUDY_GROUPS, "status", "n", "bad"}
+    if taken := sorted(derived & set(table)):
+        raise DataError(f"{path}: the columns {', '.join(taken)} are not the study's, and are made here; drop them")
     values = number_columns(str(path), table, published)
+    biases = number_columns(str(path), table, [name for name in STUDY_BIASES if name in table])
+    table = table.assign(**values, **biases)
     faults = dict(_faults(values))
     for name in _CHANNEL:
         table[name] = np.where(_degenerate(values), np.nan, values[name])
@@ -71,12 +76,12 @@ def load_study_table(path: str | Path) -> StudyTable:
 
 
 def _faults(values: Mapping[str, NDArray[np.float64]]) -> Iterator[tuple[str, str]]:
-    if _whole(values[_REAL], _LAST_BATCH):
-        yield _REAL, f"the accuracy of the last batch alone: every value is a multiple of 1/{_LAST_BATCH}"
-        yield "ID", f"averages {_REAL}, which is the accuracy of the last batch alone"
-    if _whole(values[_PGD], _PADDED):
+    if models := _counted(values[_REAL], _LAST_BATCH):
+        yield _REAL, f"the accuracy of the last batch alone, a multiple of 1/{_LAST_BATCH}, of {models}"
+        yield "ID", f"averages {_REAL}, which is the accuracy of the last batch alone, of {models}"
+    if models := _counted(values[_PGD], _PADDED):
         for name in (_PGD, "adversarial"):
-            yield name, f"divides by {_PADDED:,}, the size of whole batches, where there are 50,000 images"
+            yield name, f"divides by {_PADDED:,}, the size of whole batches, not by 50,000 images, for {models}"
     if n := int(_degenerate(values).sum()):
         for name in _CHANNEL:
             yield (
@@ -89,7 +94,10 @@ def _degenerate(values: Mapping[str, NDArray[np.float64]]) -> NDArray[np.bool_]:
     return np.abs(values[_CHANNEL[0]]) > _WIDEST
 
 
-def _whole(percent: NDArray[np.float64], images: int) -> bool:
-    """Whether all accuracies that are known count among so many images."""
+def _counted(percent: NDArray[np.float64], images: int) -> str:
+    """Of which models the accuracy counts among so many images, such as "48 of 48 models"; empty where those of most do
+    not, for some may by chance.
+    """
     hits = percent[np.isfinite(percent)] / 100.0 * images
-    return bool(len(hits) and np.all(np.abs(hits - np.round(hits)) < 1e-6))
+    n = int((np.abs(hits - np.round(hits)) < 1e-6).sum())
+    return f"{n} of {len(hits)} models" if 2 * n > len(hits) else ""

@@ -31,9 +31,12 @@ def read_table(path: str | Path) -> pd.DataFrame:
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
         header = pd.read_csv(StringIO(text), header=None, nrows=1, dtype=str, keep_default_na=False).iloc[0]
-        table = pd.read_csv(StringIO(text), dtype={CATEGORY: str})
-        if MODEL in table:
-            table[MODEL] = pd.read_csv(StringIO(text), usecols=[MODEL], dtype=str, keep_default_na=False)[MODEL]
+        table = pd.read_csv(StringIO(text))
+        named = [name for name in (MODEL, CATEGORY) if name in table]
+        if named:
+            table[named] = pd.read_csv(StringIO(text), usecols=named, dtype=str, keep_default_na=False)[named]
+        if CATEGORY in table:
+            table[CATEGORY] = table[CATEGORY].replace("", None)
     except (OSError, ValueError, TypeError) as error:
         raise DataError(f"cannot read the table {path}: {error}; wanted a CSV file in UTF-8") from error
     if not isinstance(table.index, pd.RangeIndex):  # pandas takes what is too much for names of rows
@@ -60,6 +63,8 @@ def require_table(function: str, table: object) -> pd.DataFrame:
         raise DataError(f"{function}: the table has the columns {', '.join(twice)} twice; rename or drop one of each")
     if twice := _twice(model_names(table)):
         raise DataError(f"{function}: the models {', '.join(twice)} have two rows or more; keep one row a model")
+    if not all(name.strip() for name in model_names(table)):
+        raise DataError(f"{function}: a row has no model's name; name it, or remove the row")
     return table
 
 

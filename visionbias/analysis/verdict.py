@@ -113,6 +113,8 @@ def _rows(name: str, frame: pd.DataFrame, method: str) -> pd.DataFrame:
     if rows.empty:
         known = ", ".join(map(str, dict.fromkeys(frame["method"])))
         raise DataError(f"verdict: {name} has no rows of the method {method!r}; it has {known or 'none'}")
+    if (twice := rows[rows.duplicated(["feature", "target"])]).size:
+        raise DataError(f"verdict: {name} has two rows of {twice['feature'].iloc[0]} and {twice['target'].iloc[0]}")
     return rows
 
 

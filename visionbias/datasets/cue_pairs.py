@@ -3,14 +3,13 @@
 """Cue-conflict images made on the fly: the shape of an image of one set, the texture of an image of another."""
 
 from bisect import bisect_right
-from collections.abc import Sequence
 from operator import index
 from pathlib import Path
 from typing import Literal, SupportsIndex, get_args
 
 from visionbias.datasets.base import Dataset
 from visionbias.datasets.folder import ImageFolder
-from visionbias.datasets.label_map import LabelMapLike, settle_classes
+from visionbias.datasets.label_map import LabelMap, LabelMapLike, settle_classes
 from visionbias.datasets.listing import sorted_names
 from visionbias.errors import DataError
 from visionbias.types import BadSample, Sample
@@ -30,12 +29,12 @@ class CueConflict(Dataset):
             part of the shape image filled with the texture, on mid-grey.
         seed: of the pairing.
         per_image: textures for each shape image.
-        label_map: as `ImageFolder`; default that of `shapes`, if it has all classes.
+        label_map: as `ImageFolder`; default those of `shapes` and `textures` together.
         name: as `ImageFolder`.
 
     Raises:
-        DataError: an argument is not as above, a shape has no texture of another class, or one set is of ready crops
-            and the other is not.
+        DataError: an argument is not as above, a shape has no texture of another class, one set is of ready crops and
+            the other is not, or their label maps or orders of classes do not agree.
     """
 
     method: Method
@@ -68,17 +67,12 @@ class CueConflict(Dataset):
         pairs = _pairs(shapes, textures, index(seed), index(per_image))
         name = name or f"{shapes.name}-{textures.name}-{method}"
         found = {*shapes.classes, *textures.classes}
-        classes: Sequence[str]
-        if label_map is None and found == set(shapes.classes):
-            classes, label_map = shapes.classes, shapes.label_map
-        else:
-            if label_map is None and any(list(s.classes) != sorted_names(s.classes) for s in (shapes, textures)):
-                lacking = ", ".join(sorted(found - set(shapes.classes)))
-                raise DataError(
-                    f"{name}: {shapes.name} lacks the classes {lacking} of {textures.name}, and they are in an order "
-                    "of their own; name all of them in that of your models by classes= of the shapes, or a label_map"
-                )
-            classes, label_map = settle_classes(name, found, None, label_map)
+        order = None
+        if label_map is None:
+            label_map = _joined_maps(name, shapes, textures)
+        if label_map is None:
+            order = _own_order(name, shapes, textures)
+        classes, label_map = settle_classes(name, found, order, label_map)
         labels = {category: label for label, category in enumerate(classes)}
         self._assemble(
             name=name,
@@ -91,6 +85,34 @@ class CueConflict(Dataset):
             textures={id_: labels[textures.classes[texture.label]] for id_, (_, texture) in pairs.items()},
             partners={id_: texture for id_, (_, texture) in pairs.items()},
         )
+
+
+def _joined_maps(name: str, shapes: Dataset, textures: Dataset) -> LabelMap | None:
+    """The label maps that the sets have, as one."""
+    given = [data.label_map for data in (shapes, textures) if data.label_map is not None]
+    members: dict[str, tuple[int, ...]] = {}
+    for one in given:
+        for category, own in zip(one.classes, one.members, strict=True):
+            if members.setdefault(category, own) != own:
+                raise DataError(
+                    f"{name}: the label maps of its sets differ for {category!r}; give it one by label_map="
+                )
+    return LabelMap.groups(members) if given else None
+
+
+def _own_order(name: str, shapes: Dataset, textures: Dataset) -> tuple[str, ...] | None:
+    """The order of the classes that a set was given, which is that of the models; None where they are sorted."""
+    found = {*shapes.classes, *textures.classes}
+    given = {data.classes for data in (shapes, textures) if list(data.classes) != sorted_names(data.classes)}
+    if not given:
+        return None
+    (order, *others) = given
+    if others or set(order) != found:
+        raise DataError(
+            f"{name}: {shapes.name} and {textures.name} must have the same classes in the same order where that is "
+            "one of your own; give both the same classes=, or a label_map"
+        )
+    return order
 
 
 def _pairs(shapes: Dataset, textures: Dataset, seed: int, per_image: int) -> dict[str, tuple[Sample, Sample]]:

@@ -4,11 +4,12 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from functools import cache
 from operator import index
-from typing import SupportsIndex
+
+import numpy as np
 
 from visionbias.datasets.listing import sorted_names
 from visionbias.datasets.sixteen import CATEGORIES16
@@ -35,6 +36,14 @@ class LabelMap:
     members: tuple[tuple[int, ...], ...]  # for each, indices of the model's classes
 
     def __post_init__(self) -> None:
+        if len(self.members) != len(self.classes) or len(set(self.classes)) != len(self.classes):
+            raise DataError(
+                f"label map: wanted distinct classes, with members for each, got {self.classes!r:.80} and "
+                f"{self.members!r:.80}"
+            )
+        # Plain values, as a run folder holds them; those of NumPy are written otherwise.
+        object.__setattr__(self, "classes", tuple(map(str, self.classes)))
+        object.__setattr__(self, "members", tuple(tuple(map(index, members)) for members in self.members))
         if len(self.classes) < 2:
             raise DataError(
                 f"wanted two classes or more to decide among, got {_listed(self.classes) or 'none'}; name all that a "
@@ -59,7 +68,15 @@ class LabelMap:
 
     @classmethod
     def groups(cls, groups: Mapping[str, int | Sequence[int]]) -> "LabelMap":
-        """From names to one index or several."""
+        """From names to one index or several.
+
+        Raises:
+            DataError: it does not map names to these, or see `LabelMap`.
+        """
+        if not isinstance(groups, Mapping) or not all(isinstance(name, str) for name in groups):
+            raise DataError(
+                f"label map: wanted class names with indices, got {groups!r:.80}; try {{'cat': [281, 282], 'dog': 207}}"
+            )
         return cls(tuple(groups), tuple(_indices(name, members) for name, members in groups.items()))
 
     @property
@@ -127,20 +144,20 @@ def settle_classes(
 
 
 def _given(label_map: LabelMapLike) -> LabelMap | None:
-    if label_map is None or isinstance(label_map, LabelMap):
-        return label_map
-    if not isinstance(label_map, Mapping) or not all(isinstance(name, str) for name in label_map):
-        raise DataError(
-            f"label map: wanted class names with indices, got {label_map!r}; try {{'cat': [281, 282], 'dog': 207}}"
-        )
-    return LabelMap.groups(label_map)
+    return label_map if label_map is None or isinstance(label_map, LabelMap) else LabelMap.groups(label_map)
 
 
 def _named(classes: Sequence[str], found: set[str]) -> list[str]:
     """The classes that were named, which must be all that have images."""
-    names = [] if isinstance(classes, str) or not isinstance(classes, Iterable) else list(classes)
+    try:
+        names = (
+            [] if isinstance(classes, (str, Set, Mapping)) else list(classes)
+        )  # of the latter the order may be chance
+    except TypeError:
+        names = []
     if not names or not all(isinstance(name, str) for name in names) or len(set(names)) != len(names):
         raise DataError(f"classes must be a list of distinct names, got {classes!r:.80}")
+    names = [str(name) for name in names]  # those of NumPy are written otherwise
     if absent := sorted(found - set(names)):
         raise DataError(f"classes must name all that have images, but lacks {_listed(absent)}")
     return names
@@ -190,10 +207,13 @@ def _strangers(classes: Sequence[str]) -> str:
 
 
 def _indices(name: str, members: int | Sequence[int]) -> tuple[int, ...]:
-    several = tuple(members) if isinstance(members, Iterable) else (members,)
-    if not all(isinstance(member, SupportsIndex) and not isinstance(member, bool) for member in several):
-        raise DataError(f"label map: {name!r} must be a class index or a list of them, got {members!r}")
-    return tuple(map(index, several))  # NumPy's whole numbers too, as Python's
+    try:
+        several = tuple(members) if np.ndim(members) else (members,)  # type: ignore[arg-type]
+        if not any(isinstance(member, bool) for member in several):
+            return tuple(map(index, several))  # type: ignore[arg-type]  # NumPy's whole numbers too, as Python's
+    except (TypeError, ValueError):  # the latter of lists of lists
+        pass
+    raise DataError(f"label map: {name!r} must be a class index or a list of them, got {members!r:.80}")
 
 
 @cache

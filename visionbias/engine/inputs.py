@@ -76,11 +76,11 @@ def usable(data: Dataset, bad: Iterable[BadSample], max_bad: int) -> tuple[list[
     total = len(data.samples) + len(data.bad)
     rows = [row for row, sample in enumerate(data.samples) if sample.id not in reasons]
     if not rows or len(named) > max_bad:
-        fix = f"mend or remove them, or go on without them with max_bad={len(named)}" if rows else "mend them"
-        raise DataError(
-            f"{data.name}: {len(named):,} of {total:,} images cannot be used, and max_bad={max_bad} allows fewer; "
-            f"{fix}:\n{listed_bad(named)}"
-        )
+        what = f"{len(named):,} of {total:,} images cannot be used, and max_bad={max_bad} allows fewer"
+        fix = f"mend or remove them, or go on without them with max_bad={len(named)}"
+        if not rows:
+            what, fix = f"none of its {total:,} images can be used", "mend them"
+        raise DataError(f"{data.name}: {what}; {fix}:\n{listed_bad(named)}")
     return rows, named
 
 

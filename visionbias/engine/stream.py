@@ -50,7 +50,8 @@ def stimuli(
 
     Data sets follow one another: the given one, then those that probes bring along. The pixels are those that
     `Study.run` shows. The default preprocessing is the study's (256, central 224) with ImageNet's mean and standard
-    deviation. Every batch is a new tensor; the last one may be shorter.
+    deviation. Every batch is a new tensor; the last one may be shorter. Arguments are checked, and images listed, at
+    once; they are decoded when the first batch is asked for.
 
     Raises:
         DataError: more than `max_bad` images cannot be used (the first are named).
@@ -72,18 +73,22 @@ def stimuli(
     arms = arms_of(dataset, map(require_probe, probes))
     if any(arm.attacks for arm in arms):
         raise RunError("stimuli: attacks are made for a model, and there is none here; call vb.pgd(model, x, labels)")
-    for arm in arms:
-        wanted = crop_rule(arm.data, rule)
-        decoded = decode_set(arm.data, wanted, decode=decode, folder=None, gpu=gpu_of(place), progress=progress)
-        rows, _ = usable(arm.data, decoded.bad, max_bad)
-        renderers = [(s, s.renderer(scale, dtype, seed)) for s in arm.stimuli]
-        for start in range(0, len(rows), batch_size):
-            part = rows[start : start + batch_size]
-            samples = [arm.data.samples[row] for row in part]
-            batch = decoded.load(part, [sample.id for sample in samples], place)
-            labels = torch.tensor([sample.label for sample in samples], device=place)
-            for stimulus, render in renderers:
-                out = stimulus_buffer(len(stimulus.conditions), len(part), wanted.crop, dtype, place)
-                render(batch, out)
-                for f, condition in enumerate(arm.conditions_of(stimulus)):
-                    yield StimulusBatch(out[f], labels, tuple(batch.sample_ids), condition)
+
+    def batches() -> Iterator[StimulusBatch]:
+        for arm in arms:
+            wanted = crop_rule(arm.data, rule)
+            decoded = decode_set(arm.data, wanted, decode=decode, folder=None, gpu=gpu_of(place), progress=progress)
+            rows, _ = usable(arm.data, decoded.bad, max_bad)
+            renderers = [(s, s.renderer(scale, dtype, seed)) for s in arm.stimuli]
+            for start in range(0, len(rows), batch_size):
+                part = rows[start : start + batch_size]
+                samples = [arm.data.samples[row] for row in part]
+                batch = decoded.load(part, [sample.id for sample in samples], place)
+                labels = torch.tensor([sample.label for sample in samples], device=place)
+                for stimulus, render in renderers:
+                    out = stimulus_buffer(len(stimulus.conditions), len(part), wanted.crop, dtype, place)
+                    render(batch, out)
+                    for f, condition in enumerate(arm.conditions_of(stimulus)):
+                        yield StimulusBatch(out[f], labels, tuple(batch.sample_ids), condition)
+
+    return batches()

@@ -13,6 +13,7 @@ from visionbias.analysis.own_columns import with_own_columns
 from visionbias.analysis.study_table import STUDY_BIASES, StudyTable, load_study_table
 from visionbias.analysis.tables import CATEGORY, MODEL
 from visionbias.engine.arguments import path_of
+from visionbias.errors import RunError
 from visionbias.report.contents import Contents
 from visionbias.report.figures import Format, write_figures
 from visionbias.report.html import write_report
@@ -97,7 +98,13 @@ class TableRun:
     def _contents(
         self, columns: str | Path | pd.DataFrame | None, features: Sequence[str], summary: pd.DataFrame | None
     ) -> Contents:
-        summary = self.summary() if summary is None else summary
+        own = self.summary()
+        if summary is None:
+            summary = own
+        elif not isinstance(summary, pd.DataFrame) or not own.equals(
+            summary[own.columns.intersection(summary.columns)]
+        ):
+            raise RunError(f"summary: wanted what summary() of {self.path} gave, got another table; leave it out")
         summary, features, targets = with_own_columns("report", summary, columns, features)
         kinds = summary[summary[CATEGORY].notna()] if CATEGORY in summary else summary[:0]
         return Contents(
