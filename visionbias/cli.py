@@ -191,6 +191,8 @@ def report(
     numbers = (*opened.biases, *opened.benchmarks) if _is_table(run) else ()  # a published table has no intervals
     table = partial(summary_table, numbers=numbers)
     typer.echo(show.get(format_ or Format.TABLE, table)(summary))
+    for told in opened.remarks:
+        typer.echo(told, err=format_ not in (None, Format.TABLE))
     done, total = opened.progress()
     if done < total:
         typer.echo(unfinished(done, total), err=format_ not in (None, Format.TABLE))
@@ -216,7 +218,9 @@ def selftest() -> None:
     from visionbias.selftest import run_selftest
 
     if not _show(run_selftest()):
+        typer.echo("some checks failed")
         raise typer.Exit(1)
+    typer.echo("all checks passed")
 
 
 def _show(checks: "Iterable[Check]") -> bool:

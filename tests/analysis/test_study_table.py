@@ -85,7 +85,10 @@ def test_known_faults_are_flagged(published: StudyTable, shared: Path) -> None:
     assert set(published.faults) == {
         *("ID", "adversarial", "top1_acc/imagenet-real", "top1_acc/PGD-40/low"),
         *("metric/criticalband/bw", "metric/criticalband/cf"),
+        *(f"metric/criticalband/{name}_norm" for name in ("bw", "cf", "pns")),
     }
+    assert published.faults["metric/criticalband/bw_norm"].startswith("13 of 48 models share one value, 4.739")
+    assert published.faults["metric/criticalband/pns_norm"].startswith("34 of 48 models share one value, 1:")
     assert "multiple of 1/326" in published.faults["top1_acc/imagenet-real"]
     assert "50,048" in published.faults["adversarial"]
     assert "27 of 48" in published.faults["metric/criticalband/bw"]

@@ -43,7 +43,10 @@ def test_files_of_weights_are_read_and_none_is_downloaded(
     published = make_study(
         models=["timm:test_vit.r160_in1k"], data=vb.ImageFolder(make_study().data.root, label_map=MAP)
     )
-    assert published.plan().prediction is not None
+    planned = published.plan()
+    assert planned.prediction is not None
+    assert planned.absent == ("timm:test_vit.r160_in1k",)
+    assert "download  weights of timm:test_vit.r160_in1k" in str(planned)
     assert alone is not None
     assert both is not None
     assert alone.compile_s == alone.compare_s == 0  # in float32

@@ -67,7 +67,7 @@ def load_study_table(path: str | Path) -> StudyTable:
     values = number_columns(str(path), table, published)
     biases = number_columns(str(path), table, [name for name in STUDY_BIASES if name in table])
     table = table.assign(**values, **biases)
-    faults = dict(_faults(values))
+    faults = dict(_faults(values)) | dict(_ties(biases))
     for name in _CHANNEL:
         table[name] = np.where(_degenerate(values), np.nan, values[name])
     table = add_group_means(table, _CURVES)
@@ -87,6 +87,19 @@ def _faults(values: Mapping[str, NDArray[np.float64]]) -> Iterator[tuple[str, st
             yield (
                 name,
                 f"not determined for {n} of {len(values[name])} models, which fail in every band at any noise: NaN",
+            )
+
+
+def _ties(biases: Mapping[str, NDArray[np.float64]]) -> Iterator[tuple[str, str]]:
+    """Biases of which more than a quarter of the models share one value: ranks among these mean nothing."""
+    for name, column in biases.items():
+        known = column[np.isfinite(column)]
+        shared, counts = np.unique(known, return_counts=True)
+        if len(known) and counts.max() > max(1, len(known) / 4):
+            value = shared[counts.argmax()]
+            yield (
+                name,
+                f"{counts.max()} of {len(known)} models share one value, {value:.4g}: it does not tell them apart",
             )
 
 

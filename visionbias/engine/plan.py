@@ -13,6 +13,7 @@ from visionbias.engine.decoder import check_gpu_decoder
 from visionbias.engine.identity import identity_before_reading
 from visionbias.engine.inputs import batch_sizes, crop_rule, pick_device, shared_preprocessing
 from visionbias.engine.run_folder import require_same
+from visionbias.models.catalog import weights_state
 from visionbias.records.files import RECORDS
 from visionbias.records.manifest import read_manifest
 from visionbias.records.writer import count_rows
@@ -48,6 +49,7 @@ class Plan:
     stimulus_bytes: int  # memory that the stimuli of a batch take on the device, on a GPU those of the next one too
     prediction: Prediction | None  # measured for this plan, unless nothing is left or a session of the folder has ended
     last_rate: float | None  # forward passes a second in the folder's last session
+    absent: tuple[str, ...]  # models whose weights are not on this machine, and would be downloaded
     # The folder holds a run; it is of this study as far as that shows before weights and images are read.
     compared: bool
 
@@ -88,6 +90,8 @@ class Plan:
             f"disk      {self.cache_bytes / 1e6:,.1f} MB of crops, {self.record_bytes / 1e6:,.1f} MB of records",
             f"memory    {self.stimulus_bytes / 1e6:,.1f} MB of stimuli{self._weights()}, besides activations",
         ]
+        if self.absent:
+            lines.append(f"download  weights of {', '.join(self.absent)}")
         if self.compared:
             lines.append("the folder holds this study; weights and images are compared when it runs")
         return "\n".join(lines)
@@ -147,6 +151,7 @@ def make_plan(study: "Study", folder: Path | None) -> Plan:
         stimulus_bytes=max(arm.shown_at_once for arm in study.arms) * turns(device_type) * batches[1] * pixels * 4,
         prediction=prediction,
         last_rate=rate,
+        absent=_absent(study) if units > done else (),
         compared=manifest is not None,
     )
 
@@ -169,6 +174,11 @@ def _crop_bytes(study: "Study", rules: Sequence[Preprocessing]) -> int:
         for rule in rules
     }
     return sum(len(files) * 3 * rule.crop**2 for files, rule in entries)
+
+
+def _absent(study: "Study") -> tuple[str, ...]:
+    entries = zip(study.model_ids, study.models, strict=True)
+    return tuple(name for name, entry in entries if isinstance(entry, str) and weights_state(entry) != "cached")
 
 
 def _rate(manifest: Mapping[str, Any]) -> float | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from visionbias.datasets.partial import PARTIAL
 from visionbias.engine.arguments import folder_of, path_of
 from visionbias.errors import RunError
 from visionbias.probes.registry import Probe, make_probe
@@ -72,6 +73,12 @@ class Run:
         for session in self.manifest["sessions"]:
             reasons |= session["failures"]
         return reasons
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What must be said of the numbers wherever they are shown: which sets are not whole."""
+        sets = self.manifest["data_sets"].items()
+        return tuple(f"{name}: {described['n']:,} images" for name, described in sets if name.endswith(PARTIAL))
 
     def records(self) -> "ds.Dataset":
         """A pyarrow dataset, a row a (model, condition, sample): `sample_id, label, pred, in_top5, p_label, margin,

@@ -52,6 +52,11 @@ class TableRun:
         """None."""
         return {}
 
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What must be said of the numbers wherever they are shown."""
+        return tuple(f"{name}: {fault}" for name, fault in self.published.faults.items())
+
     def progress(self) -> tuple[int, int]:
         """Nothing is left to do."""
         return 0, 0

@@ -47,8 +47,20 @@ def _all_models(pattern: str) -> Iterator[ListedModel]:
             yield ListedModel(f"torchvision:{name}", "", _zoo_state(f"torchvision:{name}"))
     for name, model in study.MODELS.items():
         if fnmatch(f"study:{name}", pattern):
-            state = _zoo_state(model.source) if model.layout == "zoo" and model.source else study.state_of(model)
-            yield ListedModel(f"study:{name}", model.category, state)
+            yield ListedModel(f"study:{name}", model.category, weights_state(f"study:{name}"))
+
+
+def weights_state(name: str) -> State:
+    """Whether the weights of a published model, such as "timm:resnet50.a1_in1k", are on this machine.
+
+    Raises:
+        CheckpointError: there is no such model of the study or of torchvision.
+    """
+    family, _, own = name.partition(":")
+    if family != "study":
+        return _zoo_state(name)
+    model = study.study_model(own)
+    return _zoo_state(model.source) if model.layout == "zoo" and model.source else study.state_of(model)
 
 
 def _zoo_state(name: str) -> State:
@@ -56,7 +68,8 @@ def _zoo_state(name: str) -> State:
     if family == "timm":
         import timm
 
-        weights = cached_weights(timm.get_pretrained_cfg(arch))
+        config = timm.get_pretrained_cfg(arch)
+        weights = None if config is None else cached_weights(config)
     else:
         weights = torch_hub_file(torchvision.weights(arch).url)
     return "needs download" if weights is None else "cached"

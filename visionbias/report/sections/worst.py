@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from visionbias.analysis.failures import failures, slice_samples
+from visionbias.analysis.failures import Against, failures, slice_samples
 from visionbias.decode.pillow import decode_pillow
 from visionbias.decode.source import read_file
 from visionbias.errors import DataError
@@ -27,7 +27,8 @@ def worst_section(contents: Contents) -> Section:
     complete = int((contents.summary["status"] == "complete").sum())
     if not complete:
         return Section("worst", "Worst slices", "There is nothing to compare: no model has all of its records yet.")
-    found = failures(contents.folder, against="others" if complete > 1 else "clean", top=_ROWS)
+    against: Against = "others" if complete > 1 else "clean"
+    found = failures(contents.folder, against=against, top=_ROWS)
     found = found[found["lost"] > 0]
     if found.empty:
         return Section("worst", "Worst slices", "No slice is known in which a model loses.")
@@ -48,7 +49,8 @@ def worst_section(contents: Contents) -> Section:
         "A slice is all images under one condition, or those of a class or a group. What is lost is accuracy against "
         "the mean of the other models or, of a single model, against its own on the unchanged images; the lower end "
         "of its 95 % interval makes the order, so that chance in small slices does not. "
-        "visionbias.analysis.slice_samples gives the images of a row.",
+        f"visionbias.analysis.failures(folder, against={against!r}) gives the whole table, and slice_samples the "
+        "images of a row.",
         blocks,
     )
 
