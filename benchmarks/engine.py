@@ -8,13 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import timm
 import torch
 from PIL import Image
-from safetensors.torch import save_file
 from torch import Tensor
 
 import visionbias as vb
+from benchmarks.checkpoints import save_checkpoints
 from benchmarks.folder import temporary_folder
 from benchmarks.registry import Case, benchmark
 from visionbias.engine.loop import Loop, Part
@@ -51,9 +50,7 @@ def cases(device: str, batch: int = 32, size: int = 224) -> Iterator[Case]:
 
 def _case(arch: str, device: str, n: int, batch: int, size: int, folder: Path) -> Case:
     write_images(folder / "images", n)
-    torch.manual_seed(0)
-    weights = folder / f"{arch}.safetensors"
-    save_file(timm.create_model(arch, num_classes=4).state_dict(), weights)
+    (weights,) = save_checkpoints(folder, arch, 1)
     shown = {"device": device, "preprocessing": vb.Preprocessing(resize=size * 8 // 7, crop=size)}
     study = vb.Study([vb.Checkpoint(weights, arch=arch)], folder / "images", PROBES, forward_batch=batch, **shown)
     prepared = prepare(study, folder / "none", None, progress=False)

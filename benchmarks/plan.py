@@ -8,11 +8,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-import timm
-import torch
-from safetensors.torch import save_file
-
 import visionbias as vb
+from benchmarks.checkpoints import save_checkpoints
 from benchmarks.engine import CONDITIONS, PROBES
 from benchmarks.folder import temporary_folder
 from benchmarks.registry import Case, benchmark
@@ -28,10 +25,7 @@ def cases(device: str, n: int = 64) -> Iterator[Case]:
     for arch, models in MODELS.items():
         folder = temporary_folder("plan")
         write_jpegs(folder / "images", n)
-        for seed in range(models):
-            torch.manual_seed(seed)
-            save_file(timm.create_model(arch, num_classes=4).state_dict(), folder / f"{seed}.safetensors")
-        study = partial(_study, folder, arch, models, device)
+        study = partial(_study, folder, arch, save_checkpoints(folder, arch, models), device)
         notes: dict[str, float] = {}
         yield Case(
             op="plan",
@@ -46,8 +40,8 @@ def cases(device: str, n: int = 64) -> Iterator[Case]:
         )
 
 
-def _study(folder: Path, arch: str, models: int, device: str) -> vb.Study:
-    checkpoints = [vb.Checkpoint(folder / f"{seed}.safetensors", arch=arch) for seed in range(models)]
+def _study(folder: Path, arch: str, weights: list[Path], device: str) -> vb.Study:
+    checkpoints = [vb.Checkpoint(path, arch=arch) for path in weights]
     return vb.Study(checkpoints, folder / "images", PROBES, device=device, cache=folder / uuid.uuid4().hex)
 
 

@@ -7,11 +7,8 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-import timm
-import torch
-from safetensors.torch import save_file
-
 import visionbias as vb
+from benchmarks.checkpoints import save_checkpoints
 from benchmarks.engine import CONDITIONS, PROBES, write_images
 from benchmarks.folder import temporary_folder
 from benchmarks.memory import peak_gib
@@ -34,9 +31,7 @@ run(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4], int(sys.
 def cases(device: str, n: int = 32, size: int = 224) -> Iterator[Case]:
     """A case a number of checkpoints, then a case a number of images: the rate tells what each costs."""
     folder = temporary_folder("scaling")
-    for seed in range(max(MODELS)):
-        torch.manual_seed(seed)
-        save_file(timm.create_model(ARCHITECTURE, num_classes=4).state_dict(), folder / f"{seed}.safetensors")
+    save_checkpoints(folder, ARCHITECTURE, max(MODELS))
     for times in TIMES:
         write_images(folder / f"images-{times * n}", times * n)
     for models, images in (*((models, n) for models in MODELS), *((1, times * n) for times in TIMES[1:])):
@@ -57,7 +52,7 @@ def cases(device: str, n: int = 32, size: int = 224) -> Iterator[Case]:
 def run(folder: Path, models: int, images: int, device: str, size: int) -> vb.Run:
     """A whole run, loading included; the crops are in the cache from the second on."""
     study = vb.Study(
-        [vb.Checkpoint(folder / f"{seed}.safetensors", arch=ARCHITECTURE) for seed in range(models)],
+        [vb.Checkpoint(folder / f"{ARCHITECTURE}-{seed}.safetensors", arch=ARCHITECTURE) for seed in range(models)],
         folder / f"images-{images}",
         PROBES,
         preprocessing=vb.Preprocessing(resize=size * 8 // 7, crop=size),

@@ -11,13 +11,13 @@ import numpy as np
 import timm
 import torch
 from PIL import Image
-from safetensors.torch import save_file
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 import visionbias as vb
 from benchmarks.band_noise import BANDS as NOISE_BANDS
 from benchmarks.band_noise import NOISE_SDS, low_contrast, noisy
+from benchmarks.checkpoints import save_checkpoints
 from benchmarks.filter_bank import BANDS, passed
 from benchmarks.folder import temporary_folder
 from benchmarks.images import constants
@@ -105,9 +105,7 @@ def cases(
     """
     folder = temporary_folder("job")
     paths = write_jpegs(folder / "images", n)
-    for seed in range(models):
-        torch.manual_seed(seed)
-        save_file(timm.create_model(arch, num_classes=4).state_dict(), folder / f"{arch}-{seed}.safetensors")
+    weights = save_checkpoints(folder, arch, models)
     torch.manual_seed(0)
     model = timm.create_model(arch, num_classes=4).eval().to(device)
     few = paths[:: n // n_published][:n_published]
@@ -116,10 +114,7 @@ def cases(
 
     def ours() -> None:
         study = vb.Study(
-            [
-                vb.Checkpoint(folder / f"{arch}-{seed}.safetensors", arch=arch, normalization=vb.Normalization())
-                for seed in range(models)
-            ],
+            [vb.Checkpoint(path, arch=arch, normalization=vb.Normalization()) for path in weights],
             folder / "images",
             PROBES,
             device=device,

@@ -177,7 +177,8 @@ def report(
         raise typer.BadParameter("--columns goes with --html or --figures")
     if columns is None and feature:
         raise typer.BadParameter("--feature goes with --columns")
-    opened = open_table(run) if _is_table(run) else open_run(run)
+    is_table = run.suffix.lower() == ".csv" or run.is_file()
+    opened = open_table(run) if is_table else open_run(run)
     summary = opened.summary()
     if html is not None:
         typer.echo(f"Report: {opened.report(html, columns=columns, features=feature or (), summary=summary)}")
@@ -188,7 +189,7 @@ def report(
     if html is not None or figures is not None:
         return
     show = {Format.CSV: summary_csv, Format.JSON: summary_json}
-    numbers = (*opened.biases, *opened.benchmarks) if _is_table(run) else ()  # a published table has no intervals
+    numbers = (*opened.biases, *opened.benchmarks) if is_table else ()  # a published table has no intervals
     table = partial(summary_table, numbers=numbers)
     typer.echo(show.get(format_ or Format.TABLE, table)(summary))
     for told in opened.remarks:
@@ -230,10 +231,6 @@ def _show(checks: "Iterable[Check]") -> bool:
         passed &= check.passed is not False
         typer.echo(f"{_MARKS[check.passed]} {check.name}: {check.detail}")
     return passed
-
-
-def _is_table(path: Path) -> bool:
-    return path.suffix.lower() == ".csv" or path.is_file()
 
 
 def _list(meanings: Mapping[str, str]) -> None:

@@ -41,10 +41,17 @@ class _Partition:
     slices: tuple[str, ...]  # [K]
     codes: NDArray[np.intp]  # [N] index into slices, K for none
 
-    def count(self, marked: NDArray[np.bool_] | None = None) -> NDArray[np.int64]:  # [N] -> [K]
-        """Samples of each slice, or those marked."""
-        counts = np.bincount(self.codes if marked is None else self.codes[marked], minlength=len(self.slices) + 1)
-        return counts[:-1]
+    @cached_property
+    def sizes(self) -> NDArray[np.int64]:  # [K]
+        """Samples of each slice."""
+        return self._count(self.codes)
+
+    def count(self, marked: NDArray[np.bool_]) -> NDArray[np.int64]:  # [N] -> [K]
+        """Samples of each slice that are marked."""
+        return self._count(self.codes[marked])
+
+    def _count(self, codes: NDArray[np.intp]) -> NDArray[np.int64]:
+        return np.bincount(codes, minlength=len(self.slices) + 1)[:-1]
 
 
 @dataclass(frozen=True)
@@ -77,7 +84,7 @@ class _DataSet:
         codes = pd.Index(classes).get_indexer(pd.Index(self.samples.column("category")))
         counts = np.zeros((len(partition.slices) + 1, len(classes) + 1))
         np.add.at(counts, (partition.codes, codes), 1.0)  # -1, of no class, is the last
-        return counts[:-1] / partition.count()[:, None]
+        return counts[:-1] / partition.sizes[:, None]
 
 
 def failures(
@@ -143,8 +150,8 @@ def failures(
         raise RunError(f"{folder}: only {next(iter(hits))} has all of its records; against='others' needs two models")
     frames = [pd.DataFrame(columns=list(COLUMNS))]
     for data, partition in [(one, partition) for one in sets for partition in one.partitions]:
-        n = partition.count()
-        accuracies = np.stack([counts[data.name, partition.kind] for counts in hits.values()]) / n  # [M, F, K]
+        counts = np.stack([of_model[data.name, partition.kind] for of_model in hits.values()])
+        accuracies = counts / partition.sizes  # [M, F, K]
         total = accuracies.sum(axis=0)
         reference = _reference(data, sets)
         for model, accuracy in zip(hits, accuracies, strict=True):
@@ -257,7 +264,7 @@ def _clean(
         clean[:] = accuracy[data.clean]
     if reference is not None and reference.clean is not None:
         (classes,) = (one for one in reference.partitions if one.kind == "class")
-        of_classes = hits[reference.name, "class"][reference.clean] / classes.count()
+        of_classes = hits[reference.name, "class"][reference.clean] / classes.sizes
         shares = data.by_class(partition, classes.slices)
         same_classes = np.where(shares[:, -1] > 0, np.nan, shares[:, :-1] @ of_classes)
         clean[data.clean if data.clean is not None else slice(None)] = same_classes
@@ -273,7 +280,7 @@ def _worst(
     min_n: int,
 ) -> pd.DataFrame:
     """The rows of one model and partition that may be among its worst."""
-    n, accuracy = partition.count(), numbers["accuracy"]
+    n, accuracy = partition.sizes, numbers["accuracy"]
     lost = np.where(n >= (1 if partition.kind == "condition" else min_n), numbers["lost"], np.nan)
     low, high = difference_intervals(accuracy + lost, accuracy, n)
     order = np.argsort(-low, axis=None, kind="stable")[:top]  # NaN last

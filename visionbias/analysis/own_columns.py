@@ -61,12 +61,12 @@ def join_columns(table: pd.DataFrame, columns: str | Path | pd.DataFrame) -> pd.
 
 
 def with_own_columns(
-    function: str,  # in errors
     summary: pd.DataFrame,
     columns: str | Path | pd.DataFrame | None,
     features: Sequence[str] = (),
 ) -> tuple[pd.DataFrame, list[str], list[str]]:
-    """The summary with further columns, if any; those of them that are features, and the others, which are targets.
+    """What a report shows: the summary with further columns, if any; those of them that are features; and the others,
+    which are targets.
 
     Raises:
         DataError: see `join_columns`; or a column holds no numbers, or a feature is none of them.
@@ -75,13 +75,13 @@ def with_own_columns(
     if columns is not None:
         joined = join_columns(summary, columns)
         added = [str(name) for name in joined.columns.difference(summary.columns, sort=False) if name != CATEGORY]
-        summary = joined.assign(**number_columns(function, joined, added))
+        summary = joined.assign(**number_columns("report", joined, added))
         ends = {f"{name}{end}" for name in added for end in ("_low", "_high")}  # of intervals
         own = [name for name in added if name not in ends]
-    named = [] if isinstance(features, Sequence) and not features else require_names(function, "features", features)
+    named = [] if isinstance(features, Sequence) and not features else require_names("report", "features", features)
     if strange := [name for name in named if name not in own]:
         raise DataError(
-            f"{function}: features must be names of numbers in columns=, got {', '.join(strange)}; there are "
+            f"report: features must be names of numbers in columns=, got {', '.join(strange)}; there are "
             f"{', '.join(own) or 'none'}"
         )
     return summary, named, [name for name in own if name not in named]

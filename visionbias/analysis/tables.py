@@ -73,6 +73,14 @@ def model_names(table: pd.DataFrame) -> list[str]:
     return [str(name) for name in table.get(MODEL, table.index)]
 
 
+def model_categories(table: pd.DataFrame) -> dict[str, str]:
+    """Model -> kind, of those for which the column `category` tells it."""
+    if CATEGORY not in table:
+        return {}
+    known = table[table[CATEGORY].notna()]
+    return {str(model): str(kind) for model, kind in zip(known[MODEL], known[CATEGORY], strict=True)}
+
+
 def require_names(function: str, argument: str, names: object) -> list[str]:
     """A list of names, each once.
 

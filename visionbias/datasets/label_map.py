@@ -150,9 +150,7 @@ def _given(label_map: LabelMapLike) -> LabelMap | None:
 def _named(classes: Sequence[str], found: set[str]) -> list[str]:
     """The classes that were named, which must be all that have images."""
     try:
-        names = (
-            [] if isinstance(classes, (str, Set, Mapping)) else list(classes)
-        )  # of the latter the order may be chance
+        names = [] if isinstance(classes, (str, Set, Mapping)) else list(classes)  # the order of a set is chance
     except TypeError:
         names = []
     if not names or not all(isinstance(name, str) for name in names) or len(set(names)) != len(names):

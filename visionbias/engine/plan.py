@@ -168,9 +168,10 @@ def _rules(study: "Study", manifest: Mapping[str, Any] | None) -> tuple[Preproce
 def _crop_bytes(study: "Study", rules: Sequence[Preprocessing]) -> int:
     """Of the crops in the cache, where sets that list the same files share theirs."""
     entries = {
-        (tuple(dict.fromkeys((sample.id, sample.path) for sample in listing)), crop_rule(arm.data, rule))
+        (files, crop_rule(arm.data, rule))
         for arm in study.arms
         for listing in (arm.data.samples, arm.data.partners)
+        for files in [tuple(dict.fromkeys((sample.id, sample.path) for sample in listing))]
         for rule in rules
     }
     return sum(len(files) * 3 * rule.crop**2 for files, rule in entries)

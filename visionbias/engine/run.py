@@ -178,7 +178,7 @@ class Run:
         from visionbias.report.contents import Contents
 
         summary = self.summary() if summary is None else self._own(summary)
-        summary, features, targets = with_own_columns("report", summary, columns, features)
+        summary, features, targets = with_own_columns(summary, columns, features)
         benchmarks = {**self.benchmarks, "own": (*self.benchmarks.get("own", ()), *targets)}
         there = {group: tuple(name for name in names if name in summary) for group, names in benchmarks.items()}
         status = dict(zip(summary["model"], summary["status"], strict=True))
@@ -209,11 +209,10 @@ class Run:
 
     def _categories(self, summary: "pd.DataFrame") -> dict[str, str]:
         """The kinds of the models that are known: from the user's column, and of the study's checkpoints."""
-        from visionbias.analysis.tables import CATEGORY
+        from visionbias.analysis.tables import CATEGORY, model_categories
 
         if CATEGORY in summary:
-            known = summary[summary[CATEGORY].notna()]
-            return {str(model): str(kind) for model, kind in zip(known["model"], known[CATEGORY], strict=True)}
+            return model_categories(summary)
         sources = {model: str(described.get("source")) for model, described in self.manifest["study"]["models"].items()}
         names = {model: source.removeprefix(STUDY) for model, source in sources.items() if source.startswith(STUDY)}
         if not names:

@@ -11,7 +11,7 @@ import pandas as pd
 from visionbias.analysis.groups import STUDY_GROUPS
 from visionbias.analysis.own_columns import with_own_columns
 from visionbias.analysis.study_table import STUDY_BIASES, StudyTable, load_study_table
-from visionbias.analysis.tables import CATEGORY, MODEL
+from visionbias.analysis.tables import MODEL, model_categories
 from visionbias.engine.arguments import path_of
 from visionbias.errors import RunError
 from visionbias.report.contents import Contents
@@ -110,8 +110,7 @@ class TableRun:
             summary[own.columns.intersection(summary.columns)]
         ):
             raise RunError(f"summary: wanted what summary() of {self.path} gave, got another table; leave it out")
-        summary, features, targets = with_own_columns("report", summary, columns, features)
-        kinds = summary[summary[CATEGORY].notna()] if CATEGORY in summary else summary[:0]
+        summary, features, targets = with_own_columns(summary, columns, features)
         return Contents(
             folder=self.path,
             manifest={"data_sets": {}},
@@ -122,7 +121,7 @@ class TableRun:
             failures=self.failures,
             biases=(*self.biases, *features),
             benchmarks=self.benchmarks | ({"own": tuple(targets)} if targets else {}),
-            categories=dict(zip(kinds[MODEL], map(str, kinds.get(CATEGORY, [])), strict=True)),
+            categories=model_categories(summary),
             clean=_CLEAN,
             faults=self.published.faults,
         )

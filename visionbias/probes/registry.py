@@ -93,12 +93,12 @@ def require_probe(value: Any) -> Probe:
     Raises:
         RunError: it is not.
     """
-    if not isinstance(value, Probe) or _PROBES.get(getattr(value, "registered_as", "")) is not type(value):
-        if isinstance(value, Probe):
-            raise RunError(f"the probe {type(value).__name__} has no name; put @register('its_name') before its class")
+    if not isinstance(value, Probe):
         known = _PROBES.get(value) if isinstance(value, str) else None
         example = "visionbias.Accuracy()" if known is None else f"{known.__name__}()"
         raise RunError(f"wanted a probe, such as {example}, got {value!r:.80}")
+    if _PROBES.get(getattr(value, "registered_as", "")) is not type(value):
+        raise RunError(f"the probe {type(value).__name__} has no name; put @register('its_name') before its class")
     return value
 
 
