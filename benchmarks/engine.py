@@ -56,7 +56,9 @@ def _case(arch: str, device: str, n: int, batch: int, size: int, folder: Path) -
     prepared = prepare(study, folder / "none", None, progress=False)
     model = prepared.residents.model(*study.model_ids)
     dtype = (*fast_dtypes(prepared.device), torch.float32)[0]
-    forward = fast_forward(model, size, device=prepared.device, dtype=dtype, batch=batch, compiler=Compiler())
+    forward = fast_forward(
+        model, size, device=prepared.device, dtype=dtype, batch=batch, compiler=Compiler(prepared.device)
+    )
     if dtype != torch.float32:
         prepared.residents.keep(model.id, forward)
 

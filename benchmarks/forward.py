@@ -12,7 +12,6 @@ from torch import Tensor
 from benchmarks.registry import Case, benchmark
 from visionbias.engine.precision import dtype_name
 from visionbias.models.fast import Compiler, fast_dtypes
-from visionbias.models.fast import folded as fused
 from visionbias.models.forward import Forward
 from visionbias.models.model import DataConfig, Model
 
@@ -36,20 +35,16 @@ def _case(arch: str, device: torch.device, dtype: torch.dtype, n: int, size: int
     half = half.to(dtype)
     model = Model(arch, module.num_classes, DataConfig(), None, arch, module, arch)
     options = {"device": device, "dtype": dtype, "batch": n}
-    compiled, folded = Forward(model, compiler=Compiler(), **options), Forward(model, **options)
-    alone = torch.compile((fused(module) or module).to(dtype, memory_format=torch.channels_last), dynamic=False)
+    compiled, folded = Forward(model, compiler=Compiler(device), **options), Forward(model, **options)
+    shared = Forward(model, compiler=Compiler(torch.device("cuda")), **options)  # as on CUDA, on any device
     x = torch.randn(n, 3, size, size, device=device)
     exact = x.contiguous(memory_format=torch.channels_last)
     fast = exact.to(dtype)  # as the engine synthesizes it
     name = dtype_name(dtype)
 
-    def frozen() -> Tensor:
-        with torch._inductor.config.patch(freezing=True):
-            return alone(fast)
-
     calls: dict[str, Callable[[], Tensor]] = {
         f"{name}, channels_last, folded, compiled": lambda: compiled(fast),
-        f"peer: {name}, channels_last, folded, compiled for frozen weights": frozen,
+        f"peer: {name}, channels_last, folded, compiled, weights as inputs": lambda: shared(fast),
         f"peer: {name}, channels_last, folded": lambda: folded(fast),
         f"peer: {name}, channels_last": lambda: half(fast),
         "peer: float32, channels_last": lambda: single(exact),

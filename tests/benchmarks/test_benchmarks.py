@@ -71,7 +71,7 @@ def test_the_engine_computes_what_a_bare_loop_does(monkeypatch):
 
 def test_every_step_of_the_forward_pass_computes_the_same(monkeypatch):
     monkeypatch.setattr(forward, "fast_dtypes", lambda device: (torch.bfloat16,))
-    monkeypatch.setattr(forward, "Compiler", lambda: None)
+    monkeypatch.setattr(forward, "Compiler", lambda device: None)
     monkeypatch.setattr(torch, "compile", lambda module, **options: module)
     (case,) = forward.cases("cpu", arch="test_resnet", n=2, size=32)
     assert len(case.contenders) == 6

@@ -73,7 +73,7 @@ def test_figures_are_in_the_manifest_and_the_precision_in_the_row(make_study: Ma
     assert set(run.manifest["precision"]) == {"first", "second"}
     for tried in run.manifest["precision"].values():
         figures = tried["bfloat16"]
-        assert set(figures) == {"compared", "flips", "accuracy_change"}
+        assert set(figures) == {"compared", "flips", "accuracy_change", "accuracy_change_se"}
         assert 120 <= figures["compared"] <= 136
         assert 0 <= figures["flips"] <= 0.01
     summary = run.summary().set_index("model")

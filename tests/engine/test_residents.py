@@ -66,8 +66,8 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, "weakref.ref[Tens
 def half(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every job is large enough for bfloat16, whatever the CPU."""
     monkeypatch.setattr("visionbias.engine.precision._WORTH_FLOP", {"cpu": 1.0})
-    monkeypatch.setattr("visionbias.engine.precision.MOST_FLIPS", {torch.bfloat16: 1.0})
-    monkeypatch.setattr("visionbias.engine.precision.MOST_CHANGE", 1.0)
+    monkeypatch.setattr("visionbias.engine.agreement.MOST_FLIPS", {torch.bfloat16: 1.0})
+    monkeypatch.setattr("visionbias.engine.agreement.MOST_CHANGE", 1.0)
     monkeypatch.setattr("visionbias.engine.precision.fast_dtypes", lambda device: (torch.bfloat16,))
 
 

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The fast forward pass: the same function folded, in 16 bits and compiled, for any architecture."""
 
+import gc
 from pathlib import Path
 from typing import Any
+from weakref import ref
 
 import pytest
 import timm
@@ -14,7 +16,7 @@ from torch import Tensor, fx, nn
 from torch._dynamo.utils import counters
 
 from visionbias.models.checkpoint import Checkpoint
-from visionbias.models.fast import Compiler, flop_of, folded, prefers_channels_last, worth_compiling
+from visionbias.models.fast import Compiler, flop_of, folded, prefers_channels_last, to_channels_last, worth_compiling
 from visionbias.models.forward import Forward
 from visionbias.models.model import DataConfig, Model
 from visionbias.models.resolve import resolve_model
@@ -107,25 +109,57 @@ def test_any_architecture_runs_in_16_bits(arch: str, dtype: torch.dtype, images:
     assert torch.equal(Forward(model, device=CPU, batch=4)(images), exact)
 
 
-def test_checkpoints_of_one_architecture_share_a_compiled_graph(tmp_path: Path, images: Tensor) -> None:
+@pytest.mark.parametrize(("weights", "graphs"), [("inputs", 1), ("packed", 2)])
+def test_checkpoints_of_one_architecture_share_a_graph_or_pack_their_weights(
+    weights: str, graphs: int, tmp_path: Path, images: Tensor
+) -> None:
     """Each has its own logits, which do not depend on what else is in the batch or was run in between."""
     models = []
     for seed in range(2):
         path = tmp_path / f"{seed}.safetensors"
         save_file(build("test_resnet", seed).state_dict(), path)
         models.append(resolve_model(Checkpoint(path, arch="test_resnet"), device=CPU))
-    compiler = Compiler()
+    compiler = Compiler(torch.device("cuda") if weights == "inputs" else CPU)
     options = {"device": CPU, "batch": 4, "dtype": torch.bfloat16}
     compiled = [Forward(model, compiler=compiler, **options) for model in models]
     before = counters["stats"]["unique_graphs"]
     first = [forward(images) for forward in compiled]
-    assert counters["stats"]["unique_graphs"] == before + 1
+    assert counters["stats"]["unique_graphs"] == before + graphs
     assert not torch.equal(*first)
     for model, forward, logits in zip(models, compiled, first, strict=True):
         plain = Forward(model, **options)(images)
         torch.testing.assert_close(logits, plain, rtol=0, atol=0.03 * float(plain.abs().max()))
         assert torch.equal(forward(images.flip(0)).flip(0), logits)
         assert torch.equal(forward(torch.cat([images[:1], images[1:] * 0]))[0], logits[0])
+
+
+@torch.inference_mode()
+def test_a_compiled_module_that_is_let_go_leaves_no_weights_behind(images: Tensor) -> None:
+    module = build("test_resnet").to(torch.bfloat16)
+    weights = [ref(weight) for weight in module.parameters()]
+    call = Compiler(CPU)(module, None)
+    call(images.to(torch.bfloat16))
+    del module, call
+    gc.collect()
+    assert [weight() for weight in weights] == [None] * len(weights)
+
+
+@torch.inference_mode()
+def test_any_number_of_modules_is_compiled() -> None:
+    x, compiler = torch.rand(1, 4), Compiler(CPU)
+    modules = [nn.Linear(4, 3) for _ in range(torch._dynamo.config.recompile_limit + 2)]
+    before = counters["stats"]["unique_graphs"]
+    for module in modules:
+        torch.testing.assert_close(compiler(module, None)(x), module(x))
+    assert counters["stats"]["unique_graphs"] == before + len(modules)
+
+
+def test_weights_of_five_dimensions_stay_in_channels_last_modules() -> None:
+    module = nn.Sequential(nn.Conv2d(3, 3, 3))
+    module.register_buffer("table", torch.zeros(1, 2, 3, 4, 5))
+    to_channels_last(module)
+    assert module[0].weight.is_contiguous(memory_format=torch.channels_last)
+    assert module.table.is_contiguous()
 
 
 def test_flop_are_counted() -> None:

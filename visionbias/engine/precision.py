@@ -2,17 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """In which precision each model runs: in 16 bits where that pays and decides as float32 does, else in float32."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import sqrt
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from visionbias.engine.inputs import render_batch, stimulus_buffer
-from visionbias.engine.scoring import Scorer
+from visionbias.engine.agreement import agreement
+from visionbias.engine.inputs import stimulus_buffer
 from visionbias.errors import CheckpointError
 from visionbias.models.fast import Compiler, fast_dtypes, flop_of, require_compiler, worth_compiling
 from visionbias.models.forward import Forward
@@ -24,11 +22,6 @@ if TYPE_CHECKING:
     from visionbias.engine.study import Study
 
 EXACT = torch.float32
-# Decisions among the compared that may differ from those of float32.
-MOST_FLIPS = {torch.float16: 0.003, torch.bfloat16: 0.01}
-MOST_CHANGE = 0.001  # of accuracy, beyond what the differing decisions give by chance
-_COMPARED = (128, 1024)  # stimuli: the least and the most, and between them one in
-_ONE_IN = 128  # of the study
 # Floating-point operations of all forward passes of a model, for each thread of a CPU and for a GPU. With fewer,
 # compiling and comparing take longer than they save: that is about two minutes in float32.
 _WORTH_FLOP = {"cpu": 1e13, "cuda": 5e15}
@@ -138,77 +131,13 @@ def _compare(study: "Study", prepared: "Prepared", info: ModelInfo, dtypes: Sequ
     for dtype in dtypes:
         try:
             forward = fast_forward(model, _crop(info, prepared), dtype=dtype, compiler=residents.compiler, **options)
-            tried[dtype_name(dtype)] = figures = compare(forward, exact, _sample(study, prepared, info))
+            tried[dtype_name(dtype)] = figures = agreement(forward, exact, study, prepared, info)
         except (CheckpointError, torch.OutOfMemoryError) as error:
             tried[dtype_name(dtype)] = figures = {"reason": str(error)}
         if "reason" not in figures:
             residents.keep(info.id, forward)
             return Chosen(forward.dtype, forward.compiled, tried)
     return Chosen(tried=tried)
-
-
-def compare(
-    forward: Forward,
-    exact: Forward,
-    stimuli: Iterator[tuple[Tensor, Tensor, Scorer]],  # [batch, C, H, W], labels [n], and what scores them
-) -> dict[str, Any]:
-    """Figures of how a forward pass decides against the exact one; with a `reason` if it must not take its place.
-
-    Raises:
-        CheckpointError: one of them fails.
-    """
-    n = flips = changed = change = 0
-    for stimulus, labels, scorer in stimuli:
-        own, other = (scorer(call(stimulus)[: len(labels)], labels) for call in (forward, exact))
-        if not bool(own.finite.all()):
-            return {"reason": "NaN or infinite logits"}
-        right = (own.pred == labels).int() - (other.pred == labels).int()
-        n += len(labels)
-        flips += int((own.pred != other.pred).sum())
-        changed += int(right.abs().sum())
-        change += int(right.sum())
-    figures: dict[str, Any] = {"compared": n, "flips": flips / n, "accuracy_change": change / n}
-    limit = MOST_FLIPS[forward.dtype]
-    if flips > limit * n:
-        figures["reason"] = f"{flips} of {n} decisions differ from those of float32, more than {limit:.1%}"
-    elif abs(change) > MOST_CHANGE * n + 2 * sqrt(changed):
-        figures["reason"] = f"accuracy differs by {change / n:+.2%} on {n} stimuli"
-    return figures
-
-
-def compared_batches(stimuli: int, batch: int) -> int:
-    """On how many batches of the stimuli of a study each model is compared."""
-    return max(1, round(min(max(stimuli // _ONE_IN, _COMPARED[0]), _COMPARED[1]) / batch))
-
-
-def _sample(study: "Study", prepared: "Prepared", model: ModelInfo) -> Iterator[tuple[Tensor, Tensor, Scorer]]:
-    """Stimuli of all of the study's data sets, of images and conditions at even distances.
-
-    They are of the whole study, whatever shard runs, so every shard would choose alike.
-    """
-    conditions = [condition for arm in prepared.arms for condition in arm.arm.common_conditions]
-    batch = prepared.forward_batch
-    count = compared_batches(prepared.stimuli, batch)
-    picked = {conditions[i] for i in np.linspace(0, len(conditions) - 1, count).round().astype(int)}
-    images = batch * -(-count // len(picked))
-    for arm in prepared.arms:
-        group, scorer = arm.group_of(model), Scorer(arm.label_maps[model.id], prepared.device)
-        n = len(arm.sample_ids)
-        rows = np.unique(np.linspace(0, n - 1, min(n, images)).round().astype(np.int64))
-        for stimulus in arm.arm.stimuli:
-            own = arm.arm.conditions_of(stimulus)
-            if picked.isdisjoint(own):
-                continue
-            size = group.preprocessing.crop
-            buffer = stimulus_buffer(len(own), batch, size, EXACT, prepared.device)
-            renderer = stimulus.renderer(group.normalization, EXACT, study.seed)
-            for few in np.split(rows, range(batch, len(rows), batch)):
-                loaded = group.decoded.load(arm.rows[few], list(arm.sample_ids[few]), prepared.device)
-                labels = torch.from_numpy(arm.labels[few]).to(prepared.device)
-                render_batch(renderer, loaded, buffer, prepared.batch_size)
-                for condition, shown in zip(own, buffer, strict=True):
-                    if condition in picked:
-                        yield shown, labels, scorer
 
 
 def common_dtype(group: "ModelGroup", chosen: Mapping[str, Chosen]) -> torch.dtype:

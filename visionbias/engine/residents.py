@@ -93,7 +93,7 @@ class Residents:
         self._entries, self._load = entries, load
         self._budget, self._attacked = budget, attacked
         self._device, self._batch = device, batch
-        self.compiler = Compiler()
+        self.compiler = Compiler(device)
         self._exact: dict[str, Model] = {}
         self._fast: dict[str, Forward] = {}
         self._held: dict[tuple[str, torch.dtype], int] = {}  # bytes, the last loaded last

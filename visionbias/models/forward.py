@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from visionbias.errors import CheckpointError, ShapeError
-from visionbias.models.fast import Compiler, folded, prefers_channels_last
+from visionbias.models.fast import Compiler, folded, prefers_channels_last, to_channels_last
 from visionbias.models.model import Model
 
 
@@ -57,7 +57,7 @@ class Forward:
             channels_last = prefers_channels_last(model.call)
             module = (folded(model.call) or copied(model.call, model.id)).to(dtype)
             if channels_last:
-                module = module.to(memory_format=torch.channels_last)
+                module = to_channels_last(module)
             self._call = module if compiler is None else compiler(module, model.architecture)
         self._layout = torch.channels_last if channels_last else torch.contiguous_format
         self._keeps_input = model.keeps_input

@@ -14,7 +14,7 @@ from torch.nn.parameter import is_lazy
 from visionbias.errors import CheckpointError
 from visionbias.models import study, timm, torchvision
 from visionbias.models.checkpoint import WEIGHT_SUFFIXES, Checkpoint
-from visionbias.models.fast import prefers_channels_last
+from visionbias.models.fast import prefers_channels_last, to_channels_last
 from visionbias.models.forward import copied
 from visionbias.models.model import DataConfig, Model
 from visionbias.models.state_dict import load_state_dict, with_head
@@ -223,7 +223,7 @@ def _zoo_model(name: str, module: nn.Module, family: str, arch: str, device: tor
     require_finite(module, source)
     channels_last = prefers_channels_last(module)
     if channels_last:
-        module = module.to(memory_format=torch.channels_last)
+        module = to_channels_last(module)
     return Model(
         id=name,
         call=module.eval().requires_grad_(False).to(device),  # gradients are those of images
