@@ -155,8 +155,20 @@ def test_each_preprocessing_has_crops_of_its_own(
     assert study.plan(tmp_path / "run").cache_bytes == pixels
 
 
+def test_activations_grow_with_the_batch_and_more_for_attacks(make_study: Make) -> None:
+    def planned(batch: int, probe: vb.Accuracy | vb.PGD) -> int:
+        plan = make_study(probes=[probe], forward_batch=batch, precision="fp32").plan()
+        assert plan.prediction is not None
+        assert f"{plan.prediction.activation_bytes / 1e6:,.1f} MB of activations" in str(plan)
+        return plan.prediction.activation_bytes
+
+    few, many = (planned(batch, vb.Accuracy()) for batch in (4, 16))
+    assert many == pytest.approx(4 * few, rel=0.01)
+    assert planned(4, vb.PGD(steps=1)) > 2 * few
+
+
 def test_a_prediction_of_next_to_nothing_has_no_list_of_steps() -> None:
     steps = dict.fromkeys((f"{step}_s" for step in STEPS), 0.01)
-    nothing = Prediction(**steps, weight_bytes=0, model_groups=1, rules=())
+    nothing = Prediction(**steps, weight_bytes=0, activation_bytes=0, model_groups=1, rules=())
     assert str(nothing) == "about 0 s, as measured here just now"
     assert str(replace(nothing, forward_s=3.0, exact_forward_s=3.0)).endswith("just now (forward 3.0 s)")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Prediction:
-    """Seconds of each step of a run; memory that its models take.
+    """Seconds of each step of a run; memory that its models take, and what they make.
 
     A model that is tried in 16 bits is taken to run in them: whether it decides as in float32, only its weights tell.
     """
@@ -39,6 +39,7 @@ class Prediction:
     exact_forward_s: float  # the same, should every model run in float32
     attack_s: float  # of what is left
     weight_bytes: int  # of the models that are in memory together
+    activation_bytes: int  # of the model that makes most, for a batch in float32
     model_groups: int  # that run one after the other, for lack of memory for all
     rules: tuple[Preprocessing, ...]  # what the models see, each once
 
@@ -98,7 +99,7 @@ def predict(
     compile_s = compare_s = forward_s = exact_forward_s = attack_s = 0.0
     loaded = load_models(study, alike, device, batches[1])
     checked_label_maps(study, loaded.models, device)
-    budget, weights, seen = budget_bytes(study, device), {}, {}
+    budget, weights, seen, activation_bytes = budget_bytes(study, device), {}, {}, 0
     measured: dict[tuple[str, int], Timed] = {}  # tags of an architecture take as long where they see as many pixels
     shared = shared_preprocessing(study)
     for kind, name in first.items():
@@ -110,13 +111,15 @@ def predict(
             measured[size] = time_model(study, model, rule.crop, device, batches[1], stimuli, found)
             compile_s += measured[size].compile_s - measured[size].compile_again_s
         timed = measured[size]
+        activation_bytes = max(activation_bytes, timed.activation_bytes)
         compile_s += count[kind] * timed.compile_again_s
         compare_s += count[kind] * timed.compare_s
         forward_s += count[kind] * timed.batch_s * passes * left
         # A run that was begun keeps its precision.
         exact_forward_s += count[kind] * (timed.exact_s if begun is None else timed.batch_s) * passes * left
         if attacks:
-            gradient_s = time_gradient(model, rule.crop, device, batches[1])
+            gradient_s, gradient_bytes = time_gradient(model, rule.crop, device, batches[1])
+            activation_bytes = max(activation_bytes, gradient_bytes)
             attack_s += count[kind] * (gradient_s * gradients + timed.exact_s * attacks) * left
         weights[kind] = WeightBytes.of(entries[name], model), timed.dtype
         seen[rule, model.normalization] = timed.dtype
@@ -138,6 +141,7 @@ def predict(
         exact_forward_s=exact_forward_s,
         attack_s=attack_s,
         weight_bytes=memory.held_bytes,
+        activation_bytes=activation_bytes,
         model_groups=memory.groups,
         rules=rules,
     )

@@ -88,7 +88,7 @@ class Plan:
             f"done      {self.units_done:,} ({percent(self.units_done, self.units)}), left {left:,}",
             f"time      {self._time(left)}",
             f"disk      {self.cache_bytes / 1e6:,.1f} MB of crops, {self.record_bytes / 1e6:,.1f} MB of records",
-            f"memory    {self.stimulus_bytes / 1e6:,.1f} MB of stimuli{self._weights()}, besides activations",
+            f"memory    {self.stimulus_bytes / 1e6:,.1f} MB of stimuli, {self._of_models()}",
         ]
         if self.absent:
             lines.append(f"download  weights of {', '.join(self.absent)}")
@@ -103,11 +103,12 @@ class Plan:
             return str(self.prediction)
         return f"about {self.predicted_s:,.0f} s at the rate of the last session"
 
-    def _weights(self) -> str:
+    def _of_models(self) -> str:
         if self.prediction is None:
-            return ""
-        held, groups = self.prediction.weight_bytes, self.prediction.model_groups
-        return f", {held / 1e6:,.1f} MB of weights" + (f" (models in {groups} groups)" if groups > 1 else "")
+            return "besides models and activations"
+        p = self.prediction
+        grouped = f" (models in {p.model_groups} groups)" if p.model_groups > 1 else ""
+        return f"{p.weight_bytes / 1e6:,.1f} MB of weights{grouped}, {p.activation_bytes / 1e6:,.1f} MB of activations"
 
 
 def make_plan(study: "Study", folder: Path | None) -> Plan:

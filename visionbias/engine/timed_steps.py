@@ -27,6 +27,7 @@ from visionbias.models.checkpoint import Checkpoint
 from visionbias.models.differentiable import Differentiable
 from visionbias.models.fast import Compiler, fast_dtypes
 from visionbias.models.forward import Forward
+from visionbias.models.live_bytes import LiveBytes
 from visionbias.models.model import Model, ModelInfo
 from visionbias.models.resolve import architecture_of, resolve_model, untrained
 from visionbias.ops.memory import memory_for
@@ -94,6 +95,7 @@ class Timed:
     compile_s: float = 0.0
     compile_again_s: float = 0.0  # for another model of the architecture
     compare_s: float = 0.0
+    activation_bytes: int = 0  # in float32
 
 
 def time_model(
@@ -110,7 +112,8 @@ def time_model(
     Raises:
         CheckpointError: the model fails.
     """
-    exact_s = _time_forward(Forward(model, device=device, batch=batch), crop, device)
+    exact = _forwarding(Forward(model, device=device, batch=batch), crop, device)
+    exact_s, exact_bytes = _seconds(exact, device), _most_bytes(exact)
     if begun is not None:
         fast = [getattr(torch, begun["precision"])] if begun["precision"] != "float32" else []
     elif study.precision == "auto" and fast_dtypes(device) and pays(model, crop, device, stimuli):
@@ -118,23 +121,23 @@ def time_model(
     else:
         fast = []
     if not fast:
-        return Timed(EXACT, exact_s, exact_s)
+        return Timed(EXACT, exact_s, exact_s, activation_bytes=exact_bytes)
     compiler, times = Compiler(device), [time.perf_counter()]
     for _ in range(2):
         forward = fast_forward(model, crop, device=device, dtype=fast[0], batch=batch, compiler=compiler)
         times.append(time.perf_counter())
-    fast_s = _time_forward(forward, crop, device)
+    fast_s = _seconds(_forwarding(forward, crop, device), device)
     compare_s = 0.0 if begun is not None else looks(stimuli, batch)[0] * (exact_s + fast_s)
-    return Timed(fast[0], fast_s, exact_s, times[1] - times[0], times[2] - times[1], compare_s)
+    return Timed(fast[0], fast_s, exact_s, times[1] - times[0], times[2] - times[1], compare_s, exact_bytes)
 
 
-def _time_forward(forward: Forward, crop: int, device: torch.device) -> float:
+def _forwarding(forward: Forward, crop: int, device: torch.device) -> Callable[[], object]:
     x = stimulus_buffer(1, forward.batch, crop, forward.dtype, device)[0]
-    return _seconds(lambda: forward(x), device)
+    return lambda: forward(x)
 
 
-def time_gradient(model: Model, crop: int, device: torch.device, batch: int) -> float:
-    """Seconds for one pass forward and back.
+def time_gradient(model: Model, crop: int, device: torch.device, batch: int) -> tuple[float, int]:
+    """Seconds for one pass forward and back, and bytes of its activations and gradients.
 
     Raises:
         CheckpointError: the model cannot be attacked.
@@ -150,9 +153,9 @@ def time_gradient(model: Model, crop: int, device: torch.device, batch: int) -> 
             loss.gradient(x.requires_grad_(), x)
 
     with under_attack(model), memory_for("pgd", tuple(x.shape), x.dtype, device):
-        taken = _seconds(gradient, device)
+        taken, most = _seconds(gradient, device), _most_bytes(gradient)
         loss.check()
-    return taken
+    return taken, most
 
 
 def time_synthesis(
@@ -227,3 +230,11 @@ def _seconds(call: Callable[[], object], device: torch.device) -> float:
             torch.cuda.synchronize(device)
         taken.append(time.perf_counter() - began)
     return median(taken[1:])
+
+
+def _most_bytes(call: Callable[[], object]) -> int:
+    """That the tensors of one call take at once."""
+    live = LiveBytes()
+    with live, torch.inference_mode():
+        call()
+    return live.most
