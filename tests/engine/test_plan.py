@@ -164,7 +164,7 @@ def test_activations_grow_with_the_batch_and_more_for_attacks(make_study: Make) 
 
     few, many = (planned(batch, vb.Accuracy()) for batch in (4, 16))
     assert many == pytest.approx(4 * few, rel=0.01)
-    assert planned(4, vb.PGD(steps=1)) > 2 * few
+    assert planned(4, vb.PGD(steps=1)) > few
 
 
 def test_a_prediction_of_next_to_nothing_has_no_list_of_steps() -> None:
