@@ -18,6 +18,7 @@ from visionbias.engine.arms import Arm
 from visionbias.engine.checks import checked_label_maps, for_each, has_categories16, preprocessing_of
 from visionbias.engine.decoded import Decoded, decode_set
 from visionbias.engine.decoder import begun_with, check_gpu_decoder, gpu_of, settled
+from visionbias.engine.host_models import host_bytes
 from visionbias.engine.identity import identity_of, identity_of_model, identity_of_set, identity_of_view
 from visionbias.engine.inputs import (
     batch_sizes,
@@ -138,9 +139,9 @@ def prepare(study: "Study", folder: Path, found: Mapping[str, Any] | None, progr
     device = pick_device(study.device)
     check_gpu_decoder(study, found, device)
     batch_size, forward_batch = batch_sizes(study, device.type, found)
-    budget = budget_bytes(study, device)
+    budgets = budget_bytes(study, device), host_bytes(device)
     while True:
-        residents = Residents.of(study, budget, device, forward_batch)
+        residents = Residents.of(study, budgets, device, forward_batch)
         try:
             models = _load_models(study, residents, device, forward_batch)
             break

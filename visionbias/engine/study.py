@@ -48,9 +48,10 @@ class Study:
         max_bad: how many images of each set may be unusable; they are listed and left out. Default 0: any
             bad image fails the run.
         model_memory_bytes: what the weights of models may take on the device, or in memory where that is a CPU; it
-            changes speed, never a record. Models that do not fit together run in groups, one after the other, and are
-            loaded again for that; one that is larger runs alone. `"auto"`: half of what is free when the run starts.
-            A module of yours that runs as it is stays where it is and is not counted.
+            changes speed, never a record. Models that do not fit together run in groups, one after the other; one that
+            is larger runs alone. `"auto"`: half of what is free when the run starts. On CUDA models wait for their turn
+            in the host's memory, in half of what is free of it when the run starts; those beyond that, and on a CPU all
+            that do not fit, are loaded again. A module of yours that runs as it is stays where it is, not counted.
         cache: folder of decoded crops. Default `crops` in `$VISIONBIAS_CACHE` or `~/.cache/visionbias`.
         keep_crops: write decoded crops to the cache, 7.5 GB for 50,000 images of 224 x 224. False is for sets that no
             disk has room for: every start of the run decodes an image once more, and the first one twice.
