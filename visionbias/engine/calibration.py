@@ -85,7 +85,7 @@ def predict(
             cannot be attacked.
         DataError: labels do not fit a model, a condition cannot be made of the crops, or too many of the images that
             are tried cannot be used.
-        RunError: there is no memory for a gradient.
+        NoMemoryError, torch.OutOfMemoryError: there is not enough memory for a batch.
     """
     entries = dict(zip(study.model_ids, study.models, strict=True))
     alike = {name: (architecture_of(entry) or name, normalization_of(entry)) for name, entry in entries.items()}

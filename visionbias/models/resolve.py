@@ -130,7 +130,7 @@ def resolve_model(
     Raises:
         CheckpointError: the model or its weights cannot be had, do not fit, are not finite, give no logits or
             features, or logits of an image that depend on the rest of its batch or on chance.
-        RunError: there is no memory for the noise.
+        NoMemoryError: there is no memory for the noise.
     """
     name = model_id(entry)
     if isinstance(entry, Checkpoint):
