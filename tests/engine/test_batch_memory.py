@@ -109,6 +109,28 @@ def test_memory_that_ends_beside_an_attack(tiny_net: type[nn.Module]) -> None:
         raise torch.OutOfMemoryError("CUDA out of memory")
 
 
+def test_a_run_in_16_bits_goes_on_where_its_stimuli_fit(
+    make_study: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("visionbias.engine.precision._WORTH_FLOP", {"cpu": 1.0})
+    monkeypatch.setattr("visionbias.engine.precision.MOST_FLIPS", {torch.bfloat16: 1.0})
+    monkeypatch.setattr("visionbias.engine.precision.MOST_CHANGE", 1.0)
+    monkeypatch.setattr("visionbias.engine.precision.fast_dtypes", lambda device: (torch.bfloat16,))
+    monkeypatch.setattr("visionbias.engine.precision.worth_compiling", lambda module, device: False)
+    held: list[torch.dtype] = []
+
+    def buffer(conditions: int, n: int, size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+        held.append(dtype)
+        return stimulus_buffer(conditions, n, size, dtype, device)
+
+    monkeypatch.setattr(visionbias.engine.prepare, "stimulus_buffer", buffer)
+    run = make_study(probes=PROBES).run(tmp_path / "run", progress=False)
+    next((tmp_path / "run").rglob("*.parquet")).unlink()
+    make_study(probes=PROBES).run(tmp_path / "run", progress=False)
+    assert set(run.summary()["precision"]) == {"bfloat16"}
+    assert held == [torch.float32, torch.bfloat16]
+
+
 def test_a_gpu_holds_what_the_loop_will_hold(make_study: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     """When each model sees its first batch, two buffers of the larger stimulus are there, of the largest crops."""
     made: list[weakref.ref[Tensor]] = []
@@ -117,6 +139,7 @@ def test_a_gpu_holds_what_the_loop_will_hold(make_study: Make, monkeypatch: pyte
     def buffer(conditions: int, n: int, size: int, dtype: torch.dtype, device: torch.device) -> Tensor:
         made.append(weakref.ref(tensor := stimulus_buffer(conditions, n, size, dtype, CPU)))
         assert tensor.shape == (CONDITIONS, 8, 3, 48, 48)
+        assert dtype == torch.float16
         return tensor
 
     def forward(name: str, dtype: torch.dtype, compiled: bool) -> Callable[[Tensor], None]:
@@ -129,5 +152,5 @@ def test_a_gpu_holds_what_the_loop_will_hold(make_study: Make, monkeypatch: pyte
     models: Any = [SimpleNamespace(id=f"of_{side}", preprocessing=vb.Preprocessing(crop=side)) for side in (32, 48)]
     residents, gpu = SimpleNamespace(forward=forward), SimpleNamespace(type="cuda")
     study = make_study(probes=PROBES, preprocessing="model")
-    visionbias.engine.prepare._try_batch(study, residents, models, [{}], gpu, 8)  # type: ignore[arg-type]
+    visionbias.engine.prepare._try_batch(study, residents, models, [{}], gpu, torch.float16, 8)  # type: ignore[arg-type]
     assert shown == {"of_32": ((8, 3, 32, 32), 2), "of_48": ((8, 3, 48, 48), 2)}

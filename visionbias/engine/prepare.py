@@ -143,7 +143,7 @@ def prepare(study: "Study", folder: Path, found: Mapping[str, Any] | None, progr
     check_gpu_decoder(study, found, device)
     batch_size, forward_batch = batch_sizes(study, device.type, found)
     budgets = budget_bytes(study, device), host_bytes(device)
-    try_models = partial(_checked_models, study, budgets, device)
+    try_models = partial(_checked_models, study, budgets, device, _held_dtype(found))
     (residents, models, label_maps), forward_batch = batch_that_fits(try_models, study, found, forward_batch)
     if device.type == "cuda":
         torch.cuda.empty_cache()  # what the trial took, for a decoder that works there
@@ -155,7 +155,7 @@ def prepare(study: "Study", folder: Path, found: Mapping[str, Any] | None, progr
 
 
 def _checked_models(
-    study: "Study", budgets: tuple[int, int], device: torch.device, batch: int
+    study: "Study", budgets: tuple[int, int], device: torch.device, held: torch.dtype, batch: int
 ) -> tuple[Residents, list[ModelInfo], list[dict[str, LabelMap]]]:
     """The models of a study, what is known of them, and by arm the map of each; all have been tried on a batch.
 
@@ -174,8 +174,15 @@ def _checked_models(
 
     models = for_each(study.model_ids, study.model_ids, load, CheckpointError)
     label_maps = checked_label_maps(study, models, device)
-    _try_batch(study, residents, models, label_maps, device, batch)
+    _try_batch(study, residents, models, label_maps, device, held, batch)
     return residents, models, label_maps
+
+
+def _held_dtype(found: Mapping[str, Any] | None) -> torch.dtype:
+    """Of the stimuli that a run holds: of one that was begun as it was, of a new one the largest that may be chosen."""
+    begun = {} if found is None else found["models"]
+    names = {model.get("precision", dtype_name(EXACT)) for model in begun.values()}
+    return getattr(torch, names.pop()) if len(names) == 1 else EXACT
 
 
 def _try_batch(
@@ -184,6 +191,7 @@ def _try_batch(
     models: Sequence[ModelInfo],
     label_maps: Sequence[Mapping[str, LabelMap]],  # by arm
     device: torch.device,
+    dtype: torch.dtype,  # of what is held
     batch: int,
 ) -> None:
     """Hold the stimuli that `Loop` will hold at once; beside them, on a GPU, show each model a batch, and attack it.
@@ -194,7 +202,7 @@ def _try_batch(
     """
     crops = {model.id: (shared_preprocessing(study) or model.preprocessing).crop for model in models}
     conditions = max(arm.shown_at_once for arm in study.arms)
-    held = [stimulus_buffer(conditions, batch, max(crops.values()), EXACT, device) for _ in range(turns(device.type))]
+    held = [stimulus_buffer(conditions, batch, max(crops.values()), dtype, device) for _ in range(turns(device.type))]
     if device.type == "cuda":
         for name, side in crops.items():
             residents.forward(name, EXACT, False)(held[0][0, :, :, :side, :side])
