@@ -27,6 +27,10 @@ class RunError(VisionBiasError, RuntimeError):
     """A study, a study file or a run folder cannot be used or finished."""
 
 
+class NoMemoryError(RunError):
+    """A batch does not fit in memory; a smaller one may."""
+
+
 def first_line(error: BaseException) -> str:
     """Of what any error says; its type where it says nothing."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]

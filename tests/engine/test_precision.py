@@ -220,7 +220,9 @@ def test_the_forward_batch_is_halved_until_it_fits_and_kept(make_study: Make, tm
     def study(forward_batch: int | str) -> vb.Study:
         return make_study(models=[("mine", call)], probes=[vb.Accuracy()], forward_batch=forward_batch)
 
-    with pytest.raises(vb.RunError, match="a forward pass of 8 images does not fit in the memory of cpu: CUDA out of"):
+    with pytest.raises(
+        vb.RunError, match="a forward pass of 8 images does not fit in the memory of the device: CUDA out of"
+    ):
         study(8).run(tmp_path / "fixed", progress=False)
     run = study("auto").run(tmp_path / "run", shard=(1, 2), progress=False)
     assert run.manifest["study"]["forward_batch"] == 4

@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 import visionbias as vb
+import visionbias.engine.prepare
 import visionbias.engine.residents
 from visionbias.engine.residents import groups_of
 from visionbias.models.model import Model
@@ -77,7 +78,15 @@ def half_eager(half: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("visionbias.engine.precision.worth_compiling", lambda module, device: False)
 
 
-@pytest.mark.parametrize(("precision", "budget"), [("fp32", 3 * NET_BYTES), ("auto", 1)])
+@pytest.mark.parametrize(
+    ("precision", "budget", "host", "loads"),  # how often a, b, c and d are loaded
+    [
+        ("fp32", 3 * NET_BYTES, 0, (1, 1, 3, 3)),  # the first two stay, the others take turns
+        ("auto", 1, 0, (4, 4, 4, 4)),  # looked at, attacked, compared, run
+        ("auto", 1, 10**9, (1, 1, 1, 1)),
+        ("fp32", NET_BYTES, 2 * NET_BYTES, (1, 2, 2, 1)),  # three of the four are in one memory or the other
+    ],
+)
 @pytest.mark.usefixtures("half_eager")
 def test_records_are_the_same_bits_with_any_budget(
     make_study: Make,
@@ -85,20 +94,21 @@ def test_records_are_the_same_bits_with_any_budget(
     tiny_net: type[nn.Module],
     loaded: list[tuple[str, object]],
     tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
     precision: str,
     budget: int,
+    host: int,
+    loads: tuple[int, ...],
 ) -> None:
     models = [checkpoints[0], ("mine", tiny_net(1).eval()), *checkpoints[1:], ("color", mean_color)]
     options = {"models": models, "probes": PROBES, "precision": precision}
     whole = make_study(**options).run(tmp_path / "whole", progress=False)
     assert [name for name, _ in loaded] == ["a", "mine", "b", "c", "d"]
     loaded.clear()
+    monkeypatch.setattr(visionbias.engine.prepare, "host_bytes", lambda device: host)
     streamed = make_study(**options, model_memory_bytes=budget).run(tmp_path / "streamed", progress=False)
     counts = {name: [name for name, _ in loaded].count(name) for name in dict(loaded)}
-    if budget == 1:  # looked at, attacked, compared, run
-        assert counts == {"a": 4, "mine": 1, "b": 4, "c": 4, "d": 4}
-    else:  # the first two stay, the others take turns
-        assert counts == {"a": 1, "mine": 1, "b": 1, "c": 3, "d": 3}
+    assert counts == {"mine": 1, **dict(zip(NAMES, loads, strict=True))}
     assert streamed.manifest["study"] == whole.manifest["study"]
     pd.testing.assert_frame_equal(records_of(streamed), records_of(whole), check_exact=True)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any, get_args
 
+import huggingface_hub.constants
 import pytest
 import timm
 import torch
@@ -262,6 +263,52 @@ def test_own_backbones_and_group_norm(tmp_path: Path) -> None:
     assert not any("running" in key for key in grouped)
     torch.save({"state_dict": prefixed(grouped, "module.")}, tmp_path / "gn.pth")
     assert resolve_model(Checkpoint(tmp_path / "gn.pth", arch="resnet50_gn"), device=CPU).num_classes == 5
+
+
+# weights that timm or torchvision keeps
+
+
+def put_published(cache: Path, name: str, state: State) -> None:
+    """The weight file of a name in the caches of the Hugging Face hub or of PyTorch's hub."""
+    family, _, arch = name.partition(":")
+    if family == "torchvision":
+        path = cache / "torch" / "checkpoints" / torchvision_weights(arch).url.rpartition("/")[2]
+    else:
+        repository = cache / "hf" / f"models--timm--{arch}"
+        path = repository / "snapshots" / ("0" * 40) / "pytorch_model.bin"
+        (repository / "refs").mkdir(parents=True, exist_ok=True)
+        (repository / "refs" / "main").write_text("0" * 40)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(state, path)
+
+
+@pytest.mark.parametrize("name", ["resnet50.a1_in1k", "tv2_resnet50"])
+def test_weights_of_the_zoos_are_recorded_and_refused_when_they_change(
+    lookups: list[object], folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "hf"))
+    monkeypatch.setattr(torch.hub, "_hub_dir", str(tmp_path / "torch"))
+    source, state, record = str(study.MODELS[name].source), constant_state(), folder / f"{name}.sha256"
+    put_published(tmp_path, source, state)
+    model = resolve_model(f"study:{name}", device=CPU, offline=True)
+    assert record.read_text() == f"{model.weights_sha256}  weights of {source}\n"
+    assert resolve_model(f"study:{name}", device=CPU, offline=True).weights_sha256 == model.weights_sha256
+    put_published(tmp_path, source, state | {"fc.bias": state["fc.bias"] + 1})
+    with pytest.raises(
+        CheckpointError, match=rf"study:{name}: .*{name}\.sha256 wants another sha256 than .*weights of {source} have"
+    ):
+        resolve_model(f"study:{name}", device=CPU, offline=True)
+    resolve_model(source, device=CPU, offline=True)  # by its own name it is whatever is published
+    record.unlink()
+    changed = resolve_model(f"study:{name}", device=CPU, offline=True)
+    assert record.read_text().startswith(str(changed.weights_sha256))
+    assert lookups == []
+
+
+def test_a_record_that_cannot_be_kept_is_an_error(folder: Path) -> None:
+    folder.parent.write_text("no folder")
+    with pytest.raises(CheckpointError, match=r"tv_resnet50\.sha256: cannot keep the sha256 of weights: "):
+        study.require_first_weights("tv_resnet50", "0" * 64)
 
 
 # links

@@ -11,6 +11,7 @@ import torch
 
 from visionbias.engine.checks import checked_label_maps
 from visionbias.engine.decoder import gpu_of
+from visionbias.engine.host_models import host_bytes
 from visionbias.engine.inputs import shared_preprocessing
 from visionbias.engine.residents import WeightBytes, budget_bytes, groups_of
 from visionbias.engine.timed_steps import Timed, load_models, time_decoding, time_gradient, time_model, time_synthesis
@@ -30,7 +31,7 @@ class Prediction:
     A model that is tried in 16 bits is taken to run in them: whether it decides as in float32, only its weights tell.
     """
 
-    load_s: float  # build the models, those that memory does not hold again and again
+    load_s: float  # build the models, those that no memory holds again and again
     decode_s: float  # what the cache does not hold
     compile_s: float  # each architecture once, and on a CPU each of its models again
     compare_s: float  # 16 bits with float32, where a run has not begun
@@ -85,7 +86,7 @@ def predict(
             cannot be attacked.
         DataError: labels do not fit a model, a condition cannot be made of the crops, or too many of the images that
             are tried cannot be used.
-        RunError: there is no memory for a gradient.
+        NoMemoryError, torch.OutOfMemoryError: there is not enough memory for a batch.
     """
     entries = dict(zip(study.model_ids, study.models, strict=True))
     alike = {name: (architecture_of(entry) or name, normalization_of(entry)) for name, entry in entries.items()}
@@ -99,7 +100,8 @@ def predict(
     compile_s = compare_s = forward_s = exact_forward_s = attack_s = 0.0
     loaded = load_models(study, alike, device, batches[1])
     checked_label_maps(study, loaded.models, device)
-    budget, weights, seen, activation_bytes = budget_bytes(study, device), {}, {}, 0
+    budget, host_budget = budget_bytes(study, device), host_bytes(device)
+    weights, seen, activation_bytes = {}, {}, 0
     measured: dict[tuple[str, int], Timed] = {}  # tags of an architecture take as long where they see as many pixels
     shared = shared_preprocessing(study)
     for kind, name in first.items():
@@ -123,10 +125,10 @@ def predict(
             attack_s += count[kind] * (gradient_s * gradients + timed.exact_s * attacks) * left
         weights[kind] = WeightBytes.of(entries[name], model), timed.dtype
         seen[rule, model.normalization] = timed.dtype
-    memory = _Memory.of([weights[kind] for kind in alike.values()], budget, attacked=gradients > 0)
+    memory = _Memory.of([weights[kind] for kind in alike.values()], budget, host_budget, attacked=gradients > 0)
     rules = tuple(dict.fromkeys(rule for rule, _ in seen))
     return Prediction(
-        load_s=loaded.seconds * (1 + memory.share_let_go * _times_visited(study, device, begun, memory)),
+        load_s=loaded.seconds * (1 + memory.share_reloaded * _times_visited(study, device, begun, memory)),
         decode_s=sum(time_decoding(study, arm.data, rule, gpu_of(device)) for arm in study.arms for rule in rules),
         compile_s=compile_s,
         compare_s=compare_s,
@@ -153,16 +155,18 @@ class _Memory:
 
     groups: int
     held_bytes: int  # at once
-    share_let_go: float  # of the float32 weights, before all models are loaded
+    share_reloaded: float  # of the float32 weights, by whatever goes through all models; the rest is copied at most
 
     @classmethod
-    def of(cls, models: Sequence[tuple[WeightBytes, torch.dtype]], budget: int, attacked: bool) -> "_Memory":
+    def of(
+        cls, models: Sequence[tuple[WeightBytes, torch.dtype]], budget: int, host_budget: int, attacked: bool
+    ) -> "_Memory":
         """Of models with what their weights take and the dtype that each runs in."""
         running = {str(i): weights.running(dtype, attacked) for i, (weights, dtype) in enumerate(models)}
         exact = [weights.exact for weights, _ in models]
         largest = max(*exact, *running.values())
         held = min(max(sum(exact), sum(running.values())), max(budget, largest))
-        return cls(len(groups_of(running, budget)), held, max(0.0, 1 - budget / max(sum(exact), 1)))
+        return cls(len(groups_of(running, budget)), held, max(0.0, 1 - (budget + host_budget) / max(sum(exact), 1)))
 
 
 def _times_visited(study: "Study", device: torch.device, begun: Mapping[str, Any] | None, memory: _Memory) -> int:

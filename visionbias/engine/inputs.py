@@ -2,21 +2,23 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a run and a stimulus stream share on their way from a data set to a tensor on the device."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor
 
 from visionbias.conditions.stimulus import ImageBatch, Renderer
 from visionbias.datasets.base import Dataset
-from visionbias.errors import BackendError, DataError, RunError, first_line
+from visionbias.errors import BackendError, DataError, NoMemoryError, first_line
 from visionbias.types import BadSample, Preprocessing
 
 if TYPE_CHECKING:
     from visionbias.engine.study import Study
+
+R = TypeVar("R")
 
 _LISTED = 50  # bad images in an error
 
@@ -51,6 +53,33 @@ def batch_sizes(study: "Study", device_type: str, found: Mapping[str, Any] | Non
     elif found is not None:
         forward = found["forward_batch"]
     return batch if study.batch_size == "auto" else study.batch_size, forward
+
+
+def batch_that_fits(
+    work: Callable[[int], R],  # what is done with a `forward_batch`
+    study: "Study",
+    found: Mapping[str, Any] | None,  # the study of the manifest that the run folder holds, if any
+    forward_batch: int,
+) -> tuple[R, int]:
+    """What some work gives, and the `forward_batch` that it was done with: where its size is ours to choose, the given
+    one is halved until it fits in memory.
+
+    Raises:
+        NoMemoryError: it does not fit and may not be made smaller.
+    """
+    while True:
+        try:
+            return work(forward_batch), forward_batch
+        except (torch.OutOfMemoryError, NoMemoryError) as error:
+            if found is not None or study.forward_batch != "auto" or forward_batch == 1:
+                said = str(error)
+                if not isinstance(error, NoMemoryError):
+                    said = (
+                        f"a forward pass of {forward_batch} images does not fit in the memory of the device: {error}; "
+                        "free memory, or use a smaller forward_batch"
+                    )
+                raise NoMemoryError(f"{said} in a new run") from error
+        forward_batch //= 2
 
 
 def shared_preprocessing(study: "Study") -> Preprocessing | None:
@@ -95,14 +124,14 @@ def stimulus_buffer(conditions: int, n: int, size: int, dtype: torch.dtype, devi
     """Zeros for the stimuli of one batch, [F, N, 3, size, size], each condition channels_last.
 
     Raises:
-        RunError: there is not enough memory for them.
+        NoMemoryError: there is not enough memory for them.
     """
     shape = (conditions, n, size, size, 3)
     try:
         return torch.zeros(shape, dtype=dtype, device=device).permute(0, 1, 4, 2, 3)
     except RuntimeError as error:  # torch.OutOfMemoryError is one
         gigabytes = prod(shape) * dtype.itemsize / 1e9
-        raise RunError(
+        raise NoMemoryError(
             f"no memory for {conditions} conditions of {n} images of {size} x {size} pixels ({gigabytes:.1f} GB) on "
             f"{device}; use a smaller batch (forward_batch= of a study, batch_size= of a stream) or crop"
         ) from error

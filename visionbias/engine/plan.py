@@ -11,7 +11,7 @@ from visionbias.engine.ahead import turns
 from visionbias.engine.calibration import Prediction, predict
 from visionbias.engine.decoder import check_gpu_decoder
 from visionbias.engine.identity import identity_before_reading
-from visionbias.engine.inputs import batch_sizes, crop_rule, pick_device, shared_preprocessing
+from visionbias.engine.inputs import batch_sizes, batch_that_fits, crop_rule, pick_device, shared_preprocessing
 from visionbias.engine.run_folder import require_same
 from visionbias.models.catalog import weights_state
 from visionbias.records.files import RECORDS
@@ -115,17 +115,17 @@ def make_plan(study: "Study", folder: Path | None) -> Plan:
     """See `Study.plan`.
 
     Raises:
-        RunError: the folder holds something else than a run of this study.
+        RunError: the folder holds something else than a run of this study, or a batch does not fit in memory.
         BackendError: the run was begun with a decoder that is not here, or the device is not here.
         CheckpointError, DataError: see `predict`.
     """
     manifest = None if folder is None else read_manifest(folder)
     device_type = pick_device("auto").type if study.device == "auto" else str(study.device).partition(":")[0]
-    batches = batch_sizes(study, device_type, None if manifest is None else manifest["study"])
+    found = None if manifest is None else manifest["study"]
+    batch_size, forward_batch = batch_sizes(study, device_type, found)
     sizes = {arm.data.name: len(arm.data.samples) for arm in study.arms}
     rate, done = None, 0
-    if manifest is not None and folder is not None:
-        found = manifest["study"]
+    if manifest is not None and found is not None and folder is not None:
         require_same(folder, identity_before_reading(study, device_type, found, folder), found)
         # A run knows which images cannot be used.
         sizes |= {name: described["n"] for name, described in manifest["data_sets"].items()}
@@ -134,10 +134,14 @@ def make_plan(study: "Study", folder: Path | None) -> Plan:
     units = len(study.models) * sum(len(arm.conditions) * sizes[arm.data.name] for arm in study.arms)
     prediction = None
     if units > done and rate is None:
-        begun = None if manifest is None else manifest["study"]["models"]
+        begun = None if found is None else found["models"]
         device = pick_device(study.device)
-        check_gpu_decoder(study, None if manifest is None else manifest["study"], device)
-        prediction = predict(study, device, batches, sizes, begun, left=1 - done / units)
+        check_gpu_decoder(study, found, device)
+
+        def time_steps(batch: int) -> Prediction:
+            return predict(study, device, (batch_size, batch), sizes, begun, left=1 - done / units)
+
+        prediction, forward_batch = batch_that_fits(time_steps, study, found, forward_batch)
     rules = prediction.rules if prediction is not None else _rules(study, manifest)
     pixels = 3 * max(rule.crop for rule in rules) ** 2
     return Plan(
@@ -149,7 +153,7 @@ def make_plan(study: "Study", folder: Path | None) -> Plan:
         * sum(attack.steps * sizes[arm.data.name] for arm in study.arms for attack in arm.attacks),
         cache_bytes=_crop_bytes(study, rules) if study.keep_crops else 0,
         record_bytes=units * _RECORD_BYTES,
-        stimulus_bytes=max(arm.shown_at_once for arm in study.arms) * turns(device_type) * batches[1] * pixels * 4,
+        stimulus_bytes=max(arm.shown_at_once for arm in study.arms) * turns(device_type) * forward_batch * pixels * 4,
         prediction=prediction,
         last_rate=rate,
         absent=_absent(study) if units > done else (),

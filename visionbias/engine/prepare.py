@@ -5,6 +5,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,13 +15,16 @@ from numpy.typing import NDArray
 
 from visionbias.datasets.label_map import IMAGENET_CLASSES, LabelMap, categories16_of
 from visionbias.decode.drift import Drift, joined
+from visionbias.engine.ahead import turns
 from visionbias.engine.arms import Arm
 from visionbias.engine.checks import checked_label_maps, for_each, has_categories16, preprocessing_of
 from visionbias.engine.decoded import Decoded, decode_set
 from visionbias.engine.decoder import begun_with, check_gpu_decoder, gpu_of, settled
+from visionbias.engine.host_models import host_bytes
 from visionbias.engine.identity import identity_of, identity_of_model, identity_of_set, identity_of_view
 from visionbias.engine.inputs import (
     batch_sizes,
+    batch_that_fits,
     pick_device,
     shared_preprocessing,
     stimulus_buffer,
@@ -29,7 +33,7 @@ from visionbias.engine.inputs import (
 from visionbias.engine.precision import EXACT, dtype_name
 from visionbias.engine.residents import Residents, budget_bytes
 from visionbias.engine.trial import try_attacks
-from visionbias.errors import CheckpointError, DataError, RunError
+from visionbias.errors import CheckpointError, DataError
 from visionbias.models.model import ModelInfo
 from visionbias.types import BadSample, Normalization, Preprocessing
 
@@ -133,33 +137,16 @@ def prepare(study: "Study", folder: Path, found: Mapping[str, Any] | None, progr
 
     Raises:
         BackendError, CheckpointError, DataError: see `Study.run`.
-        RunError: a forward pass does not fit in the memory of the device.
+        NoMemoryError: a batch does not fit in memory, and may not be made smaller.
     """
     device = pick_device(study.device)
     check_gpu_decoder(study, found, device)
     batch_size, forward_batch = batch_sizes(study, device.type, found)
-    budget = budget_bytes(study, device)
-    while True:
-        residents = Residents.of(study, budget, device, forward_batch)
-        try:
-            models = _load_models(study, residents, device, forward_batch)
-            break
-        except torch.OutOfMemoryError as error:
-            if found is not None or study.forward_batch != "auto" or forward_batch == 1:
-                raise RunError(
-                    f"a forward pass of {forward_batch} images does not fit in the memory of {device}: {error}; "
-                    "free memory, or use a smaller forward_batch in a new run"
-                ) from error
-        forward_batch //= 2
-    label_maps = checked_label_maps(study, models, device)
-    for arm, maps in zip(study.arms, label_maps, strict=True):
-
-        def attacked(model: ModelInfo, arm: Arm = arm, maps: Mapping[str, LabelMap] = maps) -> None:
-            crop = preprocessing_of(study, arm.data, model).crop
-            try_attacks(arm, residents.model(model.id), maps[model.id], crop, device, forward_batch)
-
-        if arm.attacks:
-            for_each(models, study.model_ids, attacked, CheckpointError)
+    budgets = budget_bytes(study, device), host_bytes(device)
+    try_models = partial(_checked_models, study, budgets, device, _held_dtype(found))
+    (residents, models, label_maps), forward_batch = batch_that_fits(try_models, study, found, forward_batch)
+    if device.type == "cuda":
+        torch.cuda.empty_cache()  # what the trial took, for a decoder that works there
     arms = tuple(
         _prepare_arm(study, folder, found, arm, models, maps, gpu_of(device), progress)
         for arm, maps in zip(study.arms, label_maps, strict=True)
@@ -167,13 +154,17 @@ def prepare(study: "Study", folder: Path, found: Mapping[str, Any] | None, progr
     return Prepared(device, batch_size, forward_batch, tuple(models), residents, arms)
 
 
-def _load_models(study: "Study", residents: Residents, device: torch.device, batch: int) -> list[ModelInfo]:
-    """What is known of the models, each of which was loaded, and on a GPU has seen a batch.
+def _checked_models(
+    study: "Study", budgets: tuple[int, int], device: torch.device, held: torch.dtype, batch: int
+) -> tuple[Residents, list[ModelInfo], list[dict[str, LabelMap]]]:
+    """The models of a study, what is known of them, and by arm the map of each; all have been tried on a batch.
 
     Raises:
-        CheckpointError: some cannot be loaded; all are named.
-        torch.OutOfMemoryError: the batch is too large for one.
+        CheckpointError: some cannot be loaded or attacked; all are named.
+        DataError: see `checked_label_maps`.
+        NoMemoryError, torch.OutOfMemoryError: the batch is too large.
     """
+    residents = Residents.of(study, budgets, device, batch)
     shared = shared_preprocessing(study)
 
     def load(name: str) -> ModelInfo:
@@ -182,10 +173,46 @@ def _load_models(study: "Study", residents: Residents, device: torch.device, bat
         return info
 
     models = for_each(study.model_ids, study.model_ids, load, CheckpointError)
-    for info in models if device.type == "cuda" else ():
-        side = (shared or info.preprocessing).crop
-        residents.forward(info.id, EXACT, False)(stimulus_buffer(1, batch, side, EXACT, device)[0])
-    return models
+    label_maps = checked_label_maps(study, models, device)
+    _try_batch(study, residents, models, label_maps, device, held, batch)
+    return residents, models, label_maps
+
+
+def _held_dtype(found: Mapping[str, Any] | None) -> torch.dtype:
+    """Of the stimuli that a run holds: of one that was begun as it was, of a new one the largest that may be chosen."""
+    begun = {} if found is None else found["models"]
+    names = {model.get("precision", dtype_name(EXACT)) for model in begun.values()}
+    return getattr(torch, names.pop()) if len(names) == 1 else EXACT
+
+
+def _try_batch(
+    study: "Study",
+    residents: Residents,
+    models: Sequence[ModelInfo],
+    label_maps: Sequence[Mapping[str, LabelMap]],  # by arm
+    device: torch.device,
+    dtype: torch.dtype,  # of what is held
+    batch: int,
+) -> None:
+    """Hold the stimuli that `Loop` will hold at once; beside them, on a GPU, show each model a batch, and attack it.
+
+    Raises:
+        CheckpointError: some models fail or cannot be attacked; all are named.
+        NoMemoryError, torch.OutOfMemoryError: the batch is too large.
+    """
+    crops = {model.id: (shared_preprocessing(study) or model.preprocessing).crop for model in models}
+    conditions = max(arm.shown_at_once for arm in study.arms)
+    held = [stimulus_buffer(conditions, batch, max(crops.values()), dtype, device) for _ in range(turns(device.type))]
+    if device.type == "cuda":
+        for name, side in crops.items():
+            residents.forward(name, EXACT, False)(held[0][0, :, :, :side, :side])
+    for arm, maps in zip(study.arms, label_maps, strict=True):
+
+        def attacked(model: ModelInfo, arm: Arm = arm, maps: Mapping[str, LabelMap] = maps) -> None:
+            try_attacks(arm, residents.model(model.id), maps[model.id], crops[model.id], device, batch)
+
+        if arm.attacks:
+            for_each(models, study.model_ids, attacked, CheckpointError)
 
 
 def _prepare_arm(

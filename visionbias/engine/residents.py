@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: visionbias contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The models in memory: as many as their budget has room for; the others are loaded again when they are wanted."""
+"""The models on the device: as many as their budget has room for; the others come again when they are wanted."""
 
 import gc
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from visionbias.engine.host_models import HostModels
 from visionbias.engine.inputs import shared_preprocessing
 from visionbias.engine.precision import EXACT
 from visionbias.errors import CheckpointError
@@ -69,13 +70,15 @@ class Residents:
     """Loads the models of a study when they are asked for, and holds them while there is room.
 
     Whatever goes through all models does so in the same order, so the first ones stay and the last loaded is let go.
-    A module of the user's that runs as it is takes no room, and is held always.
+    Its float32 weights wait on the host while there is room, else the model is loaded again. A module of the user's
+    that runs as it is takes no room, is held always, and never moved.
 
     Args:
         entries: of the models, by id.
         load: makes a model of an entry.
         budget: bytes that weights may take. A model that is larger is held alone. While one is loaded or copied, it
             may take its room twice.
+        host_budget: bytes that weights which are let go may take on the host.
         attacked: whether the models are attacked, for which their float32 weights are needed.
         device, batch: of their forward passes.
     """
@@ -86,6 +89,7 @@ class Residents:
         load: Callable[[Any], Model],
         *,
         budget: int,
+        host_budget: int,
         attacked: bool,
         device: torch.device,
         batch: int,
@@ -94,6 +98,7 @@ class Residents:
         self._budget, self._attacked = budget, attacked
         self._device, self._batch = device, batch
         self.compiler = Compiler(device)
+        self._host = HostModels(host_budget, device)
         self._exact: dict[str, Model] = {}
         self._fast: dict[str, Forward] = {}
         self._held: dict[tuple[str, torch.dtype], int] = {}  # bytes, the last loaded last
@@ -102,14 +107,15 @@ class Residents:
         self._sha256: dict[str, str | None] = {}
 
     @classmethod
-    def of(cls, study: "Study", budget: int, device: torch.device, batch: int) -> "Residents":
-        """None yet of the models of a study."""
+    def of(cls, study: "Study", budgets: tuple[int, int], device: torch.device, batch: int) -> "Residents":
+        """None yet of the models of a study. Budgets are those of the device and of the host."""
         shared = shared_preprocessing(study)
         crop = None if shared is None else shared.crop
         return cls(
             dict(zip(study.model_ids, study.models, strict=True)),
             partial(resolve_model, device=device, offline=study.offline, crop=crop, batch=batch),
-            budget=budget,
+            budget=budgets[0],
+            host_budget=budgets[1],
             attacked=any(arm.attacks for arm in study.arms),
             device=device,
             batch=batch,
@@ -122,10 +128,11 @@ class Residents:
             CheckpointError: it cannot be loaded, or its weights are not those of the first time.
         """
         if name not in self._exact:
+            waiting = self._host.take(name)  # first, so that what is let go for it has room there
             if name in self._bytes:
                 self._make_room(self._bytes[name].exact)
             with torch.inference_mode(False):  # what is made in that mode has no gradient
-                model = self._load(self._entries[name])
+                model = self._load(self._entries[name]) if waiting is None else self._host.brought_back(waiting)
             if self._sha256.setdefault(name, model.weights_sha256) != model.weights_sha256:
                 raise CheckpointError(
                     f"model {name!r}: wanted the weights that the run began with (sha256 {self._sha256[name]}), "
@@ -184,9 +191,18 @@ class Residents:
         """What may be let go."""
         return [key for key, taken in self._held.items() if taken and key[0] not in self._together]
 
+    def _take_turns(self) -> bool:
+        """Whether the models that were loaded have no room together, in float32 and 16 bits."""
+        return sum(size.exact + size.half for size in self._bytes.values()) > self._budget
+
     def _let_go(self, keys: Sequence[tuple[str, torch.dtype]]) -> None:
         for name, dtype in keys:
-            del self._held[name, dtype]
-            (self._exact if dtype == EXACT else self._fast).pop(name)
+            taken = self._held.pop((name, dtype))
+            if dtype != EXACT:
+                del self._fast[name]
+            elif self._take_turns():
+                self._host.put(name, self._exact.pop(name), taken)
+            else:  # it runs in 16 bits, and nothing will ask for it again
+                del self._exact[name]
         if keys:
             gc.collect()  # graphs of torch.fx refer to themselves

@@ -41,16 +41,18 @@ class Study:
         batch_size: images synthesized together; it changes speed and memory, never a record.
         forward_batch: images a model sees at once, the last batch padded. The last bits of a logit depend on it, so it
             is part of what a run folder must match. `"auto"`: what the run was begun with; in a new one 32 on a CPU,
-            256 on CUDA, halved until the models do not run out of memory, no more than there are images.
+            256 on CUDA, no more than there are images, halved until the stimuli that are held at once, attacks, and on
+            CUDA the forward passes, fit in memory.
         decode: `"pillow"` (exact), `"dali"` (within one level), `"dali-mixed"` (DALI on the GPU; further off, by how
             much is measured and stands in the manifest), or `"auto"`: in a run folder the decoder that it was begun
             with, in a new one DALI's on the CPU where installed, else Pillow.
         max_bad: how many images of each set may be unusable; they are listed and left out. Default 0: any
             bad image fails the run.
         model_memory_bytes: what the weights of models may take on the device, or in memory where that is a CPU; it
-            changes speed, never a record. Models that do not fit together run in groups, one after the other, and are
-            loaded again for that; one that is larger runs alone. `"auto"`: half of what is free when the run starts.
-            A module of yours that runs as it is stays where it is and is not counted.
+            changes speed, never a record. Models that do not fit together run in groups, one after the other; one that
+            is larger runs alone. `"auto"`: half of what is free when the run starts. On CUDA models wait for their turn
+            in the host's memory, in half of what is free of it when the run starts; those beyond that, and on a CPU all
+            that do not fit, are loaded again. A module of yours that runs as it is stays where it is, not counted.
         cache: folder of decoded crops. Default `crops` in `$VISIONBIAS_CACHE` or `~/.cache/visionbias`.
         keep_crops: write decoded crops to the cache, 7.5 GB for 50,000 images of 224 x 224. False is for sets that no
             disk has room for: every start of the run decodes an image once more, and the first one twice.
@@ -129,7 +131,7 @@ class Study:
         A folder is compared with the study as `run` compares them before it reads weights and images.
 
         Raises:
-            RunError: `out` holds a run of another study, or something else.
+            RunError: `out` holds a run of another study, or something else, or there is no memory for a batch.
             BackendError: the run was begun with a decoder that is not here, or the device is not here.
             CheckpointError: an architecture is unknown, a weight file cannot be used, or a module or callable fails.
             DataError: labels do not fit the models, a condition cannot be made, or too many images cannot be used.
@@ -165,8 +167,8 @@ class Study:
             DataError: images cannot be used (the first are named) or labels do not fit the models.
             CheckpointError: a model cannot be loaded or does not return logits.
             BackendError: the device or the decoder asked for is not available.
-            RunError: `out` holds another study, cannot be written, is being written by another process, or models
-                failed on the way (all else is saved).
+            RunError: `out` holds another study, cannot be written, is being written by another process, there is no
+                memory for a batch, or models failed on the way (all else is saved).
         """
         from visionbias.engine.execute import run_study
 

@@ -141,7 +141,7 @@ def time_gradient(model: Model, crop: int, device: torch.device, batch: int) -> 
 
     Raises:
         CheckpointError: the model cannot be attacked.
-        RunError: there is no memory for its gradient.
+        NoMemoryError: there is no memory for its gradient.
     """
     differentiable = Differentiable(model, device)
     x = torch.rand(batch, 3, crop, crop, device=device).contiguous(memory_format=differentiable.memory_format)

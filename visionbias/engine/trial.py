@@ -13,7 +13,7 @@ from visionbias.datasets.label_map import LabelMap
 from visionbias.engine.arms import Arm
 from visionbias.engine.inputs import stimulus_buffer
 from visionbias.engine.target import Target
-from visionbias.errors import BackendError, CheckpointError, DataError, RunError, ShapeError
+from visionbias.errors import BackendError, CheckpointError, DataError, NoMemoryError, ShapeError
 from visionbias.models.model import Model
 from visionbias.ops.philox import sample_keys, unit_uniforms
 from visionbias.types import Normalization
@@ -30,6 +30,7 @@ def try_stimuli(
 
     Raises:
         DataError: one cannot be made of crops of this size, as noise of a band that is too coarse for them.
+        NoMemoryError: there is no memory for one image.
     """
     blank = torch.zeros(1, crop, crop, 3, dtype=torch.uint8, device=device).permute(0, 3, 1, 2)
     batch = ImageBatch(blank, ["blank"], blank if arm.data.partners else None)
@@ -58,7 +59,7 @@ def try_attacks(
 
     Raises:
         CheckpointError: the model cannot be attacked: it has no gradient, none that is finite, or zero everywhere.
-        RunError: there is no memory for its gradient.
+        NoMemoryError: there is no memory for its gradient.
     """
     for attack in arm.attacks[:1]:  # they want the same of a model
         noise = unit_uniforms(0, 0, sample_keys("trial", ["noise"], 1), crop * crop * 3, device)
@@ -81,11 +82,11 @@ def under_attack(model: Model) -> Iterator[None]:
 
     Raises:
         CheckpointError: it has no gradient, or none that is finite.
-        RunError: there is no memory for its gradient.
+        NoMemoryError: there is no memory for its gradient.
     """
     try:
         yield
-    except BackendError as error:
-        raise RunError(f"model {model.id!r}: {error}: use a smaller forward_batch") from error
+    except (BackendError, torch.OutOfMemoryError) as error:
+        raise NoMemoryError(f"model {model.id!r}: {error}: use a smaller forward_batch") from error
     except (ShapeError, RuntimeError) as error:  # torch raises the latter where it has no gradient
         raise CheckpointError(f"model {model.id!r} cannot be attacked: {error}; or {_FIX}") from error

@@ -78,7 +78,10 @@ def cached_file(path: Path) -> bool:
     if not path.is_file():
         return False
     try:
-        _compare(path, path.read_bytes(), f"{path} has changed since: delete it, and it is fetched again")
+        got = hashlib.sha256(path.read_bytes()).hexdigest()
+        compare_with_first(
+            _beside(path, ".sha256"), got, path.name, f"{path} has changed since: delete it, and it is fetched again"
+        )
     except OSError as error:
         raise CheckpointError(f"{path}: cannot read the weight file: {error.strerror or error}") from error
     return True
@@ -109,18 +112,31 @@ def fetch_file(link: str | None, path: Path, *, offline: bool) -> None:
         raise CheckpointError(f"the download of {link} failed ({error}); try later or {put}") from error
     if content[:64].lstrip()[:1] in (b"<", b""):
         raise CheckpointError(f"the link {link} leads to a web page, perhaps as its quota is spent; try later or {put}")
+    got = hashlib.sha256(content).hexdigest()
     named = re.search(r"-([0-9a-f]{8,})\.", Path(urlparse(link).path).name)  # PyTorch's way to name weights
-    if named and not hashlib.sha256(content).hexdigest().startswith(named[1]):
+    if named and not got.startswith(named[1]):
         raise CheckpointError(f"the file at {link} has not the sha256 {named[1]}... of its name; try again or {put}")
-    _compare(path, content, f"the file at {link} is another one than was there before: {put}")
+    otherwise = f"the file at {link} is another one than was there before: {put}"
+    compare_with_first(_beside(path, ".sha256"), got, path.name, otherwise)
     write_file(path, content)
     _beside(path, ".dead").unlink(missing_ok=True)
 
 
-def _compare(path: Path, content: bytes, otherwise: str) -> None:
-    record, got = _beside(path, ".sha256"), hashlib.sha256(content).hexdigest()
+def compare_with_first(
+    record: Path,  # holds the sha256 of the first time, if it is there
+    got: str,  # the sha256 of now
+    named: str,  # what it is of
+    otherwise: str,  # what to do where they differ
+) -> None:
+    """Record a sha256 the first time, and later check that it is the same.
+
+    Raises:
+        CheckpointError: it is another.
+        OSError: the record cannot be written or read.
+    """
     if not record.is_file():
-        write_file(record, f"{got}  {path.name}\n".encode())
+        record.parent.mkdir(parents=True, exist_ok=True)
+        write_file(record, f"{got}  {named}\n".encode())
     elif not record.read_text().startswith(got):
         raise CheckpointError(
             f"{record} wants another sha256 than {got}; {otherwise}, or delete the record to trust it"

@@ -130,7 +130,7 @@ def resolve_model(
     Raises:
         CheckpointError: the model or its weights cannot be had, do not fit, are not finite, give no logits or
             features, or logits of an image that depend on the rest of its batch or on chance.
-        RunError: there is no memory for the noise.
+        NoMemoryError: there is no memory for the noise.
     """
     name = model_id(entry)
     if isinstance(entry, Checkpoint):
@@ -180,6 +180,8 @@ def _published(name: str, device: torch.device, offline: bool) -> Model:
     family, _, arch = name.partition(":")
     if family == _STUDY:
         model = resolve_model(study.fetch(arch, offline=offline), device=device, offline=offline)
+        if model.weights_sha256 is not None:
+            study.require_first_weights(arch, model.weights_sha256)
         return replace(model, id=name, source=source_of(name))
     zoo = _FAMILIES[family]
     module = zoo.build_pretrained(arch, offline=offline)

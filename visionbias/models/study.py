@@ -14,7 +14,7 @@ from urllib.parse import urlparse
 
 from visionbias.errors import CheckpointError
 from visionbias.models.checkpoint import WEIGHT_SUFFIXES, Checkpoint
-from visionbias.models.hub import State, cached_file, fetch_file, file_state
+from visionbias.models.hub import State, cached_file, compare_with_first, fetch_file, file_state
 from visionbias.runtime.cache_folder import cache_folder
 from visionbias.types import Normalization
 
@@ -139,6 +139,30 @@ def fetch(name: str, *, offline: bool) -> str | Checkpoint:
         normalization=normalization(name),
         head=model.files[1][1] if model.head else None,
     )
+
+
+def require_first_weights(name: str, weights_sha256: str) -> None:
+    """Check that a model of timm or torchvision has the weights that it had when it was first used; the first time,
+    record them. Those of all other models are known by their files: see `fetch`.
+
+    Args:
+        name: of the model in the study.
+        weights_sha256: of the loaded weights, so it does not matter in which file format they are published.
+
+    Raises:
+        CheckpointError: they are others, or the record cannot be written or read.
+    """
+    model = study_model(name)
+    if model.layout != "zoo":
+        return
+    record = cache_folder() / "study" / f"{name}.sha256"
+    otherwise = f"the weights of {model.source} have changed since: delete their file, and it is fetched again"
+    try:
+        compare_with_first(record, weights_sha256, f"weights of {model.source}", otherwise)
+    except CheckpointError as error:
+        raise CheckpointError(f"study:{name}: {error}") from error
+    except OSError as error:
+        raise CheckpointError(f"{record}: cannot keep the sha256 of weights: {error.strerror or error}") from error
 
 
 def _timm(*tags: str) -> list[StudyModel]:

@@ -8,7 +8,7 @@ from contextlib import suppress
 import torch
 from torch import Tensor, nn
 
-from visionbias.errors import CheckpointError, RunError
+from visionbias.errors import CheckpointError, NoMemoryError
 from visionbias.models.forward import checked_logits
 
 _MOST_CHANGE = 1e-3  # of a logit by chance in the order of sums, in units of the largest
@@ -20,11 +20,11 @@ def tried(name: str, call: Callable[[Tensor], Tensor], device: torch.device, cro
 
     Raises:
         CheckpointError: it fails, gives no logits, gives features, or logits that depend on the batch or on chance.
-        RunError: there is no memory for the noise.
+        NoMemoryError: there is no memory for the noise.
     """
     answers = [_twice(name, call, device, crop, batch)]
     if batch == 1:  # nothing is beside that image
-        with suppress(CheckpointError, RunError, torch.OutOfMemoryError):  # it may take no other batch
+        with suppress(CheckpointError, NoMemoryError, torch.OutOfMemoryError):  # it may take no other batch
             answers.append(_twice(name, call, device, crop, 2))
     for first, again in answers:
         scale = float(first.nan_to_num(0.0, 0.0, 0.0).abs().max())  # a run sets aside who answers no number
@@ -49,7 +49,7 @@ def _twice(
         images = torch.randn(batch, 3, crop, crop, generator=random).to(device)
         others = images.clone()  # before the call, which may write into its input
     except RuntimeError as error:  # torch.OutOfMemoryError is one
-        raise RunError(
+        raise NoMemoryError(
             f"no memory on {device} for {batch} images of {crop} x {crop} pixels; use a smaller forward_batch"
         ) from error
     others[kept:] = 0.0
