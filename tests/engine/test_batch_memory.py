@@ -113,8 +113,8 @@ def test_a_run_in_16_bits_goes_on_where_its_stimuli_fit(
     make_study: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("visionbias.engine.precision._WORTH_FLOP", {"cpu": 1.0})
-    monkeypatch.setattr("visionbias.engine.precision.MOST_FLIPS", {torch.bfloat16: 1.0})
-    monkeypatch.setattr("visionbias.engine.precision.MOST_CHANGE", 1.0)
+    monkeypatch.setattr("visionbias.engine.agreement.MOST_FLIPS", {torch.bfloat16: 1.0})
+    monkeypatch.setattr("visionbias.engine.agreement.MOST_CHANGE", 1.0)
     monkeypatch.setattr("visionbias.engine.precision.fast_dtypes", lambda device: (torch.bfloat16,))
     monkeypatch.setattr("visionbias.engine.precision.worth_compiling", lambda module, device: False)
     held: list[torch.dtype] = []

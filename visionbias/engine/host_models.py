@@ -23,8 +23,7 @@ class HostModels:
     """Modules that the device let go, as many as there is room for.
 
     A module is in one place at a time: it is moved, not copied, so that it takes no memory twice. The memory is not
-    pinned: to pin it takes as long as the copies that it would make faster, and the system could not have it back. From
-    pageable memory a ResNet-50 comes in some ten milliseconds, from its file in several hundred.
+    pinned, for each module comes back a few times only, and the system could not have pinned memory back.
 
     Args:
         budget: bytes that they may take.
