@@ -5,6 +5,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,6 +21,18 @@ from visionbias.decode.redecode import Redecoded
 from visionbias.types import BadSample, Preprocessing, Sample
 
 
+class Pixels(NamedTuple):
+    """Crops of some samples, and of their partners, on the host."""
+
+    images: NDArray[np.uint8]  # [n, S, S, 3]
+    partners: NDArray[np.uint8] | None  # [n, S, S, 3]
+
+    def on(self, device: torch.device, ids: Sequence[str]) -> ImageBatch:
+        """The samples on a device, u8 in channels_last memory."""
+        partners = None if self.partners is None else _to_device(self.partners, device)
+        return ImageBatch(_to_device(self.images, device), ids, partners)
+
+
 @dataclass(frozen=True, eq=False)
 class Decoded:
     """The crops of a data set for one preprocessing: row i is sample i, and its partner in a set of pairs."""
@@ -32,12 +45,24 @@ class Decoded:
     sha256: tuple[str, ...]  # of the content of images and partners
     drift: Drift | None  # of both from Pillow's crops, where it has no bound
 
-    def load(self, rows: Sequence[int] | NDArray[np.int64], ids: Sequence[str], device: torch.device) -> ImageBatch:
-        """Some samples on the device, u8 in channels_last memory."""
+    def read(self, rows: Sequence[int] | NDArray[np.int64]) -> Pixels:
+        """Some samples, from the disk or decoded anew; a thread of its own may do it, one at a time.
+
+        Raises:
+            DataError: crops are not kept, and a file is not what it was.
+        """
         partners = None
         if self.partners is not None and self.partner_rows is not None:
-            partners = _to_device(self.partners[self.partner_rows[rows]], device)
-        return ImageBatch(_to_device(self.images[rows], device), ids, partners)
+            partners = self.partners[self.partner_rows[rows]]
+        return Pixels(self.images[rows], partners)
+
+    def load(self, rows: Sequence[int] | NDArray[np.int64], ids: Sequence[str], device: torch.device) -> ImageBatch:
+        """Some samples on the device, u8 in channels_last memory.
+
+        Raises:
+            DataError: see `read`.
+        """
+        return self.read(rows).on(device, ids)
 
 
 def decode_set(
