@@ -53,7 +53,8 @@ def stimuli(
     Data sets follow one another: the given one, then those that probes bring along. The pixels are those that
     `Study.run` shows. The default preprocessing is the study's (256, central 224) with ImageNet's mean and standard
     deviation. Every batch is a new tensor; the last one may be shorter. Arguments are checked, and images listed, at
-    once; they are decoded when the first batch is asked for.
+    once; they are decoded when the first batch is asked for, into the cache, and again with each batch where the disk
+    has no room for them.
 
     Raises:
         DataError: more than `max_bad` images cannot be used (the first are named).
