@@ -5,6 +5,7 @@
 import hashlib
 import json
 import os
+import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from visionbias.decode.cache import has_crops, open_crops
+from visionbias.decode.cache import Foreseen, foresee_crops, open_crops
 from visionbias.decode.pillow import PillowDecoder, decode_pillow
+from visionbias.decode.room import Shortage
 from visionbias.decode.scratch import scratch_folder
 from visionbias.errors import BackendError, DataError
 from visionbias.types import BadSample, Preprocessing
@@ -60,12 +62,16 @@ def test_default_folder(samples, tmp_path, monkeypatch) -> None:
 
 def test_what_is_cached_is_known_without_decoding(samples, tmp_path) -> None:
     wanted = {"decode": "pillow", "folder": tmp_path / "cache"}
-    assert not has_crops(samples, SMALL, **wanted)
+    assert not foresee_crops(samples, SMALL, **wanted).found
     assert not (tmp_path / "cache").exists()
     open_crops(samples, SMALL, **wanted)
-    assert has_crops(samples, SMALL, **wanted)
-    assert has_crops(samples, SMALL, decode="auto", folder=tmp_path / "cache")
-    assert not has_crops(samples[1:], SMALL, **wanted)
+    assert foresee_crops(samples, SMALL, **wanted) == Foreseen(71 * 32 * 32 * 3, kept=True, found=True)
+    assert foresee_crops(samples, SMALL, cache_bytes=0, **wanted).kept
+    assert foresee_crops(samples, SMALL, decode="auto", folder=tmp_path / "cache").found
+    assert foresee_crops(samples[1:], SMALL, **wanted) == Foreseen(70 * 32 * 32 * 3, kept=True, found=False)
+    assert foresee_crops(samples[1:], SMALL, cache_bytes=0, **wanted) == Foreseen(70 * 32 * 32 * 3, False, False)
+    open_crops(samples[1:], SMALL, cache_bytes=0, **wanted)
+    assert foresee_crops(samples[1:], SMALL, cache_bytes=0, **wanted) == Foreseen(70 * 32 * 32 * 3, False, True)
 
 
 def test_reused_until_something_that_counts_changes(samples, tmp_path) -> None:
@@ -148,7 +154,11 @@ def test_damaged_entry_is_built_again(samples, tmp_path, damage) -> None:
 def test_scratch_of_the_dead_is_removed_and_of_the_living_kept(samples, tmp_path) -> None:
     folder = tmp_path / "cache"
     folder.mkdir()
-    for name, files in {".a.building": ["crops.u8", "manifest.json"], ".b.building": [], ".c.building": ["x"]}.items():
+    for name, files in {
+        ".a.crops.u8.building": ["crops.u8", "manifest.json"],
+        ".b.crops.u8.building": [],
+        ".c.crops.u8.building": ["x"],
+    }.items():
         (folder / name).mkdir()
         for file in files:
             (folder / name / file).write_bytes(b"old")
@@ -204,7 +214,7 @@ def test_wrong_arguments(samples, tmp_path) -> None:
 def test_more_than_the_disk_holds_is_refused_before_any_work(samples, tmp_path) -> None:
     huge = Preprocessing(None, 2**24)
     with pytest.raises(DataError, match=rf"wanted to write {3 * 2**48} bytes to .*, got: \d+ bytes free; make room"):
-        open_crops(samples[:1], huge, decode="pillow", folder=tmp_path / "cache")
+        open_crops(samples[:1], huge, decode="pillow", folder=tmp_path / "cache", cache_bytes=2**60)
     assert _listing(tmp_path / "cache") == []
 
 
@@ -220,12 +230,13 @@ def test_crops_that_are_not_kept_are_decoded_again(kind, samples, tmp_path) -> N
         pytest.importorskip("nvidia.dali")
     good = samples[:-1]
     options = {"decode": kind, "folder": tmp_path / "cache"}
-    kept, other = (open_crops(good, SMALL, keep=keep, **options) for keep in (True, False))
+    other, kept = (open_crops(good, SMALL, cache_bytes=most, **options) for most in (0, "auto"))
+    assert (other.shortage, kept.shortage) == (Shortage(70 * 32 * 32 * 3, 0), None)
     assert (other.sha256, other.decoder, other.bad) == (kept.sha256, kept.decoder, kept.bad)
     assert _listing(other.path) == ["digests.u8", "manifest.json"]
     for rows in ([3], [69, 0, 0, 7], np.arange(70)):
         assert np.array_equal(other.images[rows], kept.images[rows])
-    assert open_crops(good, SMALL, keep=False, **options).path == other.path
+    assert open_crops(good, SMALL, cache_bytes=0, **options).path == kept.path, "what is there is used"
     good[5].path.write_bytes(good[6].path.read_bytes())
     other.images[[4, 6]]
     with pytest.raises(DataError, match=r"015\.jpg: wanted the image that it was when the run began, got other bytes"):
@@ -233,5 +244,42 @@ def test_crops_that_are_not_kept_are_decoded_again(kind, samples, tmp_path) -> N
 
 
 def test_bad_images_are_found_although_no_crops_are_kept(samples, tmp_path) -> None:
-    crops = open_crops(samples, SMALL, decode="pillow", folder=tmp_path, keep=False)
+    crops = open_crops(samples, SMALL, decode="pillow", folder=tmp_path, cache_bytes=0)
     assert [sample.id for sample in crops.bad] == ["2/broken.jpg"]
+
+
+def test_a_budget_counts_what_is_there(samples, tmp_path) -> None:
+    options = {"decode": "pillow", "folder": tmp_path / "cache"}
+    size = 32 * 32 * 3
+    first = open_crops(samples[:4], SMALL, cache_bytes=4 * size, **options)
+    assert isinstance(first.images, np.memmap), "just enough"
+    (tmp_path / "cache/.dead.crops.u8.building").mkdir()
+    (tmp_path / "cache/.dead.crops.u8.building/crops.u8").write_bytes(bytes(9 * size))
+    assert foresee_crops(samples[4:6], SMALL, cache_bytes=6 * size, **options).kept
+    beyond = open_crops(samples[4:6], SMALL, cache_bytes=6 * size - 1, **options)
+    assert beyond.shortage == Shortage(2 * size, 2 * size - 1)
+    assert beyond.path.parent == tmp_path / "cache"
+    assert sorted(path.parent.name for path in (tmp_path / "cache").rglob("crops.u8")) == [first.path.name]
+    assert not foresee_crops(samples[4:6], SMALL, cache_bytes=6 * size, coming=1, **options).kept
+    again = open_crops(samples[4:6], SMALL, cache_bytes=6 * size, **options)
+    assert again.shortage is None
+    assert np.array_equal(again.images, beyond.images[[0, 1]])
+
+
+def test_auto_takes_95_percent_of_the_free_disk(samples, tmp_path, monkeypatch) -> None:
+    options = {"decode": "pillow", "folder": tmp_path / "not/there/yet"}
+    size = 32 * 32 * 3
+    used = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: used._replace(free=2 * size))
+    assert open_crops(samples[:2], SMALL, **options).shortage == Shortage(2 * size, int(0.95 * 2 * size))
+    assert not foresee_crops(samples[:1], SMALL, coming=size, **options).kept
+    assert open_crops(samples[:1], SMALL, **options).shortage is None
+
+
+def test_building_one_kind_leaves_live_builders_of_the_other(samples, tmp_path) -> None:
+    for payload, most in (("digests.u8", "auto"), ("crops.u8", 0)):
+        folder = tmp_path / payload
+        folder.mkdir()
+        with scratch_folder(folder, payload) as (scratch, _):
+            open_crops(samples[:2], SMALL, decode="pillow", folder=folder, cache_bytes=most)
+            assert _listing(scratch) == [payload]

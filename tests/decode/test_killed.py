@@ -99,7 +99,7 @@ except DataError as error:
     assert message.startswith(
         f"crop cache: wanted to write {40 * 224 * 224 * 3} bytes to {tmp_path / 'cache'}, got: File"
     )
-    assert message.endswith("or give the study keep_crops=False")
+    assert message.endswith("or give the study a smaller cache_bytes (0 writes no crops)")
     assert list((tmp_path / "cache").iterdir()) == []
 
 

@@ -173,6 +173,9 @@ def test_wrong_arguments(make_study: Make, image_folder: Path) -> None:
         ({"precision": "int4"}, "precision must be one of"),
         ({"batch_size": 0}, "batch_size must be a whole number"),
         ({"max_bad": -1}, "max_bad must be a whole number"),
+        ({"cache_bytes": -1}, "cache_bytes must be a whole number of at least 0, got -1"),
+        ({"cache_bytes": True}, "cache_bytes must be a whole number of at least 0, got True"),
+        ({"cache_bytes": "all"}, "cache_bytes must be a whole number of at least 0, got 'all'"),
         ({"model_memory_bytes": 0}, "model_memory_bytes must be a whole number of at least 1"),
         ({"decode": "opencv"}, "decode must be one of"),
     ):

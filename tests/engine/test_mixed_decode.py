@@ -39,11 +39,22 @@ def test_without_a_gpu_it_is_refused_before_anything_is_loaded(make_study: Make,
     assert not (tmp_path / "run").exists()
 
 
-def test_crops_that_are_not_kept_are_refused(make_study: Make, tmp_path: Path) -> None:
-    study = make_study(decode="dali-mixed", keep_crops=False)
+def test_crops_that_are_never_kept_are_refused(make_study: Make, tmp_path: Path) -> None:
+    study = make_study(decode="dali-mixed", cache_bytes=0)
     for attempt in (study.plan, lambda: study.run(tmp_path / "run", progress=False)):
-        with pytest.raises(vb.RunError, match=r"got keep_crops=False; keep the crops, or use decode='dali'"):
+        with pytest.raises(vb.RunError, match=r"got cache_bytes=0; keep the crops, or use decode='dali'"):
             attempt()
+
+
+@pytest.mark.usefixtures("on_cpu")
+def test_crops_that_do_not_fit_are_refused(make_study: Make, tmp_path: Path) -> None:
+    size = 37 * 32 * 32 * 3
+    study = make_study(decode="dali-mixed", cache=tmp_path / "cache", cache_bytes=size - 1)
+    wanted = rf"wanted to write {size} bytes to .*, got room for {size - 1}; decode='dali-mixed' decodes once"
+    for attempt in (study.plan, lambda: study.run(tmp_path / "run", progress=False)):
+        with pytest.raises(vb.DataError, match=wanted):
+            attempt()
+    assert not list(tmp_path.rglob("*.u8"))
 
 
 @pytest.mark.usefixtures("on_cpu")

@@ -111,11 +111,11 @@ def test_what_is_done_takes_no_time_again(make_study: Make, tmp_path: Path, monk
 
 
 def test_attacks_and_crops_that_are_not_kept_take_time(make_study: Make, tmp_path: Path) -> None:
-    study = make_study(probes=[vb.PGD(steps=3)], cache=tmp_path / "crops", keep_crops=False)
+    study = make_study(probes=[vb.PGD(steps=3)], cache=tmp_path / "crops", cache_bytes=0)
     before = study.plan()
     assert before.prediction is not None
     assert min(before.prediction.attack_s, before.prediction.decode_s) > 0
-    assert before.cache_bytes == 0
+    assert before.kept_bytes == 0
     assert "attacks" in str(before)
     study.run(tmp_path / "run", progress=False)
     again = study.plan().prediction
@@ -133,9 +133,9 @@ def test_crops_of_sets_that_list_the_same_files_take_room_once(make_study: Make,
     study = make_study(data=data, probes=[vb.Accuracy(), probe], cache=tmp_path / "crops")
     plan = study.plan()
     assert plan.images == 18
-    assert plan.cache_bytes == 9 * 32 * 32 * 3
+    assert plan.kept_bytes == 9 * 32 * 32 * 3
     study.run(tmp_path / "run", progress=False)
-    assert sum(path.stat().st_size for path in tmp_path.glob("crops/*/crops.u8")) == plan.cache_bytes
+    assert sum(path.stat().st_size for path in tmp_path.glob("crops/*/crops.u8")) == plan.kept_bytes
 
 
 def test_each_preprocessing_has_crops_of_its_own(
@@ -149,10 +149,10 @@ def test_each_preprocessing_has_crops_of_its_own(
     models = [("first", net(1, 32)), ("second", net(2, 48)), ("third", net(3, 32))]
     study = make_study(models=models, preprocessing="model", cache=tmp_path / "crops")
     pixels = 3 * 37 * (32**2 + 48**2)
-    assert study.plan().cache_bytes == pixels
+    assert study.plan().kept_bytes == pixels
     study.run(tmp_path / "run", progress=False)
     assert sum(path.stat().st_size for path in (tmp_path / "crops").rglob("crops.u8")) == pixels
-    assert study.plan(tmp_path / "run").cache_bytes == pixels
+    assert study.plan(tmp_path / "run").kept_bytes == pixels
 
 
 def test_activations_grow_with_the_batch_and_more_for_attacks(make_study: Make) -> None:
@@ -169,6 +169,6 @@ def test_activations_grow_with_the_batch_and_more_for_attacks(make_study: Make) 
 
 def test_a_prediction_of_next_to_nothing_has_no_list_of_steps() -> None:
     steps = dict.fromkeys((f"{step}_s" for step in STEPS), 0.01)
-    nothing = Prediction(**steps, weight_bytes=0, activation_bytes=0, model_groups=1, rules=())
+    nothing = Prediction(**steps, weight_bytes=0, activation_bytes=0, model_groups=1, rules=(), listings=())
     assert str(nothing) == "about 0 s, as measured here just now"
     assert str(replace(nothing, forward_s=3.0, exact_forward_s=3.0)).endswith("just now (forward 3.0 s)")

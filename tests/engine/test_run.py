@@ -83,12 +83,6 @@ def test_pillow_twice_is_the_same(reference: vb.Run, make_study: Make, tmp_path:
     pd.testing.assert_frame_equal(records_of(run), records_of(reference), check_exact=True)
 
 
-def test_crops_that_are_not_kept_change_nothing(reference: vb.Run, make_study: Make, tmp_path: Path) -> None:
-    run = make_study(cache=tmp_path / "cache", keep_crops=False).run(tmp_path / "run", progress=False)
-    pd.testing.assert_frame_equal(records_of(run), records_of(reference), check_exact=True)
-    assert {path.name for path in (tmp_path / "cache").rglob("*.*")} == {"digests.u8", "manifest.json"}
-
-
 def test_an_image_that_changes_while_crops_are_not_kept(
     make_study: Make, image_folder: Path, tmp_path: Path, tiny_net: type[nn.Module]
 ) -> None:
@@ -103,7 +97,7 @@ def test_an_image_that_changes_while_crops_are_not_kept(
             victim.write_bytes(b"another image")
         return net(x)
 
-    study = make_study(models=[("first", model)], data=images, cache=tmp_path / "cache", keep_crops=False)
+    study = make_study(models=[("first", model)], data=images, cache=tmp_path / "cache", cache_bytes=0)
     with pytest.raises(vb.DataError, match=rf"{victim.name}: wanted the image that it was when the run began, got"):
         study.run(tmp_path / "run", progress=False)
     assert len(vb.open_run(tmp_path / "run").records().to_table()) == 4 * 8 * 23

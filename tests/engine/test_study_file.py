@@ -21,6 +21,7 @@ preprocessing = { resize = 36, crop = 32 }
 batch_size = 4
 max_bad = 2
 model_memory_bytes = 1_000_000
+cache_bytes = 2_000_000
 seed = 9
 decode = "pillow"
 """
@@ -48,6 +49,7 @@ def test_every_key_arrives(write: Callable[[str], Path], tmp_path: Path) -> None
     assert study.preprocessing == vb.Preprocessing(resize=36, crop=32)
     assert (study.batch_size, study.max_bad, study.seed, study.decode) == (4, 2, 9, "pillow")
     assert study.model_memory_bytes == 1_000_000
+    assert study.cache_bytes == 2_000_000
     assert "highpass-0.5-offset0.5" in study.conditions
 
 

@@ -3,7 +3,7 @@
 """Decodes in a thread, so that the decoder need not wait for whoever stores its crops."""
 
 from collections.abc import Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from visionbias.decode.choice import Decoder
 from visionbias.decode.pillow import BadReason
 from visionbias.decode.source import Content
+from visionbias.runtime.ahead import done_ahead
 
 Crop = NDArray[np.uint8] | BadReason  # [crop, crop, 3]
 
@@ -19,18 +20,7 @@ def decode_ahead(
     batches: Iterable[list[Content]], decoder: Decoder
 ) -> Generator[tuple[list[Content], list[Crop]], None, None]:
     """Contents and crops of each batch. While the caller works on one, the next is decoded."""
-    worker = ThreadPoolExecutor(1, thread_name_prefix="visionbias-decode")
-    ahead: tuple[list[Content], Future[list[Crop]]] | None = None
-    try:
-        for contents in batches:
-            decoding = worker.submit(_decode, decoder, contents)
-            if ahead is not None:
-                yield ahead[0], ahead[1].result()
-            ahead = contents, decoding
-        if ahead is not None:
-            yield ahead[0], ahead[1].result()
-    finally:
-        worker.shutdown(cancel_futures=True)
+    return done_ahead(partial(_decode, decoder), batches, "visionbias-decode")
 
 
 def _decode(decoder: Decoder, contents: list[Content]) -> list[Crop]:

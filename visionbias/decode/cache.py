@@ -4,8 +4,8 @@
 
 An entry is a folder with `crops.u8` (u8 [N, crop, crop, 3]) and `manifest.json`, named by the hash of what its pixels
 depend on: decoder, preprocessing, and id, place, size and times of each file. It is built in a scratch folder beside
-it, flushed to disk and renamed, so it is either whole or not there. Where crops are not kept, it holds `digests.u8`
-(u8 [N, 32], sha256 of each file) in their place.
+it, flushed to disk and renamed, so it is either whole or not there. Where there is no room for crops, it holds
+`digests.u8` (u8 [N, 32], sha256 of each file) in their place, and crops are decoded anew whenever they are read.
 """
 
 import errno
@@ -16,8 +16,8 @@ import os
 import shutil
 import warnings
 from collections.abc import Generator, Sequence
-from contextlib import closing, suppress
-from dataclasses import asdict, dataclass
+from contextlib import closing
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -26,11 +26,12 @@ import PIL
 from numpy.typing import NDArray
 
 from visionbias.decode.ahead import Crop, decode_ahead
-from visionbias.decode.choice import DECODES, Decode, Decoder, Kind, batch_size, decoder_name, new_decoder
+from visionbias.decode.choice import DECODES, ONLY_ONCE, Decode, Decoder, Kind, batch_size, decoder_name, new_decoder
 from visionbias.decode.dali import check_dali_serves, installed_version, reason_of
 from visionbias.decode.drift import Drift, DriftMeter
 from visionbias.decode.pillow import BadReason, available_threads
 from visionbias.decode.redecode import Redecoded
+from visionbias.decode.room import PIXELS, CacheBytes, Shortage, room_left
 from visionbias.decode.scratch import discard, scratch_folder, sweep
 from visionbias.decode.source import Content, read_batches, read_file
 from visionbias.errors import BackendError, DataError
@@ -40,7 +41,7 @@ from visionbias.runtime.progress import progress_bar
 from visionbias.types import BadSample, Preprocessing, Sample
 
 _FORMAT = 2  # of an entry; part of its name
-_PIXELS, _DIGESTS, _MANIFEST = "crops.u8", "digests.u8", "manifest.json"
+_DIGESTS, _MANIFEST = "digests.u8", "manifest.json"
 _ENTRY_TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
 
 
@@ -56,6 +57,16 @@ class Crops:
     sha256: str
     path: Path  # the entry's folder
     drift: Drift | None  # from Pillow's crops, of a decoder without a bound: "dali-mixed"
+    shortage: Shortage | None = None  # why `images` is a `Redecoded`
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What `open_crops` would find, or do."""
+
+    bytes: int  # of the crops
+    kept: bool  # they are in the cache, or would be written to it
+    found: bool  # the entry is there, so nothing would be decoded now
 
 
 def open_crops(
@@ -64,7 +75,7 @@ def open_crops(
     *,
     decode: Decode = "auto",
     folder: Path | None = None,
-    keep: bool = True,
+    cache_bytes: CacheBytes = "auto",
     gpu: int = 0,
     progress: bool | None = None,
 ) -> Crops:
@@ -78,13 +89,16 @@ def open_crops(
             one level, else Pillow, with a warning if a DALI that is installed is broken. `Crops.decoder` says which
             it was.
         folder: where entries are kept. Default `crops` in `cache_folder()`.
-        keep: write the crops. Without, all files are decoded now, to know that they can be, and again at each reading
-            of `Crops.images`, which has rows and nothing else of an array.
+        cache_bytes: the most bytes of crops that the folder may hold, its finished entries counted now; `"auto"`: 95 %
+            of what is free on its disk may be written. Crops beyond that are not: all files are decoded now, to know
+            that they can be, and again at each reading of `Crops.images`, which then has rows and nothing else of an
+            array. Crops that are there are mapped, whatever the number, and none are removed.
         gpu: index of the GPU on which "dali-mixed" decodes.
         progress: show a bar; None shows it on a terminal only.
 
     Raises:
-        DataError: no samples, or the entry cannot be written (full disk). Bad images raise nothing: see `Crops.bad`.
+        DataError: no samples, the entry cannot be written (full disk), or crops of "dali-mixed" would go beyond
+            `cache_bytes`. Bad images raise nothing: see `Crops.bad`.
         BackendError: DALI is asked for by name and is absent, broken or without a GPU, or resizing is not bilinear.
     """
     if decode not in DECODES:
@@ -96,7 +110,7 @@ def open_crops(
         try:
             check_dali_serves(preprocessing)
             kind: Kind = "dali" if decode == "auto" else decode
-            return _Entry(samples, preprocessing, kind, folder, keep, gpu).open(progress)
+            return _opened(samples, preprocessing, kind, folder, cache_bytes, gpu, progress)
         except BackendError as error:
             if decode != "auto":
                 raise
@@ -104,24 +118,57 @@ def open_crops(
             if error.__cause__ is not None and installed_version() is not None:
                 reason = reason_of(error.__cause__)
                 warnings.warn(f"DALI is installed but cannot be used: {reason}; Pillow decodes", stacklevel=2)
-    return _Entry(samples, preprocessing, "pillow", folder, keep, gpu).open(progress)
+    return _opened(samples, preprocessing, "pillow", folder, cache_bytes, gpu, progress)
 
 
-def has_crops(
+def foresee_crops(
     samples: Sequence[Sample],
     preprocessing: Preprocessing,
     *,
     decode: Decode = "auto",
     folder: Path | None = None,
-    keep: bool = True,
-) -> bool:
-    """Whether `open_crops` would find what it needs. Decodes nothing."""
+    cache_bytes: CacheBytes = "auto",
+    coming: int = 0,
+) -> Foreseen:
+    """What `open_crops` would do once `coming` other bytes of crops are written. Decodes and writes nothing.
+
+    Raises:
+        BackendError: DALI is asked for by name and is absent.
+        DataError: there is no room for crops of "dali-mixed", or the disk does not tell how much of it is free.
+    """
     folder = cache_folder() / "crops" if folder is None else folder
-    for kind in ("dali", "pillow") if decode == "auto" else (decode,):
-        with suppress(BackendError):
-            if _Entry(samples, preprocessing, kind, folder, keep, 0).path.exists():
-                return True
-    return False
+    kinds: list[Kind] = [decode] if decode != "auto" else ["dali", "pillow"] if installed_version() else ["pillow"]
+    entries = [_Entry(samples, preprocessing, kind, folder, True, 0) for kind in kinds]
+    for kept in entries:
+        if kept.path.exists():
+            return Foreseen(kept.bytes, kept=True, found=True)
+    kept = entries[0]
+    if kept.shortage(cache_bytes, coming) is None:
+        return Foreseen(kept.bytes, kept=True, found=False)
+    found = any(_Entry(samples, preprocessing, kind, folder, False, 0).path.exists() for kind in kinds)
+    return Foreseen(kept.bytes, kept=False, found=found)
+
+
+def _opened(
+    samples: Sequence[Sample],
+    preprocessing: Preprocessing,
+    kind: Kind,
+    folder: Path,
+    cache_bytes: CacheBytes,
+    gpu: int,
+    progress: bool | None,
+) -> Crops:
+    """Crops that are there, else written where there is room for them, else decoded anew whenever they are read."""
+    kept = _Entry(samples, preprocessing, kind, folder, True, gpu)
+    found = kept.find()
+    if found is not None:
+        return found
+    sweep(folder)
+    shortage = kept.shortage(cache_bytes)
+    if shortage is None:
+        return kept.make(progress)
+    streamed = _Entry(samples, preprocessing, kind, folder, False, gpu)
+    return replace(streamed.find() or streamed.make(progress), shortage=shortage)
 
 
 class _Entry:
@@ -142,19 +189,43 @@ class _Entry:
         self.decoder = decoder_name(kind)
         self.keep = keep
         self.gpu = gpu
-        self.payload = _PIXELS if keep else _DIGESTS
+        self.payload = PIXELS if keep else _DIGESTS
         self.shape = (len(samples), *((preprocessing.crop, preprocessing.crop, 3) if keep else (32,)))
         self.bytes = math.prod(self.shape)
         self.key = self._key()
         self.path = folder / self.key[:32]
 
-    def open(self, progress: bool | None) -> Crops:
-        found = self._load(recheck=True)
-        if found is not None:
-            return found
+    def find(self) -> Crops | None:
+        """The entry, unless it is absent or damaged, or holds a failure to read that is over."""
+        return self._load(recheck=True)
+
+    def shortage(self, cache_bytes: CacheBytes, coming: int = 0) -> Shortage | None:
+        """Of room for the crops, if there is less than they take.
+
+        Raises:
+            DataError: these must be kept, or the disk does not tell how much of it is free.
+        """
+        try:
+            allowed = room_left(self.path.parent, cache_bytes, coming)
+        except OSError as error:
+            raise self._cannot_write(error.strerror or type(error).__name__, "make it a folder") from error
+        if self.bytes <= allowed:
+            return None
+        if self.kind == "dali-mixed":
+            raise DataError(
+                f"crop cache: wanted to write {self.bytes} bytes to {self.path.parent}, got room for {allowed}; "
+                f"{ONLY_ONCE}: make room, give the study a larger cache_bytes, or use decode='dali' or 'pillow'"
+            )
+        return Shortage(self.bytes, allowed)
+
+    def make(self, progress: bool | None) -> Crops:
+        """Decode the images and write the entry.
+
+        Raises:
+            DataError: it cannot be written.
+        """
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            sweep(self.path.parent, self.payload)
             free = shutil.disk_usage(self.path.parent).free
             if free < self.bytes:
                 raise self._cannot_write(f"{free} bytes free", "make room there")
@@ -260,7 +331,7 @@ class _Entry:
                 found = self._load(recheck=True)
                 if found is not None:
                     return found  # another process was faster
-                discard(self.path)
+                discard(self.path, self.payload)
                 continue
             sync_folder(self.path.parent)
             found = self._load(recheck=False)
@@ -273,7 +344,7 @@ class _Entry:
         )
 
     def _cannot_write(self, got: str, advice: str) -> DataError:
-        other = ", or give the study keep_crops=False" if self.keep else ""
+        other = ", or give the study a smaller cache_bytes (0 writes no crops)" if self.keep else ""
         return DataError(
             f"crop cache: wanted to write {self.bytes} bytes to {self.path.parent}, got: {got}; "
             f"{advice}, set VISIONBIAS_CACHE to a folder on another disk{other}"

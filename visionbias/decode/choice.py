@@ -13,6 +13,7 @@ Decode = Literal["auto", "dali", "dali-mixed", "pillow"]
 Decoder = DaliDecoder | PillowDecoder
 
 DECODES: tuple[Decode, ...] = get_args(Decode)
+ONLY_ONCE = "decode='dali-mixed' decodes once, for no GPU promises the same pixels the next time"
 _DEVICES: dict[Kind, Device] = {"dali": "cpu", "dali-mixed": "mixed"}
 
 

@@ -4,7 +4,8 @@
 
 A scratch folder holds one payload file that its builder keeps locked. The system drops the lock when the builder dies,
 in whatever way, so a folder whose payload can be locked by another is dead. This needs no process ids, which are reused
-and mean nothing to another machine on the same file system.
+and mean nothing to another machine on the same file system. The folder's name ends in its payload's, for a sweep must
+know which file that is.
 """
 
 import contextlib
@@ -40,16 +41,17 @@ def scratch_folder(parent: Path, payload: str) -> Iterator[tuple[Path, IO[bytes]
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def sweep(parent: Path, payload: str) -> None:
+def sweep(parent: Path) -> None:
     """Remove the scratch folders in `parent` whose builders are dead."""
-    for folder in parent.glob(f".*{_SUFFIX}"):
+    for folder in parent.glob(f".*.*{_SUFFIX}"):
+        _, _, payload = folder.name.removesuffix(_SUFFIX).split(".", 2)
         with contextlib.suppress(OSError):
             _remove_if_dead(folder, payload)
 
 
-def discard(path: Path) -> None:
+def discard(path: Path, payload: str) -> None:
     """Remove a finished folder. It vanishes at once, under its name; a kill meanwhile leaves a dead scratch folder."""
-    doomed = _new_name(path.parent)
+    doomed = _new_name(path.parent, payload)
     with contextlib.suppress(FileNotFoundError):
         path.rename(doomed)
         if doomed.is_dir():
@@ -58,13 +60,13 @@ def discard(path: Path) -> None:
             doomed.unlink()
 
 
-def _new_name(parent: Path) -> Path:
-    return parent / f".{uuid.uuid4().hex}{_SUFFIX}"
+def _new_name(parent: Path, payload: str) -> Path:
+    return parent / f".{uuid.uuid4().hex}.{payload}{_SUFFIX}"
 
 
 def _begin(parent: Path, payload: str) -> tuple[Path, IO[bytes]] | None:
     """Folder and locked payload, or None if a sweep took them for dead before they were locked."""
-    folder = _new_name(parent)
+    folder = _new_name(parent, payload)
     folder.mkdir()
     try:
         file = (folder / payload).open("xb")

@@ -3,7 +3,7 @@
 """How long a study will take here: each of its steps is done once, on few images, and timed."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -11,14 +11,15 @@ import torch
 
 from visionbias.engine.checks import checked_label_maps
 from visionbias.engine.decoder import gpu_of
+from visionbias.engine.foreseen import Listing, foresee
 from visionbias.engine.host_models import host_bytes
-from visionbias.engine.inputs import shared_preprocessing
+from visionbias.engine.inputs import crop_rule, shared_preprocessing
 from visionbias.engine.residents import WeightBytes, budget_bytes, groups_of
 from visionbias.engine.timed_steps import Timed, load_models, time_decoding, time_gradient, time_model, time_synthesis
 from visionbias.models.fast import fast_dtypes
 from visionbias.models.resolve import architecture_of, normalization_of, untrained
 from visionbias.runtime.freed_memory import freed_memory_kept
-from visionbias.types import Preprocessing
+from visionbias.types import Normalization, Preprocessing
 
 if TYPE_CHECKING:
     from visionbias.engine.study import Study
@@ -32,7 +33,7 @@ class Prediction:
     """
 
     load_s: float  # build the models, those that no memory holds again and again
-    decode_s: float  # what the cache does not hold
+    decode_s: float  # what the cache does not hold, and has no room for again for each group of models
     compile_s: float  # each architecture once, and on a CPU each of its models again
     compare_s: float  # 16 bits with float32, where a run has not begun
     synthesis_s: float  # of what is left
@@ -43,6 +44,7 @@ class Prediction:
     activation_bytes: int  # of the model that makes most, for a batch in float32
     model_groups: int  # that run one after the other, for lack of memory for all
     rules: tuple[Preprocessing, ...]  # what the models see, each once
+    listings: tuple[Listing, ...]  # of images, and what becomes of their crops
 
     @property
     def total_s(self) -> float:
@@ -126,10 +128,13 @@ def predict(
         weights[kind] = WeightBytes.of(entries[name], model), timed.dtype
         seen[rule, model.normalization] = timed.dtype
     memory = _Memory.of([weights[kind] for kind in alike.values()], budget, host_budget, attacked=gradients > 0)
-    rules = tuple(dict.fromkeys(rule for rule, _ in seen))
+    listings = foresee(study, [rule for rule, _ in seen])
     return Prediction(
         load_s=loaded.seconds * (1 + memory.share_reloaded * _times_visited(study, device, begun, memory)),
-        decode_s=sum(time_decoding(study, arm.data, rule, gpu_of(device)) for arm in study.arms for rule in rules),
+        decode_s=sum(
+            time_decoding(study, listing, left * memory.groups * _groups_that_see(listing, seen), gpu_of(device))
+            for listing in listings
+        ),
         compile_s=compile_s + again_s * (1 if memory.groups == 1 else 2),  # to be compared, and in its group
         compare_s=compare_s,
         synthesis_s=left
@@ -145,7 +150,8 @@ def predict(
         weight_bytes=memory.held_bytes,
         activation_bytes=activation_bytes,
         model_groups=memory.groups,
-        rules=rules,
+        rules=tuple(dict.fromkeys(rule for rule, _ in seen)),
+        listings=listings,
     )
 
 
@@ -167,6 +173,11 @@ class _Memory:
         largest = max(*exact, *running.values())
         held = min(max(sum(exact), sum(running.values())), max(budget, largest))
         return cls(len(groups_of(running, budget)), held, max(0.0, 1 - (budget + host_budget) / max(sum(exact), 1)))
+
+
+def _groups_that_see(listing: Listing, seen: Iterable[tuple[Preprocessing, Normalization]]) -> int:
+    """How many groups of models that see the same pixels there are for these crops."""
+    return len({scale for rule, scale in seen if crop_rule(listing.data, rule) == listing.rule})
 
 
 def _times_visited(study: "Study", device: torch.device, begun: Mapping[str, Any] | None, memory: _Memory) -> int:

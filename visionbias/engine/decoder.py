@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from visionbias.decode.choice import Decode, decoder_name, kind_of, new_decoder
+from visionbias.decode.choice import ONLY_ONCE, Decode, decoder_name, kind_of, new_decoder
 from visionbias.decode.dali import DISTRIBUTIONS
 from visionbias.errors import BackendError, RunError
 from visionbias.types import Preprocessing
@@ -64,15 +64,12 @@ def check_gpu_decoder(study: "Study", found: Mapping[str, Any] | None, device: t
 
     Raises:
         BackendError: DALI or its GPU is not there.
-        RunError: the crops are not to be kept.
+        RunError: crops are never to be kept.
     """
     views = [view for data in found["data"].values() for view in data["models"].values()] if found else []
     begun = any(kind_of(str(view.get("decoder"))) == "dali-mixed" for view in views)
     if study.decode != "dali-mixed" and not (study.decode == "auto" and begun):
         return
-    if not study.keep_crops:
-        raise RunError(
-            "decode='dali-mixed' decodes once, for no GPU promises the same pixels the next time; "
-            "got keep_crops=False; keep the crops, or use decode='dali' or 'pillow'"
-        )
+    if study.cache_bytes == 0:
+        raise RunError(f"{ONLY_ONCE}; got cache_bytes=0; keep the crops, or use decode='dali' or 'pillow'")
     new_decoder("dali-mixed", Preprocessing(), gpu_of(device)).close()

@@ -66,6 +66,14 @@ def run_study(
     for p in prepared.arms:
         if p.drift is not None:
             _say(f"{p.arm.data.name}: crops of {p.groups[0].decoded.decoder} are {p.drift}", progress)
+        if p.shortages and study.cache_bytes != 0:
+            wanted = sum(shortage.wanted_bytes for shortage in p.shortages)
+            allowed = max(shortage.allowed_bytes for shortage in p.shortages)
+            _say(
+                f"{p.arm.data.name}: images are decoded whenever they are read; the cache may take {allowed:,} bytes "
+                f"more, and {wanted:,} of their crops do not fit",
+                progress,
+            )
         write_samples(folder, p.arm.data.name, p.sample_columns())
         keep_gallery(folder, prepared, p, study.seed)
     with claimed(folder, shard):

@@ -3,6 +3,7 @@
 """The loop of a run: for each batch of images, for each condition, for each model that is in memory."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import cycle
 from pathlib import Path
@@ -14,6 +15,7 @@ from torch import Tensor
 from visionbias.conditions.attack import Attack
 from visionbias.conditions.stimulus import ImageBatch, Stimulus
 from visionbias.engine.ahead import one_ahead, one_behind, turns
+from visionbias.engine.decoded import Pixels
 from visionbias.engine.inputs import render_batch, stimulus_buffer
 from visionbias.engine.ledger import Ledger
 from visionbias.engine.precision import Chosen, common_dtype
@@ -23,6 +25,7 @@ from visionbias.engine.sink import RecordSink
 from visionbias.engine.target import Target
 from visionbias.models.model import ModelInfo
 from visionbias.records.files import RECORDS
+from visionbias.runtime.ahead import done_ahead
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,14 @@ class Part:
     def total_rows(self) -> int:
         """Records to make in all."""
         return self.ledger.total_rows(self.blocks)
+
+
+@dataclass(frozen=True)
+class _Block:
+    """Samples with records still to make."""
+
+    rows: slice  # of the samples
+    missing: Mapping[Stimulus | Attack, Mapping[str, Sequence[str]]]  # condition -> ids of models that are to see it
 
 
 @dataclass(frozen=True)
@@ -131,21 +142,31 @@ class Loop:
         buffers = cycle(
             [stimulus_buffer(most, p.forward_batch, size, dtype, p.device) for _ in range(turns(p.device.type))]
         )
+
+        def read(block: _Block) -> Pixels:
+            return group.decoded.read(arm.rows[block.rows])
+
+        with closing(done_ahead(read, self._blocks(part, models), "visionbias-crops")) as blocks:
+            for block, pixels in blocks:
+                rows = block.rows
+                batch = pixels.on(p.device, list(arm.sample_ids[rows]))
+                labels = torch.from_numpy(arm.labels[rows]).to(p.device)
+                for shown, wanting in block.missing.items():
+                    stimuli: dict[str, Tensor] = {}
+                    if wanting and not isinstance(shown, Attack):
+                        buffer = next(buffers)[: len(shown.conditions)]
+                        render_batch(renderers[shown], batch, buffer, p.batch_size)
+                        stimuli = dict(zip(arm.arm.conditions_of(shown), buffer, strict=True))
+                    if wanting:
+                        yield _Step(rows, batch, labels, shown, wanting, stimuli)
+
+    def _blocks(self, part: Part, models: Sequence[ModelInfo]) -> Iterator[_Block]:
+        """Those of the part that lack something; of models that fail before one is used, `_answer` knows."""
+        n, arm = self.prepared.forward_batch, part.prepared
         for block in part.blocks:
-            rows = slice(block * p.forward_batch, min((block + 1) * p.forward_batch, len(arm.sample_ids)))
             missing = {shown: self._missing(part, models, shown, block) for shown in arm.arm.shown}
-            if not any(missing.values()):
-                continue
-            batch = group.decoded.load(arm.rows[rows], list(arm.sample_ids[rows]), p.device)
-            labels = torch.from_numpy(arm.labels[rows]).to(p.device)
-            for shown, wanting in missing.items():
-                stimuli: dict[str, Tensor] = {}
-                if wanting and not isinstance(shown, Attack):
-                    buffer = next(buffers)[: len(shown.conditions)]
-                    render_batch(renderers[shown], batch, buffer, p.batch_size)
-                    stimuli = dict(zip(arm.arm.conditions_of(shown), buffer, strict=True))
-                if wanting:
-                    yield _Step(rows, batch, labels, shown, wanting, stimuli)
+            if any(missing.values()):
+                yield _Block(slice(block * n, min((block + 1) * n, len(arm.sample_ids))), missing)
 
     def _answer(
         self,

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """`Plan`: what a study amounts to, before it runs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from visionbias.engine.ahead import turns
 from visionbias.engine.calibration import Prediction, predict
 from visionbias.engine.decoder import check_gpu_decoder
+from visionbias.engine.foreseen import foresee
 from visionbias.engine.identity import identity_before_reading
-from visionbias.engine.inputs import batch_sizes, batch_that_fits, crop_rule, pick_device, shared_preprocessing
+from visionbias.engine.inputs import batch_sizes, batch_that_fits, pick_device, shared_preprocessing
 from visionbias.engine.run_folder import require_same
 from visionbias.models.catalog import weights_state
 from visionbias.records.files import RECORDS
@@ -44,7 +45,8 @@ class Plan:
     units: int  # forward passes: models x conditions x images, over all data sets
     units_done: int  # of them, in the run folder already
     gradients: int  # passes forward and back besides, for attacks on the models: as many as an attack has steps
-    cache_bytes: int  # decoded crops on disk
+    kept_bytes: int  # decoded crops on disk, in the cache or to be written to it
+    streamed_bytes: int  # crops that it has no room for, and are decoded whenever they are read
     record_bytes: int  # record files on disk, about
     stimulus_bytes: int  # memory that the stimuli of a batch take on the device, on a GPU those of the next one too
     prediction: Prediction | None  # measured for this plan, unless nothing is left or a session of the folder has ended
@@ -87,7 +89,8 @@ class Plan:
         lines += [
             f"done      {self.units_done:,} ({percent(self.units_done, self.units)}), left {left:,}",
             f"time      {self._time(left)}",
-            f"disk      {self.cache_bytes / 1e6:,.1f} MB of crops, {self.record_bytes / 1e6:,.1f} MB of records",
+            f"disk      {self.kept_bytes / 1e6:,.1f} MB of crops{self._streamed()}, "
+            f"{self.record_bytes / 1e6:,.1f} MB of records",
             f"memory    {self.stimulus_bytes / 1e6:,.1f} MB of stimuli, {self._of_models()}",
         ]
         if self.absent:
@@ -103,6 +106,11 @@ class Plan:
             return str(self.prediction)
         return f"about {self.predicted_s:,.0f} s at the rate of the last session"
 
+    def _streamed(self) -> str:
+        if not self.streamed_bytes:
+            return ""
+        return f" ({self.streamed_bytes / 1e6:,.1f} MB more are not written, but decoded whenever they are read)"
+
     def _of_models(self) -> str:
         if self.prediction is None:
             return "besides models and activations"
@@ -117,7 +125,7 @@ def make_plan(study: "Study", folder: Path | None) -> Plan:
     Raises:
         RunError: the folder holds something else than a run of this study, or a batch does not fit in memory.
         BackendError: the run was begun with a decoder that is not here, or the device is not here.
-        CheckpointError, DataError: see `predict`.
+        CheckpointError, DataError: see `predict` and `foresee`.
     """
     manifest = None if folder is None else read_manifest(folder)
     device_type = pick_device("auto").type if study.device == "auto" else str(study.device).partition(":")[0]
@@ -143,6 +151,8 @@ def make_plan(study: "Study", folder: Path | None) -> Plan:
 
         prediction, forward_batch = batch_that_fits(time_steps, study, found, forward_batch)
     rules = prediction.rules if prediction is not None else _rules(study, manifest)
+    listings = prediction.listings if prediction is not None else foresee(study, rules)
+    distinct = [listing.crops for listing in listings if not listing.again]
     pixels = 3 * max(rule.crop for rule in rules) ** 2
     return Plan(
         models=len(study.models),
@@ -151,7 +161,8 @@ def make_plan(study: "Study", folder: Path | None) -> Plan:
         units_done=done,
         gradients=len(study.models)
         * sum(attack.steps * sizes[arm.data.name] for arm in study.arms for attack in arm.attacks),
-        cache_bytes=_crop_bytes(study, rules) if study.keep_crops else 0,
+        kept_bytes=sum(crops.bytes for crops in distinct if crops.kept),
+        streamed_bytes=sum(crops.bytes for crops in distinct if not crops.kept),
         record_bytes=units * _RECORD_BYTES,
         stimulus_bytes=max(arm.shown_at_once for arm in study.arms) * turns(device_type) * forward_batch * pixels * 4,
         prediction=prediction,
@@ -168,18 +179,6 @@ def _rules(study: "Study", manifest: Mapping[str, Any] | None) -> tuple[Preproce
         return (shared or Preprocessing(),)
     views = [view for data in manifest["study"]["data"].values() for view in data["models"].values()]
     return tuple(dict.fromkeys(Preprocessing(**view["preprocessing"]) for view in views))
-
-
-def _crop_bytes(study: "Study", rules: Sequence[Preprocessing]) -> int:
-    """Of the crops in the cache, where sets that list the same files share theirs."""
-    entries = {
-        (files, crop_rule(arm.data, rule))
-        for arm in study.arms
-        for listing in (arm.data.samples, arm.data.partners)
-        for files in [tuple(dict.fromkeys((sample.id, sample.path) for sample in listing))]
-        for rule in rules
-    }
-    return sum(len(files) * 3 * rule.crop**2 for files, rule in entries)
 
 
 def _absent(study: "Study") -> tuple[str, ...]:

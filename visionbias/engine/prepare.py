@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from visionbias.datasets.label_map import IMAGENET_CLASSES, LabelMap, categories16_of
 from visionbias.decode.drift import Drift, joined
+from visionbias.decode.room import Shortage
 from visionbias.engine.ahead import turns
 from visionbias.engine.arms import Arm
 from visionbias.engine.checks import checked_label_maps, for_each, has_categories16, preprocessing_of
@@ -73,6 +74,12 @@ class PreparedArm:
     def drift(self) -> Drift | None:
         """How far the crops of all groups are from Pillow's, where the decoder has no bound."""
         return joined({group.preprocessing: group.decoded.drift for group in self.groups}.values())
+
+    @property
+    def shortages(self) -> tuple[Shortage, ...]:
+        """Of room in the cache: the crops of this set that are decoded whenever a group reads them."""
+        decoded = {group.preprocessing: group.decoded for group in self.groups}
+        return tuple(shortage for each in decoded.values() for shortage in each.shortages)
 
     def group_of(self, model: ModelInfo) -> ModelGroup:
         """The group that a model is in."""
@@ -229,7 +236,13 @@ def _prepare_arm(
     for wanted in dict.fromkeys(preprocessing_of(study, arm.data, model) for model in models):
         decode = settled(study.decode, begun_with(found, arm.data.name, wanted), folder)
         decoded[wanted] = decode_set(
-            arm.data, wanted, decode=decode, folder=study.cache, keep=study.keep_crops, gpu=gpu, progress=progress
+            arm.data,
+            wanted,
+            decode=decode,
+            folder=study.cache,
+            cache_bytes=study.cache_bytes,
+            gpu=gpu,
+            progress=progress,
         )
     if len({crops.sha256 for crops in decoded.values()}) > 1:
         raise DataError(

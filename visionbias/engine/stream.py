@@ -3,6 +3,7 @@
 """The engine's front half for other loops: model-ready stimuli, batch by batch."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from visionbias.engine.inputs import crop_rule, pick_device, stimulus_buffer, us
 from visionbias.errors import RunError
 from visionbias.ops.tensors import FLOAT_DTYPES
 from visionbias.probes.registry import Probe, require_probe
+from visionbias.runtime.ahead import done_ahead
 from visionbias.types import Normalization, Preprocessing
 
 
@@ -51,7 +53,8 @@ def stimuli(
     Data sets follow one another: the given one, then those that probes bring along. The pixels are those that
     `Study.run` shows. The default preprocessing is the study's (256, central 224) with ImageNet's mean and standard
     deviation. Every batch is a new tensor; the last one may be shorter. Arguments are checked, and images listed, at
-    once; they are decoded when the first batch is asked for.
+    once; they are decoded when the first batch is asked for, into the cache, and again with each batch where the disk
+    has no room for them.
 
     Raises:
         DataError: more than `max_bad` images cannot be used (the first are named).
@@ -80,15 +83,16 @@ def stimuli(
             decoded = decode_set(arm.data, wanted, decode=decode, folder=None, gpu=gpu_of(place), progress=progress)
             rows, _ = usable(arm.data, decoded.bad, max_bad)
             renderers = [(s, s.renderer(scale, dtype, seed)) for s in arm.stimuli]
-            for start in range(0, len(rows), batch_size):
-                part = rows[start : start + batch_size]
-                samples = [arm.data.samples[row] for row in part]
-                batch = decoded.load(part, [sample.id for sample in samples], place)
-                labels = torch.tensor([sample.label for sample in samples], device=place)
-                for stimulus, render in renderers:
-                    out = stimulus_buffer(len(stimulus.conditions), len(part), wanted.crop, dtype, place)
-                    render(batch, out)
-                    for f, condition in enumerate(arm.conditions_of(stimulus)):
-                        yield StimulusBatch(out[f], labels, tuple(batch.sample_ids), condition)
+            parts = (rows[start : start + batch_size] for start in range(0, len(rows), batch_size))
+            with closing(done_ahead(decoded.read, parts, "visionbias-crops")) as read:
+                for part, pixels in read:
+                    samples = [arm.data.samples[row] for row in part]
+                    batch = pixels.on(place, [sample.id for sample in samples])
+                    labels = torch.tensor([sample.label for sample in samples], device=place)
+                    for stimulus, render in renderers:
+                        out = stimulus_buffer(len(stimulus.conditions), len(part), wanted.crop, dtype, place)
+                        render(batch, out)
+                        for f, condition in enumerate(arm.conditions_of(stimulus)):
+                            yield StimulusBatch(out[f], labels, tuple(batch.sample_ids), condition)
 
     return batches()

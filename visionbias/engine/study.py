@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from visionbias.datasets.base import Dataset
 from visionbias.decode.choice import DECODES, Decode
-from visionbias.engine.arguments import data_set, folder_of, instance_of, one_of, whole_number
+from visionbias.decode.room import CacheBytes
+from visionbias.engine.arguments import data_set, folder_of, one_of, whole_number
 from visionbias.engine.arms import arms_of
 from visionbias.errors import RunError
 from visionbias.models.resolve import expanded, model_ids
@@ -54,8 +55,12 @@ class Study:
             in the host's memory, in half of what is free of it when the run starts; those beyond that, and on a CPU all
             that do not fit, are loaded again. A module of yours that runs as it is stays where it is, not counted.
         cache: folder of decoded crops. Default `crops` in `$VISIONBIAS_CACHE` or `~/.cache/visionbias`.
-        keep_crops: write decoded crops to the cache, 7.5 GB for 50,000 images of 224 x 224. False is for sets that no
-            disk has room for: every start of the run decodes an image once more, and the first one twice.
+        cache_bytes: the most bytes of decoded crops that the cache may hold, those of other studies included; 50,000
+            images of 224 x 224 take 7.5 GB. A set that would go beyond it is streamed: the first start decodes it to
+            know that it can, and every start decodes what it shows, once for each group of models that are in memory
+            together and see the same pixels. 0: no crops are written. `"auto"`: as many as the disk has room for, less
+            5 % of what is free. Crops that are in the cache are used in any case, and none are removed. It changes
+            speed, never a record.
         offline: never open a socket to fetch weights.
 
     Raises:
@@ -80,7 +85,7 @@ class Study:
         max_bad: int = 0,
         model_memory_bytes: int | Literal["auto"] = "auto",
         cache: str | Path | None = None,
-        keep_crops: bool = True,
+        cache_bytes: CacheBytes = "auto",
         offline: bool = False,
     ) -> None:
         if isinstance(models, str) or not isinstance(models, Sequence) or not models:
@@ -113,7 +118,9 @@ class Study:
         self.decode: Decode = one_of("decode", decode, DECODES)
         self.max_bad = whole_number("max_bad", max_bad, at_least=0)
         self.cache = None if cache is None else folder_of("cache", cache)
-        self.keep_crops = instance_of("keep_crops", keep_crops, bool)
+        self.cache_bytes: CacheBytes = (
+            cache_bytes if cache_bytes == "auto" else whole_number("cache_bytes", cache_bytes, at_least=0)
+        )
         self.offline = offline
 
     @property

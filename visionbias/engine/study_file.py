@@ -166,7 +166,7 @@ class _StudyTable(_Table):
     max_bad: int = 0
     model_memory_bytes: int | Literal["auto"] = "auto"
     cache: str | None = None
-    keep_crops: bool = True
+    cache_bytes: int | Literal["auto"] = "auto"
     offline: bool = False
 
 

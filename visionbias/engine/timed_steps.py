@@ -15,10 +15,11 @@ import torch
 
 from visionbias.conditions.stimulus import ImageBatch
 from visionbias.datasets.base import Dataset
-from visionbias.decode.cache import has_crops, open_crops
+from visionbias.decode.cache import open_crops
 from visionbias.engine.agreement import looks
 from visionbias.engine.arms import Arm
 from visionbias.engine.checks import for_each
+from visionbias.engine.foreseen import Listing
 from visionbias.engine.inputs import crop_rule, listed_bad, render_batch, shared_preprocessing, stimulus_buffer, usable
 from visionbias.engine.precision import EXACT, fast_forward, pays
 from visionbias.engine.trial import under_attack
@@ -184,26 +185,24 @@ def time_synthesis(
     return sum(render())
 
 
-def time_decoding(study: "Study", data: Dataset, rule: Preprocessing, gpu: int) -> float:
-    """Seconds to decode what the cache does not hold of a data set.
+def time_decoding(study: "Study", listing: Listing, readings: float, gpu: int) -> float:
+    """Seconds to decode what is listed where the cache does not hold it, and as often as crops that are not kept are
+    read in a run: `readings`.
 
     Raises:
         DataError: of the images that are tried, or listed as bad, more than `max_bad` cannot be used.
     """
+    data, samples, rule, crops = listing.data, listing.samples, listing.rule, listing.crops
     usable(data, (), study.max_bad)
-    wanted, seconds = crop_rule(data, rule), 0.0
-    partners = tuple({sample.id: sample for sample in data.partners}.values())
-    for samples in filter(None, (data.samples, partners)):
-        found = has_crops(samples, wanted, decode=study.decode, folder=study.cache, keep=study.keep_crops)
-        times = (0 if found else 1) + (0 if study.keep_crops else 1)
-        if not times:
-            continue
-        few, some = (samples[:: -(-len(samples) // n)] for n in _DECODED)
-        seconds += times * _decode(study, data, few, wanted, gpu)
-        if len(some) > len(few):
-            more_s = _decode(study, data, some, wanted, gpu) - _decode(study, data, few, wanted, gpu)
-            seconds += times * max(more_s, 0.0) / (len(some) - len(few)) * (len(samples) - len(few))
-    return seconds
+    times = (0 if crops.found or listing.again else 1) + (0 if crops.kept else readings)
+    if not times:
+        return 0.0
+    few, some = (samples[:: -(-len(samples) // n)] for n in _DECODED)
+    seconds = _decode(study, data, few, rule, gpu)
+    if len(some) > len(few):
+        more_s = _decode(study, data, some, rule, gpu) - _decode(study, data, few, rule, gpu)
+        seconds += max(more_s, 0.0) / (len(some) - len(few)) * (len(samples) - len(few))
+    return times * seconds
 
 
 def _decode(study: "Study", data: Dataset, samples: Sequence[Sample], wanted: Preprocessing, gpu: int) -> float:
