@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from visionbias.decode import cache
+from visionbias.decode import entry
 from visionbias.decode.cache import open_crops
 from visionbias.decode.choice import decoder_name, kind_of, new_decoder
 from visionbias.decode.dali import DaliDecoder
@@ -29,7 +29,7 @@ def samples(draw, encode, write_samples):
 def on_cpu(monkeypatch) -> None:
     """DALI's CPU decoder takes the place of the one that needs a GPU."""
     pytest.importorskip("nvidia.dali")
-    monkeypatch.setattr(cache, "new_decoder", lambda _, rule, gpu: new_decoder("dali", rule, gpu))
+    monkeypatch.setattr(entry, "new_decoder", lambda _, rule, gpu: new_decoder("dali", rule, gpu))
 
 
 def test_drift_of_dali_on_the_cpu_is_within_its_bound(draw, encode) -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 import visionbias as vb
-from visionbias.decode import cache
+from visionbias.decode import entry
 from visionbias.decode.choice import decoder_name, new_decoder
 from visionbias.engine import decoder
 from visionbias.engine.decoder import settled
@@ -23,7 +23,7 @@ GPU = torch.cuda.is_available()
 @pytest.fixture
 def on_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     """DALI's CPU decoder takes the place of the one that needs a GPU."""
-    for module in (cache, decoder):
+    for module in (entry, decoder):
         monkeypatch.setattr(module, "new_decoder", lambda _, rule, gpu: new_decoder("dali", rule, gpu))
 
 
@@ -85,7 +85,7 @@ def test_auto_goes_on_with_the_gpu_or_not_at_all(
     make_study: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        for module in (cache, decoder):
+        for module in (entry, decoder):
             patch.setattr(module, "new_decoder", lambda _, rule, gpu: new_decoder("dali", rule, gpu))
         make_study(decode="dali-mixed", probes=[vb.Accuracy()]).run(tmp_path / "run", progress=False)
     with pytest.raises(vb.BackendError, match="wanted a GPU"):

@@ -11,7 +11,7 @@ from run_folders import records_of
 from torch import nn
 
 import visionbias as vb
-from visionbias.decode import cache
+from visionbias.decode import entry
 from visionbias.decode.choice import new_decoder
 from visionbias.engine.prepare import prepare
 
@@ -49,7 +49,7 @@ def test_each_rule_decodes_once_and_records_are_those_of_each_model_alone(
         decoded.append(rule)
         return new_decoder(kind, rule, gpu)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(cache, "new_decoder", noted)
+    monkeypatch.setattr(entry, "new_decoder", noted)
     study = make_study(models=models, preprocessing="model", cache=tmp_path / "cache")
     run = study.run(tmp_path / "run", progress=False)
     assert decoded == [SMALL, LARGE]

@@ -14,9 +14,10 @@ from torch import Tensor
 
 from visionbias.conditions.stimulus import ImageBatch
 from visionbias.datasets.base import Dataset
-from visionbias.decode.cache import Crops, open_crops
+from visionbias.decode.cache import open_crops
 from visionbias.decode.choice import Decode, kind_of
 from visionbias.decode.drift import Drift, joined
+from visionbias.decode.entry import Crops
 from visionbias.decode.redecode import Redecoded
 from visionbias.decode.room import CacheBytes, Shortage
 from visionbias.types import BadSample, Preprocessing, Sample

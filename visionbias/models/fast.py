@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: visionbias contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What makes a forward pass fast: 16-bit types, folded batch norm, one compiled graph for an architecture."""
+"""What makes a forward pass fast: 16-bit types, folded batch norm, compiled graphs."""
 
 import copy
 from collections.abc import Callable
