@@ -20,7 +20,8 @@ from visionbias.engine.loop import Loop, Part
 from visionbias.engine.precision import Chosen, dtype_name, fast_forward
 from visionbias.engine.prepare import prepare
 from visionbias.engine.sink import RecordSink
-from visionbias.models.fast import Compiler, fast_dtypes
+from visionbias.models.compiler import Compiler
+from visionbias.models.fast import fast_dtypes
 from visionbias.probes.registry import stimuli_of
 from visionbias.records.files import RECORDS
 from visionbias.records.reader import open_records

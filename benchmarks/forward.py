@@ -11,9 +11,11 @@ from torch import Tensor
 
 from benchmarks.registry import Case, benchmark
 from visionbias.engine.precision import dtype_name
-from visionbias.models.fast import Compiler, fast_dtypes
+from visionbias.models.compiler import Compiler
+from visionbias.models.fast import fast_dtypes
 from visionbias.models.forward import Forward
 from visionbias.models.model import DataConfig, Model
+from visionbias.runtime.freed_memory import freed_memory_kept
 
 EAGER = "peer: eager float32, NCHW"
 FLOOR = 5.0  # times the speed of eager float32
@@ -43,7 +45,8 @@ def _case(arch: str, device: torch.device, dtype: torch.dtype, n: int, size: int
     name = dtype_name(dtype)
 
     calls: dict[str, Callable[[], Tensor]] = {
-        f"{name}, channels_last, folded, compiled": lambda: compiled(fast),
+        f"{name}, channels_last, folded, compiled, kept memory": freed_memory_kept()(lambda: compiled(fast)),
+        f"peer: {name}, channels_last, folded, compiled": lambda: compiled(fast),
         f"peer: {name}, channels_last, folded, compiled, weights as inputs": lambda: shared(fast),
         f"peer: {name}, channels_last, folded": lambda: folded(fast),
         f"peer: {name}, channels_last": lambda: half(fast),

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 
 import visionbias as vb
 from visionbias.engine.calibration import Prediction
-from visionbias.models.fast import Compiler
+from visionbias.models.compiler import Compiler
 
 Make = Callable[..., vb.Study]
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch._inductor import config as inductor
 
 import visionbias as vb
-from visionbias.models.fast import Compiler
+from visionbias.models.compiler import Compiler
 
 Make = Callable[..., vb.Study]
 PROBES = [vb.Accuracy(), vb.SpectralBias()]

@@ -14,9 +14,11 @@ from safetensors.torch import save_file
 from timm.layers import BatchNormAct2d
 from torch import Tensor, fx, nn
 from torch._dynamo.utils import counters
+from torch._inductor.codecache import PyCodeCache
 
 from visionbias.models.checkpoint import Checkpoint
-from visionbias.models.fast import Compiler, flop_of, folded, prefers_channels_last, to_channels_last, worth_compiling
+from visionbias.models.compiler import Compiler
+from visionbias.models.fast import flop_of, folded, prefers_channels_last, to_channels_last, worth_compiling
 from visionbias.models.forward import Forward
 from visionbias.models.model import DataConfig, Model
 from visionbias.models.resolve import resolve_model
@@ -137,11 +139,14 @@ def test_checkpoints_of_one_architecture_share_a_graph_or_pack_their_weights(
 def test_a_compiled_module_that_is_let_go_leaves_no_weights_behind(images: Tensor) -> None:
     module = build("test_resnet").to(torch.bfloat16)
     weights = [ref(weight) for weight in module.parameters()]
+    before = list(PyCodeCache.modules)
     call = Compiler(CPU)(module, None)
     call(images.to(torch.bfloat16))
+    assert PyCodeCache.modules != before
     del module, call
     gc.collect()
     assert [weight() for weight in weights] == [None] * len(weights)
+    assert PyCodeCache.modules == before  # with the packed weights
 
 
 @torch.inference_mode()
@@ -150,7 +155,8 @@ def test_any_number_of_modules_is_compiled() -> None:
     modules = [nn.Linear(4, 3) for _ in range(torch._dynamo.config.recompile_limit + 2)]
     before = counters["stats"]["unique_graphs"]
     for module in modules:
-        torch.testing.assert_close(compiler(module, None)(x), module(x))
+        wanted = module(x)
+        torch.testing.assert_close(compiler(module, None)(x), wanted)
     assert counters["stats"]["unique_graphs"] == before + len(modules)
 
 

@@ -12,7 +12,8 @@ from torch import nn
 from visionbias.engine.agreement import agreement
 from visionbias.engine.inputs import stimulus_buffer
 from visionbias.errors import CheckpointError
-from visionbias.models.fast import Compiler, fast_dtypes, flop_of, require_compiler, worth_compiling
+from visionbias.models.compiler import Compiler, require_compiler
+from visionbias.models.fast import fast_dtypes, flop_of, worth_compiling
 from visionbias.models.forward import Forward
 from visionbias.models.model import Model, ModelInfo
 from visionbias.runtime.progress import progress_bar

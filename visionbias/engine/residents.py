@@ -15,7 +15,7 @@ from visionbias.engine.host_models import HostModels
 from visionbias.engine.inputs import shared_preprocessing
 from visionbias.engine.precision import EXACT
 from visionbias.errors import CheckpointError
-from visionbias.models.fast import Compiler
+from visionbias.models.compiler import Compiler
 from visionbias.models.forward import Forward
 from visionbias.models.model import Model
 from visionbias.models.resolve import resolve_model

@@ -25,8 +25,9 @@ from visionbias.engine.precision import EXACT, fast_forward, pays
 from visionbias.engine.trial import under_attack
 from visionbias.errors import CheckpointError, DataError
 from visionbias.models.checkpoint import Checkpoint
+from visionbias.models.compiler import Compiler
 from visionbias.models.differentiable import Differentiable
-from visionbias.models.fast import Compiler, fast_dtypes
+from visionbias.models.fast import fast_dtypes
 from visionbias.models.forward import Forward
 from visionbias.models.live_bytes import LiveBytes
 from visionbias.models.model import Model, ModelInfo

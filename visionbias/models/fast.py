@@ -1,19 +1,15 @@
 # SPDX-FileCopyrightText: visionbias contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What makes a forward pass fast: 16-bit types, folded batch norm, compiled graphs."""
+"""What makes a forward pass fast: 16-bit types, channels_last memory, folded batch norm."""
 
 import copy
 from collections.abc import Callable
-from types import FunctionType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.fx.experimental.optimization import fuse
 from torch.utils.flop_counter import FlopCounterMode
-
-from visionbias.errors import BackendError, first_line
 
 _BF16_FEATURES = ("amx_bf16", "avx512_bf16", "bf16")
 
@@ -77,84 +73,6 @@ def _parted(module: nn.Module) -> nn.Module:
                     setattr(norm, tensor, getattr(layer, tensor))
                 setattr(parent, name, nn.Sequential(norm, layer.drop, layer.act))
     return parted
-
-
-class Compiler:
-    """Compiles modules for inference on batches of one shape.
-
-    On a CPU each graph is for the weights of its module, packed once as the machine multiplies them: ResNet-50 runs a
-    quarter faster in bfloat16 than where every call packs them. The kernels of an architecture are compiled with its
-    first model, which takes about 20 seconds, and found again by the others in one or two.
-
-    On CUDA weights are inputs of the graph, so all checkpoints of an architecture share one: the first call of the
-    first of them takes seconds, the others swap their weights in. The graph is replayed as a CUDA graph, which copies
-    them into buffers of its own.
-    """
-
-    def __init__(self, device: torch.device) -> None:
-        self._packs = device.type == "cpu"
-        self._graphs: dict[tuple[str, str], Callable[..., Tensor]] = {}
-
-    def __call__(
-        self,
-        module: nn.Module,  # whose weights stay as they are from now on
-        architecture: str | None,  # modules of one architecture and the same layers share what they can; None: nothing
-    ) -> Callable[[Tensor], Tensor]:
-        """What computes the same as the module."""
-        if self._packs:
-            return _compiled(lambda x: module(x), options={"freezing": True})
-        if architecture is None:
-            graph = _graph(module)
-        else:
-            kind = architecture, str(module)
-            if kind not in self._graphs:
-                self._graphs[kind] = _graph(skeleton(module))
-            graph = self._graphs[kind]
-        weights = {name: tensor.detach() for name, tensor in (*module.named_parameters(), *module.named_buffers())}
-
-        def call(x: Tensor) -> Tensor:
-            torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]  # logits were read
-            return graph(weights, x)
-
-        return call
-
-
-def require_compiler(device: torch.device) -> None:
-    """Compile a layer, to know that it can be done.
-
-    Raises:
-        BackendError: it cannot.
-    """
-    try:
-        with torch.inference_mode():
-            Compiler(device)(nn.Sigmoid(), None)(torch.zeros(1, 1, device=device))
-    except Exception as error:  # of the C++ compiler, of Triton, or of torch in between
-        raise BackendError(
-            f"wanted to compile models, as this run did when it began, got {type(error).__name__}: "
-            f"{first_line(error):.200}; install a C++ compiler, or begin another folder"
-        ) from error
-
-
-def skeleton(module: nn.Module) -> nn.Module:
-    """A copy without weights: the graph of an architecture outlives the model that it was compiled with."""
-    weights = (*module.parameters(), *module.buffers())
-    return copy.deepcopy(module, {id(weight): _on_meta(weight) for weight in weights})
-
-
-def _on_meta(weight: Tensor) -> Tensor:
-    empty = weight.detach().to("meta")
-    return nn.Parameter(empty, weight.requires_grad) if isinstance(weight, nn.Parameter) else empty
-
-
-def _graph(module: nn.Module) -> Callable[..., Tensor]:
-    return _compiled(lambda weights, x: functional_call(module, weights, (x,)), mode="reduce-overhead")
-
-
-def _compiled(function: Callable[..., Tensor], **how: Any) -> Callable[..., Tensor]:
-    """A function compiled at its first call, with code of its own: torch compiles the same code a few times only."""
-    own = FunctionType(function.__code__.replace(), function.__globals__, closure=function.__closure__)
-    compiled: Callable[..., Tensor] = torch.compile(own, dynamic=False, **how)
-    return compiled
 
 
 def flop_of(call: Callable[[Tensor], Any], x: Tensor) -> float:

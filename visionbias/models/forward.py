@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from visionbias.errors import CheckpointError, ShapeError
-from visionbias.models.fast import Compiler, folded, prefers_channels_last, to_channels_last
+from visionbias.models.compiler import Compiler
+from visionbias.models.fast import folded, prefers_channels_last, to_channels_last
 from visionbias.models.model import Model
 
 

@@ -1,0 +1,131 @@
+# SPDX-FileCopyrightText: visionbias contributors
+# SPDX-License-Identifier: Apache-2.0
+"""Compiled graphs of modules: on CUDA one for an architecture, on a CPU one for each model, with its weights in it."""
+
+import copy
+import sys
+from collections.abc import Callable
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+from weakref import finalize
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from visionbias.errors import BackendError, first_line
+
+
+class Compiler:
+    """Compiles modules for inference on batches of one shape.
+
+    On a CPU each graph holds the weights of its module, packed once as the machine multiplies them, where other graphs
+    pack them at every call. The kernels of an architecture are compiled with its first model, which takes up to half a
+    minute, and found again by the others in a second or two.
+
+    On CUDA weights are inputs of the graph, so all checkpoints of an architecture share one: the first call of the
+    first of them takes seconds, the others swap their weights in. The graph is replayed as a CUDA graph, which copies
+    them into buffers of its own.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self._packs = device.type == "cpu"
+        self._graphs: dict[tuple[str, str], Callable[..., Tensor]] = {}
+
+    def __call__(
+        self,
+        module: nn.Module,  # of no other use from now on: its weights may be let go
+        architecture: str | None,  # modules of one architecture and the same layers share what they can; None: nothing
+    ) -> Callable[[Tensor], Tensor]:
+        """What computes the same as the module, in inference mode."""
+        if self._packs:
+            return _Packed(module)
+        if architecture is None:
+            graph = _graph(module)
+        else:
+            kind = architecture, str(module)
+            if kind not in self._graphs:
+                self._graphs[kind] = _graph(skeleton(module))
+            graph = self._graphs[kind]
+        weights = {name: tensor.detach() for name, tensor in (*module.named_parameters(), *module.named_buffers())}
+
+        def call(x: Tensor) -> Tensor:
+            torch.compiler.cudagraph_mark_step_begin()  # type: ignore[no-untyped-call]  # logits were read
+            return graph(weights, x)
+
+        return call
+
+
+class _Packed:
+    """A graph that holds its module's weights, and is compiled at the first call. Torch would keep all that it ever
+    compiled, and so these weights; here they go with the graph.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        function = _with_own_code(lambda x: module(x))
+        self._graph: Callable[[Tensor], Tensor] = torch.compile(function, dynamic=False)
+        self._made: list[ModuleType] = []  # Python modules of generated code, with the weights
+        finalize(self, _forget, function.__code__, self._made)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        if self._made:
+            return self._graph(x)
+        from torch._inductor import config  # takes a second
+        from torch._inductor.codecache import PyCodeCache
+
+        before = len(PyCodeCache.modules)
+        with config.patch(freezing=True, freezing_discard_parameters=True):
+            made = self._graph(x)
+        self._made += PyCodeCache.modules[before:]
+        return made
+
+
+def _forget(code: CodeType, made: list[ModuleType]) -> None:
+    from torch._C._dynamo.eval_frame import reset_code
+    from torch._inductor.codecache import PyCodeCache
+
+    reset_code(code)
+    for module in made:
+        if module in PyCodeCache.modules:
+            PyCodeCache.modules.remove(module)
+        if sys.modules.get(module.__name__) is module:
+            del sys.modules[module.__name__]
+    made.clear()
+
+
+def require_compiler(device: torch.device) -> None:
+    """Compile a layer, to know that it can be done.
+
+    Raises:
+        BackendError: it cannot.
+    """
+    try:
+        with torch.inference_mode():
+            Compiler(device)(nn.Sigmoid(), None)(torch.zeros(1, 1, device=device))
+    except Exception as error:  # of the C++ compiler, of Triton, or of torch in between
+        raise BackendError(
+            f"wanted to compile models, as this run did when it began, got {type(error).__name__}: "
+            f"{first_line(error):.200}; install a C++ compiler, or begin another folder"
+        ) from error
+
+
+def skeleton(module: nn.Module) -> nn.Module:
+    """A copy without weights: the graph of an architecture outlives the model that it was compiled with."""
+    weights = (*module.parameters(), *module.buffers())
+    return copy.deepcopy(module, {id(weight): _on_meta(weight) for weight in weights})
+
+
+def _on_meta(weight: Tensor) -> Tensor:
+    empty = weight.detach().to("meta")
+    return nn.Parameter(empty, weight.requires_grad) if isinstance(weight, nn.Parameter) else empty
+
+
+def _graph(module: nn.Module) -> Callable[..., Tensor]:
+    function = _with_own_code(lambda weights, x: functional_call(module, weights, (x,)))
+    graph: Callable[..., Tensor] = torch.compile(function, dynamic=False, mode="reduce-overhead")
+    return graph
+
+
+def _with_own_code(function: Callable[..., Any]) -> FunctionType:
+    """A copy of a function that shares no code with others: torch keeps graphs by code, and only a few of each."""
+    return FunctionType(function.__code__.replace(), function.__globals__, closure=function.__closure__)
