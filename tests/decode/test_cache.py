@@ -15,6 +15,7 @@ import pytest
 
 from visionbias.decode.cache import Foreseen, foresee_crops, open_crops
 from visionbias.decode.pillow import PillowDecoder, decode_pillow
+from visionbias.decode.redecode import Redecoded
 from visionbias.decode.room import Shortage
 from visionbias.decode.scratch import scratch_folder
 from visionbias.errors import BackendError, DataError
@@ -211,10 +212,11 @@ def test_wrong_arguments(samples, tmp_path) -> None:
         open_crops(samples, SMALL, decode="turbo", folder=tmp_path)  # type: ignore[arg-type]
 
 
-def test_more_than_the_disk_holds_is_refused_before_any_work(samples, tmp_path) -> None:
-    huge = Preprocessing(None, 2**24)
-    with pytest.raises(DataError, match=rf"wanted to write {3 * 2**48} bytes to .*, got: \d+ bytes free; make room"):
-        open_crops(samples[:1], huge, decode="pillow", folder=tmp_path / "cache", cache_bytes=2**60)
+def test_a_disk_without_room_for_anything_is_refused_before_any_work(samples, tmp_path, monkeypatch) -> None:
+    used = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: used._replace(free=31))
+    with pytest.raises(DataError, match=r"wanted to write 32 bytes to .*, got: 31 bytes free; make room"):
+        open_crops(samples[:1], SMALL, decode="pillow", folder=tmp_path / "cache")
     assert _listing(tmp_path / "cache") == []
 
 
@@ -272,8 +274,51 @@ def test_auto_takes_95_percent_of_the_free_disk(samples, tmp_path, monkeypatch) 
     used = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: used._replace(free=2 * size))
     assert open_crops(samples[:2], SMALL, **options).shortage == Shortage(2 * size, int(0.95 * 2 * size))
+    assert not foresee_crops(samples[:2], SMALL, cache_bytes=10**9, **options).kept, "nor does a number take more"
     assert not foresee_crops(samples[:1], SMALL, coming=size, **options).kept
     assert open_crops(samples[:1], SMALL, **options).shortage is None
+
+
+def test_a_damaged_entry_makes_room_for_itself(samples, tmp_path) -> None:
+    options = {"decode": "pillow", "folder": tmp_path / "cache", "cache_bytes": 2 * 32 * 32 * 3}
+    first = open_crops(samples[:2], SMALL, **options)
+    (first.path / "manifest.json").write_text("{")
+    again = open_crops(samples[:2], SMALL, **options)
+    assert (again.path, again.shortage) == (first.path, None)
+    assert isinstance(again.images, np.memmap)
+
+
+def test_what_is_read_twice_at_once_is_decoded_once_by_a_decoder_that_can_be_closed(samples) -> None:
+    decoded: list[int] = []
+    open_now = 0
+
+    class Noted(PillowDecoder):
+        def __init__(self) -> None:
+            nonlocal open_now
+            super().__init__(SMALL, 1)
+            open_now += 1
+
+        def decode(self, items):
+            decoded.append(len(items))
+            return super().decode(items)
+
+        def close(self) -> None:
+            nonlocal open_now
+            super().close()
+            open_now -= 1
+
+    digests = [np.frombuffer(hashlib.sha256(sample.path.read_bytes()).digest(), np.uint8) for sample in samples[:3]]
+    crops = Redecoded(samples[:3], np.stack(digests), Noted)
+    shown = crops[[2, 0, 2, 2]]
+    assert decoded == [2]
+    assert np.array_equal(shown, np.stack([crops[[row]][0] for row in (2, 0, 2, 2)]))
+    assert open_now == 1
+    crops.close()
+    crops.close()
+    assert open_now == 0
+    assert np.array_equal(crops[[0]], shown[[1]]), "it is opened again"
+    crops.close()
+    assert open_now == 0
 
 
 def test_building_one_kind_leaves_live_builders_of_the_other(samples, tmp_path) -> None:

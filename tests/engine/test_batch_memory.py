@@ -15,6 +15,7 @@ from run_folders import records_of
 from torch import Tensor, nn
 
 import visionbias as vb
+import visionbias.engine.batches
 import visionbias.engine.prepare
 from visionbias.engine.inputs import stimulus_buffer
 from visionbias.engine.trial import under_attack
@@ -63,9 +64,24 @@ def test_stimuli_that_do_not_fit(make_study: Make, tmp_path: Path, limit: Callab
         make_study(probes=PROBES, forward_batch="auto").run(tmp_path / "run", progress=False)
 
 
+def test_what_the_system_would_grant_and_then_kill_for(
+    make_study: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = CONDITIONS * 3 * SIDE**2 * 4
+    monkeypatch.setattr(visionbias.engine.batches, "free_memory", lambda device: 9 * image)
+    for kind in ("plan", "run"):
+        study = make_study(probes=PROBES, forward_batch="auto")
+        if kind == "plan":
+            assert study.plan().stimulus_bytes == 8 * image
+        else:
+            assert study.run(tmp_path / "run", progress=False).manifest["study"]["forward_batch"] == 8
+    with pytest.raises(vb.RunError, match=rf"wanted {16 * image:,} bytes, {9 * image:,} are free; use a smaller"):
+        make_study(probes=PROBES, forward_batch=16).plan()
+
+
 def test_not_even_one_image_fits(make_study: Make, tmp_path: Path, limit: Callable[..., None]) -> None:
     limit("zeros", 0)
-    with pytest.raises(vb.RunError, match=r"no memory for 1 conditions of 1 images .* on cpu"):
+    with pytest.raises(vb.RunError, match=r"not even one image fits: no memory for 1 conditions of 1 images .* on cpu"):
         make_study(forward_batch="auto").run(tmp_path / "run", progress=False)
 
 
@@ -123,7 +139,7 @@ def test_a_run_in_16_bits_goes_on_where_its_stimuli_fit(
         held.append(dtype)
         return stimulus_buffer(conditions, n, size, dtype, device)
 
-    monkeypatch.setattr(visionbias.engine.prepare, "stimulus_buffer", buffer)
+    monkeypatch.setattr(visionbias.engine.batches, "stimulus_buffer", buffer)
     run = make_study(probes=PROBES).run(tmp_path / "run", progress=False)
     next((tmp_path / "run").rglob("*.parquet")).unlink()
     make_study(probes=PROBES).run(tmp_path / "run", progress=False)
@@ -148,7 +164,7 @@ def test_a_gpu_holds_what_the_loop_will_hold(make_study: Make, monkeypatch: pyte
 
         return call
 
-    monkeypatch.setattr(visionbias.engine.prepare, "stimulus_buffer", buffer)
+    monkeypatch.setattr(visionbias.engine.batches, "stimulus_buffer", buffer)
     models: Any = [SimpleNamespace(id=f"of_{side}", preprocessing=vb.Preprocessing(crop=side)) for side in (32, 48)]
     residents, gpu = SimpleNamespace(forward=forward), SimpleNamespace(type="cuda")
     study = make_study(probes=PROBES, preprocessing="model")

@@ -4,6 +4,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -11,6 +12,7 @@ from run_folders import records_of
 from torch import Tensor, nn
 
 import visionbias as vb
+from visionbias.decode.pillow import PillowDecoder
 from visionbias.engine.timed_steps import time_decoding
 
 Make = Callable[..., vb.Study]
@@ -34,8 +36,8 @@ def test_kept_or_streamed_record_files_are_the_same(
     assert "whenever they are read" not in capsys.readouterr().err
     streamed = make_study(cache=tmp_path / "streamed", cache_bytes=CROPS - 1).run(tmp_path / "run_streamed")
     assert capsys.readouterr().err.splitlines() == [
-        f"{name}: images are decoded whenever they are read; the cache may take {CROPS - 1:,} bytes more, "
-        f"and {CROPS:,} of their crops do not fit"
+        f"{name}: images are decoded whenever they are read, for {CROPS:,} bytes of crops do not fit "
+        f"into the {CROPS - 1:,} that the cache may still take; make room there, or raise cache_bytes"
     ]
     never = make_study(cache=tmp_path / "never", cache_bytes=0).run(tmp_path / "run_never")
     assert capsys.readouterr().err == "", "it was asked for"
@@ -91,6 +93,45 @@ def test_a_plan_tells_what_is_streamed(make_study: Make, cue_folder: Path, tmp_p
     whole = make_study(**options).plan(tmp_path / "run")
     assert (whole.kept_bytes, whole.streamed_bytes) == (CROPS + cues, 0)
     assert "whenever" not in str(whole)
+
+
+def test_room_is_foreseen_in_the_order_of_the_models(
+    make_study: Make, tiny_net: type[nn.Module], tmp_path: Path
+) -> None:
+    def net(side: int) -> nn.Module:
+        module = tiny_net(side)
+        module.pretrained_cfg = {"input_size": (3, side, side), "crop_pct": 1.0}  # type: ignore[assignment]
+        return module
+
+    models = [("small", net(32)), ("large", net(48))]
+    for order, kept in ((models, 32), (models[::-1], 48)):
+        cache = tmp_path / str(kept)
+        study = make_study(models=order, preprocessing="model", cache=cache, cache_bytes=37 * 48**2 * 3)
+        assert study.plan().kept_bytes == 37 * kept**2 * 3
+        study.run(cache / "run", progress=False)
+        assert sum(path.stat().st_size for path in cache.glob("*/crops.u8")) == 37 * kept**2 * 3
+
+
+def test_decoders_of_streamed_sets_are_closed(
+    make_study: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_now, most = set[int](), 0
+    make, close = PillowDecoder.__init__, PillowDecoder.close
+
+    def made(self: PillowDecoder, *arguments: Any) -> None:
+        nonlocal most
+        make(self, *arguments)
+        open_now.add(id(self))
+        most = max(most, len(open_now))
+
+    def closed(self: PillowDecoder) -> None:
+        close(self)
+        open_now.discard(id(self))
+
+    monkeypatch.setattr(PillowDecoder, "__init__", made)
+    monkeypatch.setattr(PillowDecoder, "close", closed)
+    make_study(decode="pillow", cache=tmp_path / "cache", cache_bytes=0).run(tmp_path / "run", progress=False)
+    assert (most, open_now) == (1, set())
 
 
 def test_streamed_sets_take_the_time_of_each_reading(

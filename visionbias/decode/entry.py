@@ -92,7 +92,7 @@ class Entry:
             DataError: these must be kept, or the disk does not tell how much of it is free.
         """
         try:
-            allowed = room_left(self.path.parent, cache_bytes, coming)
+            allowed = room_left(self.path.parent, cache_bytes, coming, replaced=self.path)
         except OSError as error:
             raise self._cannot_write(error.strerror or type(error).__name__, "make it a folder") from error
         if self.bytes <= allowed:

@@ -4,7 +4,6 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,30 +31,39 @@ class Redecoded:
         self._samples = samples
         self._digests = digests
         self._make = decoder
+        self._open: tuple[Decoder, ThreadPoolExecutor] | None = None  # while rows are read
 
     def __len__(self) -> int:
         return len(self._samples)
 
     def __getitem__(self, rows: Sequence[int] | NDArray[np.int64]) -> NDArray[np.uint8]:  # [n, crop, crop, 3]
+        distinct, places = np.unique(rows, return_inverse=True)
+        return self._decoded(distinct)[places]
+
+    def close(self) -> None:
+        """Let the decoder and the threads go, until rows are read again."""
+        if self._open is not None:
+            decoder, readers = self._open
+            self._open = None
+            readers.shutdown(cancel_futures=True)
+            decoder.close()
+
+    def _decoded(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:  # [n, crop, crop, 3]
+        if self._open is None:
+            readers = ThreadPoolExecutor(available_threads(), thread_name_prefix="visionbias-read")
+            self._open = self._make(), readers
+        decoder, readers = self._open
         wanted = [self._samples[row] for row in rows]
-        contents = list(self._readers.map(read_file, [sample.path for sample in wanted]))
+        contents = list(readers.map(read_file, [sample.path for sample in wanted]))
         for row, sample, content in zip(rows, wanted, contents, strict=True):
             if content.unread is not None or content.digest != self._digests[row].tobytes():
                 raise _changed(sample, content.unread or "other bytes")
         crops = []
-        for sample, crop in zip(wanted, self._decoder.decode([c.data for c in contents]), strict=True):
+        for sample, crop in zip(wanted, decoder.decode([c.data for c in contents]), strict=True):
             if isinstance(crop, BadReason):
                 raise _changed(sample, crop.text)
             crops.append(crop)
         return np.stack(crops)
-
-    @cached_property
-    def _decoder(self) -> Decoder:
-        return self._make()
-
-    @cached_property
-    def _readers(self) -> ThreadPoolExecutor:
-        return ThreadPoolExecutor(available_threads(), thread_name_prefix="visionbias-read")
 
 
 def _changed(sample: Sample, got: str) -> DataError:

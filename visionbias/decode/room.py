@@ -27,19 +27,27 @@ class Shortage:
 
 def room_left(
     folder: Path,  # of the cache; it need not exist
-    cache_bytes: CacheBytes,  # the most that its finished entries may hold; "auto": what the disk has room for
-    coming: int = 0,  # bytes that will be written before
+    cache_bytes: CacheBytes,  # the most that its finished entries may hold; "auto": any number
+    coming: int,  # bytes that will be written before
+    replaced: Path,  # an entry that does not count, for it would be written again
 ) -> int:
-    """Bytes of crops that may still be written.
+    """Bytes of crops that may still be written: never more than the disk has room for.
 
     Raises:
         OSError: the disk does not tell how much of it is free.
     """
-    if cache_bytes == "auto":
-        there = next((place for place in (folder, *folder.parents) if os.path.exists(place)), folder)  # noqa: PTH110
-        return max(0, int(_DISK_SHARE * (shutil.disk_usage(there).free - coming)))
+    there = next((place for place in (folder, *folder.parents) if os.path.exists(place)), folder)  # noqa: PTH110
+    room = int(_DISK_SHARE * (shutil.disk_usage(there).free - coming))
+    if cache_bytes != "auto":
+        room = min(room, cache_bytes - _held(folder, replaced) - coming)
+    return max(0, room)
+
+
+def _held(folder: Path, replaced: Path) -> int:
+    """What the finished entries hold but one."""
     held = 0
     for path in folder.glob(f"[!.]*/{PIXELS}"):  # those under construction have a dot
-        with contextlib.suppress(OSError):  # an entry may be removed at any time
-            held += path.stat().st_size
-    return max(0, cache_bytes - held - coming)
+        if path.parent != replaced:
+            with contextlib.suppress(OSError):  # an entry may be removed at any time
+                held += path.stat().st_size
+    return held

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 # Decisions among the compared that may differ from those of float32.
 MOST_FLIPS = {torch.float16: 0.003, torch.bfloat16: 0.01}
 MOST_CHANGE = 0.001  # of accuracy, beyond what the differing decisions give by chance
-# Stimuli: the least, the most at first, and the most where those leave the accuracy open. Of the study one in so many,
-# so that to compare takes no more than a few percent of a large job.
-_LEAST, _FIRST, _MOST = 128, 1024, 16_384
-_ONE_IN = 128
+_ONE_IN = 128  # stimuli of the study is compared, which takes a few percent of its time at most
+_LEAST = 128  # stimuli
+_FIRST = 1024  # at most
+_MOST = 16_384  # where those leave the accuracy open
 
 
 def agreement(
@@ -101,19 +101,21 @@ def _sample(
     images = batch * -(-count // len(picked))
     for arm in prepared.arms:
         group, scorer = arm.group_of(model), Scorer(arm.label_maps[model.id], prepared.device)
+        shown = [stimulus for stimulus in arm.arm.stimuli if not picked.isdisjoint(arm.arm.conditions_of(stimulus))]
+        if not shown:
+            continue
+        renderers = {stimulus: stimulus.renderer(group.normalization, torch.float32, study.seed) for stimulus in shown}
+        most, size = max(len(stimulus.conditions) for stimulus in shown), group.preprocessing.crop
+        buffer = stimulus_buffer(most, batch, size, torch.float32, prepared.device)
         n = len(arm.sample_ids)
         rows = np.unique(np.linspace(0, n - 1, min(n, images)).round().astype(np.int64))
-        for stimulus in arm.arm.stimuli:
-            own = arm.arm.conditions_of(stimulus)
-            if picked.isdisjoint(own):
-                continue
-            size = group.preprocessing.crop
-            buffer = stimulus_buffer(len(own), batch, size, torch.float32, prepared.device)
-            renderer = stimulus.renderer(group.normalization, torch.float32, study.seed)
-            for few in np.split(rows, range(batch, len(rows), batch)):
-                loaded = group.decoded.load(arm.rows[few], list(arm.sample_ids[few]), prepared.device)
-                labels = torch.from_numpy(arm.labels[few]).to(prepared.device)
-                render_batch(renderer, loaded, buffer, prepared.batch_size)
-                for condition, shown in zip(own, buffer, strict=True):
+        for few in np.split(rows, range(batch, len(rows), batch)):
+            loaded = group.decoded.load(arm.rows[few], list(arm.sample_ids[few]), prepared.device)
+            labels = torch.from_numpy(arm.labels[few]).to(prepared.device)
+            for stimulus, renderer in renderers.items():
+                own = arm.arm.conditions_of(stimulus)
+                render_batch(renderer, loaded, buffer[: len(own)], prepared.batch_size)
+                for condition, stimuli in zip(own, buffer, strict=False):
                     if condition in picked:
-                        yield shown, labels, scorer
+                        yield stimuli, labels, scorer
+        group.decoded.close()

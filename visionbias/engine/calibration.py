@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from visionbias.engine.batches import held_stimuli
 from visionbias.engine.checks import checked_label_maps
 from visionbias.engine.decoder import gpu_of
 from visionbias.engine.foreseen import Listing, foresee
 from visionbias.engine.host_models import host_bytes
 from visionbias.engine.inputs import crop_rule, shared_preprocessing
+from visionbias.engine.precision import EXACT
 from visionbias.engine.residents import WeightBytes, budget_bytes, groups_of
 from visionbias.engine.timed_steps import Timed, load_models, time_decoding, time_gradient, time_model, time_synthesis
 from visionbias.models.fast import fast_dtypes
@@ -35,7 +37,7 @@ class Prediction:
     load_s: float  # build the models, those that no memory holds again and again
     decode_s: float  # what the cache does not hold, and has no room for again for each group of models
     compile_s: float  # each architecture once, and on a CPU each of its models again
-    compare_s: float  # 16 bits with float32, where a run has not begun
+    compare_s: float  # 16 bits with float32, where a run has not begun; up to 16 times where accuracy is left open
     synthesis_s: float  # of what is left
     forward_s: float  # of what is left
     exact_forward_s: float  # the same, should every model run in float32
@@ -93,7 +95,9 @@ def predict(
     entries = dict(zip(study.model_ids, study.models, strict=True))
     alike = {name: (architecture_of(entry) or name, normalization_of(entry)) for name, entry in entries.items()}
     count = Counter(alike.values())
-    first = {kind: name for name, kind in reversed(alike.items())}
+    first: dict[tuple[str, Normalization | None], str] = {}
+    for name, kind in alike.items():
+        first.setdefault(kind, name)
     blocks = {arm.data.name: -(-sizes[arm.data.name] // batches[1]) for arm in study.arms}
     passes = sum(blocks[arm.data.name] * len(arm.common_conditions) for arm in study.arms)
     stimuli = sum(sizes[arm.data.name] * len(arm.common_conditions) for arm in study.arms)
@@ -102,10 +106,12 @@ def predict(
     compile_s = again_s = compare_s = forward_s = exact_forward_s = attack_s = 0.0
     loaded = load_models(study, alike, device, batches[1])
     checked_label_maps(study, loaded.models, device)
+    shared = shared_preprocessing(study)
+    crop = max((shared or model.preprocessing).crop for model in loaded.models)
+    held = held_stimuli(study, crop, EXACT, batches[1], device)  # beside which models are tried
     budget, host_budget = budget_bytes(study, device), host_bytes(device)
     weights, seen, activation_bytes = {}, {}, 0
     measured: dict[tuple[str, int], Timed] = {}  # tags of an architecture take as long where they see as many pixels
-    shared = shared_preprocessing(study)
     for kind, name in first.items():
         model = loaded.given.get(name) or untrained(entries[name], device=device)
         rule = shared or model.preprocessing
@@ -113,7 +119,7 @@ def predict(
         size = model.architecture or name, rule.crop
         if size not in measured:
             measured[size] = time_model(study, model, rule.crop, device, batches[1], stimuli, found)
-            compile_s += measured[size].compile_s - measured[size].compile_again_s
+            compile_s += max(measured[size].compile_s - measured[size].compile_again_s, 0.0)
         timed = measured[size]
         activation_bytes = max(activation_bytes, timed.activation_bytes)
         again_s += count[kind] * timed.compile_again_s
@@ -127,6 +133,7 @@ def predict(
             attack_s += count[kind] * (gradient_s * gradients + timed.exact_s * attacks) * left
         weights[kind] = WeightBytes.of(entries[name], model), timed.dtype
         seen[rule, model.normalization] = timed.dtype
+    held.clear()
     memory = _Memory.of([weights[kind] for kind in alike.values()], budget, host_budget, attacked=gradients > 0)
     listings = foresee(study, [rule for rule, _ in seen])
     return Prediction(
@@ -135,7 +142,7 @@ def predict(
             time_decoding(study, listing, left * memory.groups * _groups_that_see(listing, seen), gpu_of(device))
             for listing in listings
         ),
-        compile_s=compile_s + again_s * (1 if memory.groups == 1 else 2),  # to be compared, and in its group
+        compile_s=compile_s + again_s * (2 if begun is None and memory.groups > 1 else 1),  # compared, then in a group
         compare_s=compare_s,
         synthesis_s=left
         * memory.groups

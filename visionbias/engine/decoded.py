@@ -59,6 +59,12 @@ class Decoded:
             partners = self.partners[self.partner_rows[rows]]
         return Pixels(self.images[rows], partners)
 
+    def close(self) -> None:
+        """Let go what decodes crops that are not kept, until something is read again."""
+        for crops in (self.images, self.partners):
+            if isinstance(crops, Redecoded):
+                crops.close()
+
     def load(self, rows: Sequence[int] | NDArray[np.int64], ids: Sequence[str], device: torch.device) -> ImageBatch:
         """Some samples on the device, u8 in channels_last memory.
 

@@ -70,8 +70,8 @@ def run_study(
             wanted = sum(shortage.wanted_bytes for shortage in p.shortages)
             allowed = max(shortage.allowed_bytes for shortage in p.shortages)
             _say(
-                f"{p.arm.data.name}: images are decoded whenever they are read; the cache may take {allowed:,} bytes "
-                f"more, and {wanted:,} of their crops do not fit",
+                f"{p.arm.data.name}: images are decoded whenever they are read, for {wanted:,} bytes of crops do not "
+                f"fit into the {allowed:,} that the cache may still take; make room there, or raise cache_bytes",
                 progress,
             )
         write_samples(folder, p.arm.data.name, p.sample_columns())

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a run will do to have the crops of its data sets, before it decodes any."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,21 +26,22 @@ class Listing:
     crops: Foreseen
     again: bool  # a listing before has the same crops
 
+    @property
+    def readings(self) -> float:
+        """How often each is read while the data set is shown once: partners with all samples that they belong to."""
+        return max(1.0, len(self.data.samples) / len(self.samples))
+
 
 def foresee(study: "Study", rules: Sequence[Preprocessing]) -> tuple[Listing, ...]:
-    """All that a study lists, in the order in which a run asks for it; `rules` are what the models see.
+    """All that a study lists, in the order in which a run asks for it; `rules` are what the models see, in theirs.
 
     Raises:
         BackendError, DataError: see `foresee_crops`.
     """
-    listings, known, coming = [], {}, 0
-    for data, rule, samples in (
-        (arm.data, rule, samples)
-        for arm in study.arms
-        for rule in dict.fromkeys(crop_rule(arm.data, rule) for rule in rules)
-        for samples in (tuple(arm.data.samples), distinct_partners(arm.data))
-        if samples
-    ):
+    listings: list[Listing] = []
+    known: dict[Hashable, Foreseen] = {}
+    coming = 0
+    for data, rule, samples in _asked_for(study, rules):
         files = tuple((sample.id, sample.path) for sample in samples), rule
         again = files in known
         if not again:
@@ -55,3 +56,13 @@ def foresee(study: "Study", rules: Sequence[Preprocessing]) -> tuple[Listing, ..
             coming += crops.bytes if crops.kept and not crops.found else 0
         listings.append(Listing(data, samples, rule, known[files], again))
     return tuple(listings)
+
+
+def _asked_for(
+    study: "Study", rules: Sequence[Preprocessing]
+) -> Iterator[tuple[Dataset, Preprocessing, tuple[Sample, ...]]]:
+    for arm in study.arms:
+        for rule in dict.fromkeys(crop_rule(arm.data, rule) for rule in rules):
+            yield arm.data, rule, tuple(arm.data.samples)
+            if arm.data.partners:
+                yield arm.data, rule, distinct_partners(arm.data)

@@ -37,6 +37,7 @@ def keep_gallery(folder: Path, prepared: Prepared, arm: PreparedArm, seed: int) 
     picked = np.unique(np.arange(1, 2 * _IMAGES, 2) * total // (2 * _IMAGES))
     ids = [str(sample_id) for sample_id in arm.sample_ids[picked]]
     batch = group.decoded.load(arm.rows[picked], ids, device)
+    group.decoded.close()
     pictures = []
     for stimulus in arm.arm.stimuli:
         shown = stimulus_buffer(len(stimulus.conditions), len(ids), group.preprocessing.crop, torch.float32, device)

@@ -12,8 +12,9 @@ import visionbias
 from visionbias.datasets.base import Dataset
 from visionbias.datasets.label_map import LabelMap, resolve_label_map
 from visionbias.decode.choice import decoder_name
+from visionbias.engine.batches import batch_sizes
 from visionbias.engine.decoder import settled
-from visionbias.engine.inputs import batch_sizes, crop_rule, shared_preprocessing
+from visionbias.engine.inputs import crop_rule, shared_preprocessing
 from visionbias.models.resolve import source_of
 from visionbias.records.manifest import UNREAD
 

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a run and a stimulus stream share on their way from a data set to a tensor on the device."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from math import prod
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -18,12 +18,7 @@ from visionbias.types import BadSample, Preprocessing
 if TYPE_CHECKING:
     from visionbias.engine.study import Study
 
-R = TypeVar("R")
-
 _LISTED = 50  # bad images in an error
-
-# Images synthesized together, images forwarded together. On a CPU a small synthesis batch stays in the cache.
-_BATCHES = {"cpu": (8, 32), "cuda": (64, 256)}
 
 
 def pick_device(name: str) -> torch.device:
@@ -40,46 +35,6 @@ def pick_device(name: str) -> torch.device:
     except (RuntimeError, AssertionError, ImportError, TypeError) as error:
         raise BackendError(f"device {name!r} cannot be used: {first_line(error)}; try 'auto' or 'cpu'") from error
     return device
-
-
-def batch_sizes(study: "Study", device_type: str, found: Mapping[str, Any] | None) -> tuple[int, int]:
-    """`batch_size` and `forward_batch` of a study; where it leaves them to us by device, but a run that was begun keeps
-    its `forward_batch`: `found` is the study of its manifest.
-    """
-    batch, forward = _BATCHES.get(device_type, _BATCHES["cpu"])
-    forward = min(forward, max(len(arm.data.samples) for arm in study.arms))
-    if study.forward_batch != "auto":
-        forward = study.forward_batch
-    elif found is not None:
-        forward = found["forward_batch"]
-    return batch if study.batch_size == "auto" else study.batch_size, forward
-
-
-def batch_that_fits(
-    work: Callable[[int], R],  # what is done with a `forward_batch`
-    study: "Study",
-    found: Mapping[str, Any] | None,  # the study of the manifest that the run folder holds, if any
-    forward_batch: int,
-) -> tuple[R, int]:
-    """What some work gives, and the `forward_batch` that it was done with: where its size is ours to choose, the given
-    one is halved until it fits in memory.
-
-    Raises:
-        NoMemoryError: it does not fit and may not be made smaller.
-    """
-    while True:
-        try:
-            return work(forward_batch), forward_batch
-        except (torch.OutOfMemoryError, NoMemoryError) as error:
-            if found is not None or study.forward_batch != "auto" or forward_batch == 1:
-                said = str(error)
-                if not isinstance(error, NoMemoryError):
-                    said = (
-                        f"a forward pass of {forward_batch} images does not fit in the memory of the device: {error}; "
-                        "free memory, or use a smaller forward_batch"
-                    )
-                raise NoMemoryError(f"{said} in a new run") from error
-        forward_batch //= 2
 
 
 def shared_preprocessing(study: "Study") -> Preprocessing | None:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The loop of a run: for each batch of images, for each condition, for each model that is in memory."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import cycle
@@ -114,10 +114,14 @@ class Loop:
 
     @torch.inference_mode()
     def _run_group(self, part: Part, group: ModelGroup, models: Sequence[ModelInfo], bar: Any) -> None:
-        for answer in one_behind(self._answers(part, group, models), self.prepared.device):
-            bar.update(self._keep(part.prepared, answer))
+        try:
+            with closing(self._answers(part, group, models)) as answers:
+                for answer in one_behind(answers, self.prepared.device):
+                    bar.update(self._keep(part.prepared, answer))
+        finally:
+            group.decoded.close()
 
-    def _answers(self, part: Part, group: ModelGroup, models: Sequence[ModelInfo]) -> Iterator[_Answer]:
+    def _answers(self, part: Part, group: ModelGroup, models: Sequence[ModelInfo]) -> Generator[_Answer, None, None]:
         """What each model answers to each condition of each batch."""
         p, arm = self.prepared, part.prepared
         scorers = {m.id: Scorer(arm.label_maps[m.id], p.device, arm.decides16(m)) for m in models}

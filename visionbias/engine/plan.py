@@ -2,18 +2,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """`Plan`: what a study amounts to, before it runs."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from visionbias.engine.ahead import turns
+from visionbias.engine.batches import batch_sizes, batch_that_fits
 from visionbias.engine.calibration import Prediction, predict
 from visionbias.engine.decoder import check_gpu_decoder
-from visionbias.engine.foreseen import foresee
+from visionbias.engine.foreseen import Listing, foresee
 from visionbias.engine.identity import identity_before_reading
-from visionbias.engine.inputs import batch_sizes, batch_that_fits, pick_device, shared_preprocessing
+from visionbias.engine.inputs import pick_device, shared_preprocessing
 from visionbias.engine.run_folder import require_same
+from visionbias.errors import DataError
 from visionbias.models.catalog import weights_state
 from visionbias.records.files import RECORDS
 from visionbias.records.manifest import read_manifest
@@ -151,7 +153,7 @@ def make_plan(study: "Study", folder: Path | None) -> Plan:
 
         prediction, forward_batch = batch_that_fits(time_steps, study, found, forward_batch)
     rules = prediction.rules if prediction is not None else _rules(study, manifest)
-    listings = prediction.listings if prediction is not None else foresee(study, rules)
+    listings = prediction.listings if prediction is not None else _foreseen(study, rules, wanted=units > done)
     distinct = [listing.crops for listing in listings if not listing.again]
     pixels = 3 * max(rule.crop for rule in rules) ** 2
     return Plan(
@@ -172,12 +174,23 @@ def make_plan(study: "Study", folder: Path | None) -> Plan:
     )
 
 
+def _foreseen(study: "Study", rules: Sequence[Preprocessing], wanted: bool) -> tuple[Listing, ...]:
+    """What becomes of the crops, if any are `wanted`; for a run that is done nothing is refused."""
+    try:
+        return foresee(study, rules)
+    except DataError:
+        if wanted:
+            raise
+        return ()
+
+
 def _rules(study: "Study", manifest: Mapping[str, Any] | None) -> tuple[Preprocessing, ...]:
     """What the models see, each once; of a run that was begun where each has its own."""
     shared = shared_preprocessing(study)
     if shared is not None or manifest is None:
         return (shared or Preprocessing(),)
-    views = [view for data in manifest["study"]["data"].values() for view in data["models"].values()]
+    names = [arm.data.name for arm in study.arms if not arm.data.precropped] or [arm.data.name for arm in study.arms]
+    views = [view for name in names for view in manifest["study"]["data"][name]["models"].values()]
     return tuple(dict.fromkeys(Preprocessing(**view["preprocessing"]) for view in views))
 
 

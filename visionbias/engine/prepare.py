@@ -16,19 +16,16 @@ from numpy.typing import NDArray
 from visionbias.datasets.label_map import IMAGENET_CLASSES, LabelMap, categories16_of
 from visionbias.decode.drift import Drift, joined
 from visionbias.decode.room import Shortage
-from visionbias.engine.ahead import turns
 from visionbias.engine.arms import Arm
+from visionbias.engine.batches import batch_sizes, batch_that_fits, held_stimuli
 from visionbias.engine.checks import checked_label_maps, for_each, has_categories16, preprocessing_of
 from visionbias.engine.decoded import Decoded, decode_set
 from visionbias.engine.decoder import begun_with, check_gpu_decoder, gpu_of, settled
 from visionbias.engine.host_models import host_bytes
 from visionbias.engine.identity import identity_of, identity_of_model, identity_of_set, identity_of_view
 from visionbias.engine.inputs import (
-    batch_sizes,
-    batch_that_fits,
     pick_device,
     shared_preprocessing,
-    stimulus_buffer,
     usable,
 )
 from visionbias.engine.precision import EXACT, dtype_name
@@ -208,8 +205,7 @@ def _try_batch(
         NoMemoryError, torch.OutOfMemoryError: the batch is too large.
     """
     crops = {model.id: (shared_preprocessing(study) or model.preprocessing).crop for model in models}
-    conditions = max(arm.shown_at_once for arm in study.arms)
-    held = [stimulus_buffer(conditions, batch, max(crops.values()), dtype, device) for _ in range(turns(device.type))]
+    held = held_stimuli(study, max(crops.values()), dtype, batch, device)
     if device.type == "cuda":
         for name, side in crops.items():
             residents.forward(name, EXACT, False)(held[0][0, :, :, :side, :side])

@@ -43,7 +43,7 @@ class Study:
         forward_batch: images a model sees at once, the last batch padded. The last bits of a logit depend on it, so it
             is part of what a run folder must match. `"auto"`: what the run was begun with; in a new one 32 on a CPU,
             256 on CUDA, no more than there are images, halved until the stimuli that are held at once, attacks, and on
-            CUDA the forward passes, fit in memory.
+            CUDA the forward passes, fit in the memory that is free.
         decode: `"pillow"` (exact), `"dali"` (within one level), `"dali-mixed"` (DALI on the GPU; further off, by how
             much is measured and stands in the manifest), or `"auto"`: in a run folder the decoder that it was begun
             with, in a new one DALI's on the CPU where installed, else Pillow.
@@ -58,9 +58,9 @@ class Study:
         cache_bytes: the most bytes of decoded crops that the cache may hold, those of other studies included; 50,000
             images of 224 x 224 take 7.5 GB. A set that would go beyond it is streamed: the first start decodes it to
             know that it can, and every start decodes what it shows, once for each group of models that are in memory
-            together and see the same pixels. 0: no crops are written. `"auto"`: as many as the disk has room for, less
-            5 % of what is free. Crops that are in the cache are used in any case, and none are removed. It changes
-            speed, never a record.
+            together and see the same pixels, and what is compared. 0: no crops are written, which "dali-mixed" refuses.
+            `"auto"`: as many as the disk has room for, less 5 % of what is free; no number goes beyond that. Crops
+            that are in the cache are used in any case, and none are removed. It changes speed, never a record.
         offline: never open a socket to fetch weights.
 
     Raises:

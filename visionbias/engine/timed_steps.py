@@ -4,6 +4,7 @@
 
 import time
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
@@ -145,16 +146,16 @@ def time_gradient(model: Model, crop: int, device: torch.device, batch: int) -> 
         CheckpointError: the model cannot be attacked.
         NoMemoryError: there is no memory for its gradient.
     """
-    differentiable = Differentiable(model, device)
-    x = torch.rand(batch, 3, crop, crop, device=device).contiguous(memory_format=differentiable.memory_format)
+    shape = (batch, 3, crop, crop)
+    with under_attack(model), memory_for("pgd", shape, EXACT, device):
+        differentiable = Differentiable(model, device)
+        x = torch.rand(shape, device=device).contiguous(memory_format=differentiable.memory_format)
+        loss = Loss(differentiable, torch.zeros(batch, dtype=torch.int64, device=device))
 
-    loss = Loss(differentiable, torch.zeros(batch, dtype=torch.int64, device=device))
+        def gradient() -> None:
+            with torch.inference_mode(False), torch.enable_grad():
+                loss.gradient(x.requires_grad_(), x)
 
-    def gradient() -> None:
-        with torch.inference_mode(False), torch.enable_grad():
-            loss.gradient(x.requires_grad_(), x)
-
-    with under_attack(model), memory_for("pgd", tuple(x.shape), x.dtype, device):
         taken, most = _seconds(gradient, device), _most_bytes(gradient)
         loss.check()
     return taken, most
@@ -194,6 +195,7 @@ def time_decoding(study: "Study", listing: Listing, readings: float, gpu: int) -
         DataError: of the images that are tried, or listed as bad, more than `max_bad` cannot be used.
     """
     data, samples, rule, crops = listing.data, listing.samples, listing.rule, listing.crops
+    readings *= listing.readings
     usable(data, (), study.max_bad)
     times = (0 if crops.found or listing.again else 1) + (0 if crops.kept else readings)
     if not times:
@@ -233,8 +235,8 @@ def _seconds(call: Callable[[], object], device: torch.device) -> float:
 
 
 def _most_bytes(call: Callable[[], object]) -> int:
-    """That the tensors of one call take at once."""
+    """That the tensors of one call take at once, as far as it goes where each operation is looked at."""
     live = LiveBytes()
-    with live, torch.inference_mode():
+    with suppress(Exception), live, torch.inference_mode():  # a user's model may do what cannot be looked at
         call()
     return live.most

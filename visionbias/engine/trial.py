@@ -13,7 +13,7 @@ from visionbias.datasets.label_map import LabelMap
 from visionbias.engine.arms import Arm
 from visionbias.engine.inputs import stimulus_buffer
 from visionbias.engine.target import Target
-from visionbias.errors import BackendError, CheckpointError, DataError, NoMemoryError, ShapeError
+from visionbias.errors import BackendError, CheckpointError, DataError, NoMemoryError, RunError, ShapeError
 from visionbias.models.model import Model
 from visionbias.ops.philox import sample_keys, unit_uniforms
 from visionbias.types import Normalization
@@ -30,7 +30,7 @@ def try_stimuli(
 
     Raises:
         DataError: one cannot be made of crops of this size, as noise of a band that is too coarse for them.
-        NoMemoryError: there is no memory for one image.
+        RunError: there is no memory for one image.
     """
     blank = torch.zeros(1, crop, crop, 3, dtype=torch.uint8, device=device).permute(0, 3, 1, 2)
     batch = ImageBatch(blank, ["blank"], blank if arm.data.partners else None)
@@ -41,6 +41,8 @@ def try_stimuli(
             stimulus.renderer(Normalization(), torch.float32, 0)(batch, buffer)
         for attack in arm.attacks:
             replace(attack, steps=1).images(lambda x: x.mean(dim=(2, 3)), batch, label, 0)
+    except NoMemoryError as error:  # no smaller batch would help
+        raise RunError(f"{arm.data.name}: not even one image fits: {error}") from error
     except ShapeError as error:
         raise DataError(
             f"{arm.data.name}: a condition cannot be made of crops of {crop} x {crop} pixels: {error}"

@@ -147,7 +147,8 @@ def require_first_weights(name: str, weights_sha256: str) -> None:
 
     Args:
         name: of the model in the study.
-        weights_sha256: of the loaded weights, so it does not matter in which file format they are published.
+        weights_sha256: of the loaded weights, so it does not matter in which file format they are published, but it
+            does what the module calls them.
 
     Raises:
         CheckpointError: they are others, or the record cannot be written or read.
@@ -156,7 +157,10 @@ def require_first_weights(name: str, weights_sha256: str) -> None:
     if model.layout != "zoo":
         return
     record = cache_folder() / "study" / f"{name}.sha256"
-    otherwise = f"the weights of {model.source} have changed since: delete their file, and it is fetched again"
+    otherwise = (
+        f"the weights of {model.source} have changed since, or what timm or torchvision calls them: delete their file, "
+        "and it is fetched again, install the version of then"
+    )
     try:
         compare_with_first(record, weights_sha256, f"weights of {model.source}", otherwise)
     except CheckpointError as error:
