@@ -51,7 +51,7 @@ def test_what_has_room_stays_and_is_moved(model: Model) -> None:
 
 
 @torch.inference_mode()
-def test_what_comes_back_in_a_run_can_be_attacked() -> None:
+def test_what_comes_back_in_a_run_is_not_made_in_inference_mode() -> None:
     """Tensors that are made in inference mode, in which models run, can take no part in a gradient."""
     module = timm.create_model("test_resnet", num_classes=3).eval()
     assert all(buffer.is_inference() for buffer in module.buffers())
