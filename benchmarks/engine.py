@@ -16,6 +16,7 @@ import visionbias as vb
 from benchmarks.checkpoints import save_checkpoints
 from benchmarks.folder import temporary_folder
 from benchmarks.registry import Case, benchmark
+from visionbias.engine.batches import forward_batch
 from visionbias.engine.loop import Loop, Part
 from visionbias.engine.precision import Chosen, dtype_name, fast_forward
 from visionbias.engine.prepare import prepare
@@ -38,7 +39,7 @@ FLOOR = 0.95  # share of the bare loop's speed, on the same memory
 
 
 @benchmark("engine")
-def cases(device: str, batch: int = 32, size: int = 224) -> Iterator[Case]:
+def cases(device: str, batch: int | None = None, size: int = 224) -> Iterator[Case]:
     """One case an architecture, in the precision that a large job takes, float32 where that is none other.
 
     The engine reads crops, synthesizes, scores and saves the records; all loops call the same forward pass, which is
@@ -46,7 +47,8 @@ def cases(device: str, batch: int = 32, size: int = 224) -> Iterator[Case]:
     """
     for arch, n in ARCHITECTURES.items():
         folder = temporary_folder("engine")
-        yield _case(arch, device, n, batch, size, folder)
+        batch = batch or forward_batch(device)
+        yield _case(arch, device, max(n, batch), batch, size, folder)
 
 
 def _case(arch: str, device: str, n: int, batch: int, size: int, folder: Path) -> Case:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.registry import Case, benchmark
+from visionbias.engine.batches import forward_batch
 from visionbias.engine.precision import dtype_name
 from visionbias.models.compiler import Compiler
 from visionbias.models.fast import fast_dtypes
@@ -23,11 +24,11 @@ MOST_OFF = 0.05  # of the largest logit
 
 
 @benchmark("forward")
-def cases(device: str, arch: str = "resnet50", n: int = 32, size: int = 224) -> Iterator[Case]:
+def cases(device: str, arch: str = "resnet50", n: int | None = None, size: int = 224) -> Iterator[Case]:
     """One case; none where the device does not multiply 16-bit numbers natively."""
     place = torch.device(device)
     for dtype in fast_dtypes(place)[:1]:
-        yield _case(arch, place, dtype, n, size)
+        yield _case(arch, place, dtype, n or forward_batch(device), size)
 
 
 def _case(arch: str, device: torch.device, dtype: torch.dtype, n: int, size: int) -> Case:

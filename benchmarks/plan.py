@@ -51,10 +51,12 @@ def _run(study: Callable[[], vb.Study], folder: Path) -> vb.Run:
 
 def _check(study: Callable[[], vb.Study], folder: Path, notes: dict[str, float], _: str) -> float:
     """How far the prediction is off, as a share of the time that the run then takes."""
-    notes["predicted_s"] = study().plan().predicted_s
+    plan = study().plan()
+    notes["predicted_s"], notes["predicted_record_bytes"] = plan.predicted_s, plan.record_bytes
     began = time.perf_counter()
-    _run(study, folder)
+    done = _run(study, folder)
     notes["taken_s"] = time.perf_counter() - began
+    notes["record_bytes"] = sum(path.stat().st_size for path in done.folder.rglob("*.parquet"))
     off = abs(notes["predicted_s"] / notes["taken_s"] - 1)
     assert off < MOST_OFF, f"planned {notes['predicted_s']:.1f} s, took {notes['taken_s']:.1f} s"
     return off

@@ -132,6 +132,21 @@ def test_fp32_turns_it_off(make_study: Make, tmp_path: Path) -> None:
     assert set(precisions(run).values()) == {("float32", False)}
 
 
+def test_float32_is_not_rounded_in_runs_and_plans(make_study: Make, tmp_path: Path) -> None:
+    seen: list[bool] = []
+
+    def watching(x: Tensor) -> Tensor:
+        seen.append(torch.backends.cudnn.allow_tf32)
+        return mean_color(x)
+
+    study = make_study(models=[("watching", watching)], probes=[vb.Accuracy()])
+    for use in (study.plan, lambda: study.run(tmp_path / "run", progress=False)):
+        seen.clear()
+        use()
+        assert set(seen) == {False}
+    assert torch.backends.cudnn.allow_tf32
+
+
 @pytest.mark.usefixtures("fast")
 def test_what_decides_otherwise_in_16_bits_falls_back_with_its_reason(
     make_study: Make, tiny_net: type[nn.Module], tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -3,25 +3,21 @@
 """The fast forward pass: the same function folded, in 16 bits and compiled, for any architecture."""
 
 import gc
-from pathlib import Path
 from typing import Any
 from weakref import ref
 
 import pytest
 import timm
 import torch
-from safetensors.torch import save_file
 from timm.layers import BatchNormAct2d
 from torch import Tensor, fx, nn
 from torch._dynamo.utils import counters
 from torch._inductor.codecache import PyCodeCache
 
-from visionbias.models.checkpoint import Checkpoint
 from visionbias.models.compiler import Compiler
 from visionbias.models.fast import flop_of, folded, prefers_channels_last, to_channels_last, worth_compiling
 from visionbias.models.forward import Forward
 from visionbias.models.model import DataConfig, Model
-from visionbias.models.resolve import resolve_model
 
 CPU = torch.device("cpu")
 ARCHITECTURES = {"test_resnet": {}, "test_vit": {"img_size": 32}, "test_convnext": {}, "test_efficientnet": {}}
@@ -111,16 +107,21 @@ def test_any_architecture_runs_in_16_bits(arch: str, dtype: torch.dtype, images:
     assert torch.equal(Forward(model, device=CPU, batch=4)(images), exact)
 
 
-@pytest.mark.parametrize(("weights", "graphs"), [("inputs", 1), ("packed", 2)])
+@pytest.mark.parametrize(
+    ("weights", "graphs", "arch"),
+    [
+        ("inputs", 1, "test_resnet"),
+        ("inputs", 1, "test_vit"),
+        ("inputs", 1, "test_convnext"),
+        ("packed", 2, "test_resnet"),
+        ("packed", 2, "test_convnext"),
+    ],
+)
 def test_checkpoints_of_one_architecture_share_a_graph_or_pack_their_weights(
-    weights: str, graphs: int, tmp_path: Path, images: Tensor
+    weights: str, graphs: int, arch: str, images: Tensor
 ) -> None:
     """Each has its own logits, which do not depend on what else is in the batch or was run in between."""
-    models = []
-    for seed in range(2):
-        path = tmp_path / f"{seed}.safetensors"
-        save_file(build("test_resnet", seed).state_dict(), path)
-        models.append(resolve_model(Checkpoint(path, arch="test_resnet"), device=CPU))
+    models = [Model(f"of {seed}", 5, DataConfig(), None, "test", build(arch, seed), arch) for seed in range(2)]
     compiler = Compiler(torch.device("cuda") if weights == "inputs" else CPU)
     options = {"device": CPU, "batch": 4, "dtype": torch.bfloat16}
     compiled = [Forward(model, compiler=compiler, **options) for model in models]

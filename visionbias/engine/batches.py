@@ -23,6 +23,11 @@ R = TypeVar("R")
 _BATCHES = {"cpu": (8, 32), "cuda": (64, 256)}
 
 
+def forward_batch(device: str) -> int:
+    """Images forwarded together on a kind of device, unless a study says otherwise."""
+    return _BATCHES.get(torch.device(device).type, _BATCHES["cpu"])[1]
+
+
 def batch_sizes(study: "Study", device_type: str, found: Mapping[str, Any] | None) -> tuple[int, int]:
     """`batch_size` and `forward_batch` of a study; where it leaves them to us by device, but a run that was begun keeps
     its `forward_batch`: `found` is the study of its manifest.
@@ -76,8 +81,9 @@ def held_stimuli(
         NoMemoryError: there is not enough memory for them.
     """
     conditions = max(arm.shown_at_once for arm in study.arms)
-    taken, free = conditions * batch * 3 * crop**2 * dtype.itemsize * turns(device.type), free_memory(device)
-    if device.type == "cpu" and taken > free:  # the system would grant it, and kill who uses it
+    taken = conditions * batch * 3 * crop**2 * dtype.itemsize * turns(device.type)
+    # A CPU's system would grant what it does not have, and kill who uses it.
+    if device.type == "cpu" and taken > (free := free_memory(device)):
         raise NoMemoryError(
             f"no memory for {conditions} conditions of {batch} images of {crop} x {crop} pixels: "
             f"wanted {taken:,} bytes, {free:,} are free; use a smaller forward_batch or crop"

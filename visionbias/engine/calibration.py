@@ -20,6 +20,7 @@ from visionbias.engine.residents import WeightBytes, budget_bytes, groups_of
 from visionbias.engine.timed_steps import Timed, load_models, time_decoding, time_gradient, time_model, time_synthesis
 from visionbias.models.fast import fast_dtypes
 from visionbias.models.resolve import architecture_of, normalization_of, untrained
+from visionbias.runtime.exact_float32 import exact_float32
 from visionbias.runtime.freed_memory import freed_memory_kept
 from visionbias.types import Normalization, Preprocessing
 
@@ -36,7 +37,7 @@ class Prediction:
 
     load_s: float  # build the models, those that no memory holds again and again
     decode_s: float  # what the cache does not hold, and has no room for again for each group of models
-    compile_s: float  # each architecture once, and on a CPU each of its models again
+    compile_s: float  # of kernels that are on the disk by now: each architecture, and on a CPU each of its models
     compare_s: float  # 16 bits with float32, where a run has not begun; up to 16 times where accuracy is left open
     synthesis_s: float  # of what is left
     forward_s: float  # of what is left
@@ -74,6 +75,7 @@ class Prediction:
         return f"{said}; about {exact_s:,.0f} s if all models stay in float32"
 
 
+@exact_float32()
 @freed_memory_kept()
 def predict(
     study: "Study",
@@ -131,7 +133,7 @@ def predict(
             gradient_s, gradient_bytes = time_gradient(model, rule.crop, device, batches[1])
             activation_bytes = max(activation_bytes, gradient_bytes)
             attack_s += count[kind] * (gradient_s * gradients + timed.exact_s * attacks) * left
-        weights[kind] = WeightBytes.of(entries[name], model), timed.dtype
+        weights[kind] = WeightBytes.of(entries[name], model, device), timed.dtype
         seen[rule, model.normalization] = timed.dtype
     held.clear()
     memory = _Memory.of([weights[kind] for kind in alike.values()], budget, host_budget, attacked=gradients > 0)

@@ -28,6 +28,7 @@ from visionbias.records.samples import write_samples
 from visionbias.records.writer import set_aside_damaged
 from visionbias.runtime.dispatch import chosen_backends
 from visionbias.runtime.durable import remove_leftovers
+from visionbias.runtime.exact_float32 import exact_float32
 from visionbias.runtime.freed_memory import freed_memory_kept
 from visionbias.runtime.progress import progress_bar
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from visionbias.engine.study import Study
 
 
+@exact_float32()
 @freed_memory_kept()
 def run_study(
     study: "Study", folder: Path, *, shard: tuple[int, int], progress: bool | None, save_interval_s: float

@@ -227,7 +227,8 @@ class Loop:
             self.failures.setdefault(
                 model,
                 f"under condition {answer.condition!r}: NaN or infinite logits for {int((~finite).sum())} of "
-                f"{len(ids)} samples, such as {named}; check its weights and precision",
+                f"{len(ids)} samples, such as {named}; check its weights, or, if it runs in 16 bits, begin "
+                "another folder with precision='fp32'",
             )
             return 0
         self.sink.add(model, answer.condition, rows.start, {"sample_id": ids, "label": arm.labels[rows], **columns})

@@ -16,6 +16,7 @@ from visionbias.engine.inputs import shared_preprocessing
 from visionbias.engine.precision import EXACT
 from visionbias.errors import CheckpointError
 from visionbias.models.compiler import Compiler
+from visionbias.models.fast import worth_compiling
 from visionbias.models.forward import Forward
 from visionbias.models.model import Model
 from visionbias.models.resolve import resolve_model
@@ -39,14 +40,17 @@ class WeightBytes:
     """What the weights of a model take."""
 
     exact: int  # in float32; 0 for those of the user, who holds them anyway
-    half: int  # of a copy in 16 bits
+    half: int  # of a copy in 16 bits, and of another where a CPU's graph packs them
 
     @classmethod
-    def of(cls, entry: Any, model: Model) -> "WeightBytes":
+    def of(cls, entry: Any, model: Model, device: torch.device) -> "WeightBytes":
         """Of the model that came from an entry of a study."""
-        total = bytes_of(model.call) if isinstance(model.call, nn.Module) else 0
+        if not isinstance(model.call, nn.Module):
+            return cls(0, 0)
+        total = bytes_of(model.call)
         is_users = isinstance(entry, tuple) and model.call is entry[1]
-        return cls(0 if is_users else total, total // 2)
+        packs = device.type == "cpu" and worth_compiling(model.call, device)
+        return cls(0 if is_users else total, total if packs else total // 2)
 
     def running(self, dtype: torch.dtype, attacked: bool) -> int:
         """While the model runs in a dtype; attacks need float32 besides."""
@@ -138,7 +142,7 @@ class Residents:
                     f"model {name!r}: wanted the weights that the run began with (sha256 {self._sha256[name]}), "
                     f"got others (sha256 {model.weights_sha256}); start again when nothing writes to them any more"
                 )
-            self._bytes[name] = WeightBytes.of(self._entries[name], model)
+            self._bytes[name] = WeightBytes.of(self._entries[name], model, self._device)
             self._make_room(self._bytes[name].exact)
             self._exact[name] = model
             self._held[name, EXACT] = self._bytes[name].exact

@@ -95,7 +95,7 @@ class Timed:
     dtype: torch.dtype
     batch_s: float
     exact_s: float  # in float32
-    compile_s: float = 0.0
+    compile_s: float = 0.0  # where the kernels were compiled before, as this does for the run that follows
     compile_again_s: float = 0.0  # for another model of the architecture
     compare_s: float = 0.0
     activation_bytes: int = 0  # in float32
@@ -125,13 +125,14 @@ def time_model(
         fast = []
     if not fast:
         return Timed(EXACT, exact_s, exact_s, activation_bytes=exact_bytes)
-    compiler, times = Compiler(device), [time.perf_counter()]
-    for _ in range(2):
+    again, times = Compiler(device), []
+    for compiler in (Compiler(device), again, again):
+        began = time.perf_counter()
         forward = fast_forward(model, crop, device=device, dtype=fast[0], batch=batch, compiler=compiler)
-        times.append(time.perf_counter())
+        times.append(time.perf_counter() - began)
     fast_s = _seconds(_forwarding(forward, crop, device), device)
     compare_s = 0.0 if begun is not None else looks(stimuli, batch)[0] * (exact_s + fast_s)
-    return Timed(fast[0], fast_s, exact_s, times[1] - times[0], times[2] - times[1], compare_s, exact_bytes)
+    return Timed(fast[0], fast_s, exact_s, times[1], times[2], compare_s, exact_bytes)
 
 
 def _forwarding(forward: Forward, crop: int, device: torch.device) -> Callable[[], object]:

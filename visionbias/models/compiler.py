@@ -19,9 +19,9 @@ from visionbias.errors import BackendError, first_line
 class Compiler:
     """Compiles modules for inference on batches of one shape.
 
-    On a CPU each graph holds the weights of its module, packed once as the machine multiplies them, where other graphs
-    pack them at every call. The kernels of an architecture are compiled with its first model, which takes up to half a
-    minute, and found again by the others in a second or two.
+    On a CPU each graph holds a copy of the weights of its module, packed once as the machine multiplies them, where
+    other graphs pack them at every call. The kernels of an architecture are compiled with its first model, which takes
+    up to half a minute, and found again by the others in a second or two.
 
     On CUDA weights are inputs of the graph, so all checkpoints of an architecture share one: the first call of the
     first of them takes seconds, the others swap their weights in. The graph is replayed as a CUDA graph, which copies
@@ -34,7 +34,7 @@ class Compiler:
 
     def __call__(
         self,
-        module: nn.Module,  # of no other use from now on: its weights may be let go
+        module: nn.Module,  # whose weights stay as they are from now on
         architecture: str | None,  # modules of one architecture and the same layers share what they can; None: nothing
     ) -> Callable[[Tensor], Tensor]:
         """What computes the same as the module, in inference mode."""
@@ -57,7 +57,7 @@ class Compiler:
 
 
 class _Packed:
-    """A graph that holds its module's weights, and is compiled at the first call. Torch would keep all that it ever
+    """A graph with a copy of its module's weights, compiled at the first call. Torch would keep all that it ever
     compiled, and so these weights; here they go with the graph.
     """
 
@@ -74,7 +74,7 @@ class _Packed:
         from torch._inductor.codecache import PyCodeCache
 
         before = len(PyCodeCache.modules)
-        with config.patch(freezing=True, freezing_discard_parameters=True):
+        with config.patch(freezing=True):
             made = self._graph(x)
         self._made += PyCodeCache.modules[before:]
         return made
