@@ -16,6 +16,9 @@ from run_folders import records_of
 from torch import Tensor, nn
 
 import visionbias as vb
+import visionbias.engine.loop
+from visionbias.conditions.stimulus import ImageBatch, Renderer
+from visionbias.engine.inputs import render_batch
 
 Make = Callable[..., vb.Study]
 
@@ -146,6 +149,23 @@ def test_finished_shard_does_not_speak_for_the_run(
     for _ in range(2):
         make_study(probes=[vb.Accuracy()]).run(tmp_path / "run", shard=(1, 3))
     assert "shard 1/3: complete, nothing to do" in capsys.readouterr().err
+
+
+def test_each_condition_is_made_once_for_all_models(
+    make_study: Make, tiny_net: type[nn.Module], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+
+    def noted(renderer: Renderer, batch: ImageBatch, buffer: Tensor, step: int) -> None:
+        made.append(len(buffer) * len(batch.images))
+        render_batch(renderer, batch, buffer, step)
+
+    monkeypatch.setattr(visionbias.engine.loop, "render_batch", noted)
+    for models in (1, 3):
+        made.clear()
+        nets = [(f"net_{seed}", tiny_net(seed)) for seed in range(models)]
+        make_study(models=nets).run(tmp_path / str(models), progress=False)
+        assert sum(made) == 23 * 37
 
 
 def test_modules_are_tried_at_the_size_of_the_study(

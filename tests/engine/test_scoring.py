@@ -35,6 +35,12 @@ def test_all_classes(logits: torch.Tensor) -> None:
     assert scores.finite.all()
 
 
+def test_a_few_bytes_a_sample_leave_the_device(logits: torch.Tensor) -> None:
+    scorer = Scorer(LabelMap.identity([f"c{i}" for i in range(12)]), torch.device("cpu"))
+    sent = scorer(logits, torch.zeros(40, dtype=torch.int64)).send()
+    assert sent.packed.nbytes == 40 * 5 * 8, "whatever the number of classes"
+
+
 def test_subset_is_a_softmax_over_the_subset(logits: torch.Tensor) -> None:
     chosen = [7, 2, 9]
     label_map = LabelMap.groups({"a": 7, "b": 2, "c": 9})
