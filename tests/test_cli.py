@@ -212,9 +212,9 @@ def test_options_of_report_that_do_not_fit(words: tuple[str, ...], fault: str, t
 
 def test_models_of_the_study_are_listed_with_category_and_state(monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("VISIONBIAS_CACHE", str(tmp_path))
-    lines = typed("models", "study:moco*").stdout.splitlines()
-    assert lines
-    assert all("contrastive" in line and "needs download" in line for line in lines if line.startswith("study:"))
+    lines = typed("models", "study:*moco*").stdout.splitlines()
+    assert len(lines) == 3
+    assert all("contrastive" in line and "needs download" in line for line in lines)
 
 
 def test_models_lists_names() -> None:
