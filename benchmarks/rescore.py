@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 import visionbias as vb
 from benchmarks.folder import temporary_folder
-from benchmarks.memory import peak_gib
+from benchmarks.memory import peak_bytes
 from benchmarks.registry import Case, benchmark
 from visionbias.analysis import failures
 from visionbias.probes.registry import stimuli_of
@@ -101,7 +101,7 @@ def write_run(folder: Path, models: int, n: int) -> NDArray[np.float64]:  # [M, 
 
 def _check(folder: Path, accuracies: NDArray[np.float64], notes: dict[str, float], name: str) -> float:
     """The accuracies that the reader gives are those of the records, and its memory is bounded."""
-    gib = peak_gib(_ALONE, name, str(folder))
+    gib = peak_bytes(_ALONE, name, str(folder)) / 2**30
     assert gib < MOST_GIB, f"{name} took {gib:.2f} GiB of memory, wanted less than {MOST_GIB}"
     notes["peak_gib"] = gib
     error = 0.0

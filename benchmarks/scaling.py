@@ -3,7 +3,7 @@
 """How the cost of a run grows: with the number of checkpoints, and with the number of images."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -11,19 +11,20 @@ import visionbias as vb
 from benchmarks.checkpoints import save_checkpoints
 from benchmarks.engine import CONDITIONS, PROBES, write_images
 from benchmarks.folder import temporary_folder
-from benchmarks.memory import peak_gib
+from benchmarks.memory import own_peak_bytes
 from benchmarks.registry import Case, benchmark
 
 ARCHITECTURE = "resnet10t"
 MODELS = (1, 2, 4, 8)
 TIMES = (1, 2, 4)  # as many images
-MOST_GROWTH = 1.1  # of memory, with as many images as there are
+MANY = 64  # times as many, under one condition, to see whether memory grows
+MOST_GROWTH = 0.25  # of memory, as a share of the crops that come
 
 _ALONE = """
 import sys
 from pathlib import Path
 from benchmarks.scaling import run
-run(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4], int(sys.argv[5]))
+run(Path(sys.argv[1]), 1, int(sys.argv[2]), sys.argv[3], int(sys.argv[4]), clean=True)
 """
 
 
@@ -32,29 +33,33 @@ def cases(device: str, n: int = 32, size: int = 224) -> Iterator[Case]:
     """A case a number of checkpoints, then a case a number of images: the rate tells what each costs."""
     folder = temporary_folder("scaling")
     save_checkpoints(folder, ARCHITECTURE, max(MODELS))
-    for times in TIMES:
+    for times in (*TIMES, MANY):
         write_images(folder / f"images-{times * n}", times * n)
-    for models, images in (*((models, n) for models in MODELS), *((1, times * n) for times in TIMES[1:])):
+    works = [(models, n, False) for models in MODELS] + [(1, times * n, False) for times in TIMES[1:]]
+    for models, images, clean in (*works, (1, MANY * n, True)):
+        conditions = 1 if clean else CONDITIONS
         notes: dict[str, float] = {}
+        whole = partial(run, folder, models, images, device, size, clean)
+        memory = partial(_compare_memory, folder, n, images, device, size, notes) if clean else None
         yield Case(
             op="scaling",
-            shape=f"{models} x {ARCHITECTURE}, {CONDITIONS} conditions x [{images}, 3, {size}, {size}]",
+            shape=f"{models} x {ARCHITECTURE}, {conditions} conditions x [{images}, 3, {size}, {size}]",
             dtype="records",
             unit="forwards",
-            work=models * CONDITIONS * images,
+            work=models * conditions * images,
             bytes_moved=images * 3 * size * size,
-            contenders={"visionbias": partial(run, folder, models, images, device, size)},
-            check=partial(_check, folder, models, n, images, device, size, notes),
+            contenders={"visionbias": whole},
+            check=partial(_check, whole, models * conditions * images, memory),
             notes=notes,
         )
 
 
-def run(folder: Path, models: int, images: int, device: str, size: int) -> vb.Run:
+def run(folder: Path, models: int, images: int, device: str, size: int, clean: bool) -> vb.Run:
     """A whole run, loading included; the crops are in the cache from the second on."""
     study = vb.Study(
         [vb.Checkpoint(folder / f"{ARCHITECTURE}-{seed}.safetensors", arch=ARCHITECTURE) for seed in range(models)],
         folder / f"images-{images}",
-        PROBES,
+        PROBES[:1] if clean else PROBES,
         preprocessing=vb.Preprocessing(resize=size * 8 // 7, crop=size),
         device=device,
         forward_batch=32,
@@ -63,14 +68,19 @@ def run(folder: Path, models: int, images: int, device: str, size: int) -> vb.Ru
     return study.run(folder / uuid.uuid4().hex, progress=False)
 
 
-def _check(
-    folder: Path, models: int, least: int, images: int, device: str, size: int, notes: dict[str, float], _: str
-) -> float:
-    """The run has all records, and takes no more memory than with the fewest images."""
-    done = run(folder, models, images, device, size)
-    assert len(done.records().to_table()) == models * CONDITIONS * images
-    for count in {least, images}:
-        notes[f"peak_gib_{count}"] = peak_gib(_ALONE, str(folder), str(models), str(count), device, str(size))
-    few, many = (notes[f"peak_gib_{count}"] for count in (least, images))
-    assert many < MOST_GROWTH * few, f"{images} images take {many:.2f} GiB, {least} take {few:.2f}"
+def _check(whole: Callable[[], vb.Run], records: int, memory: Callable[[], None] | None, _: str) -> float:
+    """The run has all records."""
+    assert len(whole().records().to_table()) == records
+    if memory is not None:
+        memory()
     return 0.0
+
+
+def _compare_memory(folder: Path, few: int, many: int, device: str, size: int, notes: dict[str, float]) -> None:
+    """A run of many images takes no more memory than one of few, but for a part of what their crops would."""
+    taken = {}
+    for count in (few, many):
+        taken[count] = own_peak_bytes(_ALONE, str(folder), str(count), device, str(size))
+        notes[f"peak_mib_{count}"] = taken[count] / 2**20
+    grown, crops = taken[many] - taken[few], (many - few) * 3 * size * size
+    assert grown < MOST_GROWTH * crops, f"{many - few} more images take {grown:,} bytes, their crops {crops:,}"

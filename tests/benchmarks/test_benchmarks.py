@@ -195,10 +195,17 @@ def test_a_job_run_in_the_published_way_computes_the_same():
 def test_runs_of_more_images_take_no_more_memory(monkeypatch):
     monkeypatch.setattr(scaling, "MODELS", (1,))
     monkeypatch.setattr(scaling, "TIMES", (1, 2))
-    few, many = scaling.cases("cpu", n=4, size=32)
+    monkeypatch.setattr(scaling, "MANY", 3)
+    few, many, clean = scaling.cases("cpu", n=4, size=32)
     assert many.check("visionbias") == 0.0
     assert many.work == 2 * few.work
-    assert set(many.notes) == {"peak_gib_4", "peak_gib_8"}
+    monkeypatch.setattr(scaling, "MOST_GROWTH", float("inf"))  # crops this small are less than chance
+    assert clean.check("visionbias") == 0.0
+    assert set(clean.notes) == {"peak_mib_4", "peak_mib_12"}
+    assert min(clean.notes.values()) > 100
+    monkeypatch.setattr(scaling, "MOST_GROWTH", -float("inf"))
+    with pytest.raises(AssertionError, match=r"8 more images take .* bytes, their crops 24,576"):
+        clean.check("visionbias")
 
 
 def test_a_prediction_is_held_against_the_run(monkeypatch):
