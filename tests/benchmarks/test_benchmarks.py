@@ -221,4 +221,4 @@ def test_a_prediction_is_held_against_the_run(monkeypatch):
     assert (rows, list(failures)) == ([], ["run"])
     monkeypatch.setattr(plan, "MOST_OFF", float("inf"))
     (row,), _ = run.measure(case, "cpu", 5, 1e9, "commit")
-    assert set(row["notes"]) == {"predicted_s", "taken_s"}
+    assert set(row["notes"]) == {"predicted_s", "taken_s", "predicted_record_bytes", "record_bytes"}

@@ -288,6 +288,17 @@ def test_a_damaged_entry_makes_room_for_itself(samples, tmp_path) -> None:
     assert isinstance(again.images, np.memmap)
 
 
+def test_damaged_digests_are_made_again(samples, tmp_path) -> None:
+    options = {"decode": "pillow", "folder": tmp_path / "cache", "cache_bytes": 0}
+    first = open_crops(samples[:2], SMALL, **options)
+    digests = bytearray((first.path / "digests.u8").read_bytes())
+    digests[40] ^= 1
+    (first.path / "digests.u8").write_bytes(digests)
+    again = open_crops(samples[:2], SMALL, **options)
+    assert again.sha256 == first.sha256
+    assert again.images[[0, 1]].shape == (2, 32, 32, 3)
+
+
 def test_what_is_read_twice_at_once_is_decoded_once_by_a_decoder_that_can_be_closed(samples) -> None:
     decoded: list[int] = []
     open_now = 0

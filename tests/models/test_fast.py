@@ -14,7 +14,8 @@ from torch import Tensor, fx, nn
 from torch._dynamo.utils import counters
 from torch._inductor.codecache import PyCodeCache
 
-from visionbias.models.compiler import Compiler
+from visionbias.errors import BackendError
+from visionbias.models.compiler import Compiler, require_compiler, turned_off
 from visionbias.models.fast import flop_of, folded, prefers_channels_last, to_channels_last, worth_compiling
 from visionbias.models.forward import Forward
 from visionbias.models.model import DataConfig, Model
@@ -159,6 +160,28 @@ def test_any_number_of_modules_is_compiled() -> None:
         wanted = module(x)
         torch.testing.assert_close(compiler(module, None)(x), wanted)
     assert counters["stats"]["unique_graphs"] == before + len(modules)
+
+
+def test_what_is_no_single_graph_is_not_compiled() -> None:
+    """The code of its parts would be shared with other models, and be compiled for the first few only."""
+
+    class Branching(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            return x.mean((2, 3)) if float(x.sum()) > 0 else -x.mean((2, 3))
+
+    for weights in (CPU, torch.device("cuda")):
+        with torch.inference_mode(), pytest.raises(torch._dynamo.exc.TorchDynamoException):
+            Compiler(weights)(Branching(), None)(torch.ones(1, 3, 2, 2))
+
+
+@pytest.mark.parametrize("name", ["TORCH_COMPILE_DISABLE", "TORCHDYNAMO_DISABLE"])
+def test_a_compiler_that_is_turned_off_is_none(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not turned_off()
+    monkeypatch.setenv(name, "1")
+    assert turned_off()
+    monkeypatch.setattr(torch, "compile", lambda function, **how: function)  # as torch does when it starts with it
+    with pytest.raises(BackendError, match=r"the environment turns torch.compile off.* let torch.compile use it"):
+        require_compiler(CPU)
 
 
 def test_weights_of_five_dimensions_stay_in_channels_last_modules() -> None:

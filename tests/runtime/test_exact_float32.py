@@ -15,6 +15,8 @@ SETTINGS = [
     "pass",
     "torch.backends.cudnn.allow_tf32 = False",
     "torch.set_float32_matmul_precision('medium')",
+    "torch.backends.fp32_precision = 'tf32'",
+    "torch.backends.cudnn.fp32_precision = 'tf32'",
     "torch.backends.cudnn.conv.fp32_precision = torch.backends.cuda.matmul.fp32_precision = 'tf32'",
 ]
 SCRIPT = """
@@ -29,8 +31,9 @@ def rounding():
 before = rounding()
 with exact_float32():
     assert rounding() == [False, False]
-    assert not torch.backends.cudnn.allow_tf32
-    assert torch.get_float32_matmul_precision() == "highest"
+    with exact_float32():
+        assert rounding() == [False, False]
+    assert rounding() == [False, False]
 assert rounding() == before, (rounding(), before)
 """
 

@@ -14,7 +14,7 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -150,12 +150,14 @@ class Entry:
             images = np.memmap(payload, np.uint8, "r", shape=self.shape)
         except (OSError, ValueError):
             return None
+        if not self.keep and self._content(images) != sha256:
+            return None
         crops = images if self.keep else Redecoded(self.samples, images, self._new_decoder)
         unusable = tuple(BadSample(sample.id, reason) for sample, reason, _ in bad)
         return Crops(crops, unusable, self.decoder, sha256, self.path, drift)
 
     def _build(self, scratch: Path, file: IO[bytes], progress: bool | None) -> None:
-        digest = hashlib.sha256()
+        digests: list[bytes] = []
         bad: list[tuple[int, str, bool]] = []
         blank = bytes(self.bytes // len(self.samples))
         meter = DriftMeter(len(self.samples), self.preprocessing) if self.kind == "dali-mixed" else None
@@ -163,8 +165,7 @@ class Entry:
         with closing(self._decoded(progress)) as batches:
             for contents, crops in batches:
                 for row, (content, crop) in enumerate(zip(contents, crops, strict=True), done):
-                    name = self.samples[row].id.encode("utf-8", "surrogateescape")
-                    digest.update(len(name).to_bytes(8, "big") + name + content.digest)
+                    digests.append(content.digest)
                     if isinstance(crop, BadReason):
                         bad.append((row, crop.text, content.unread is not None))
                     elif meter is not None:
@@ -182,12 +183,20 @@ class Entry:
             "decoder": self.decoder,
             "preprocessing": self.preprocessing.as_dict(),
             "shape": self.shape,
-            "sha256": digest.hexdigest(),
+            "sha256": self._content(digests),
             "bad": bad,
             "drift": None if meter is None or meter.drift is None else asdict(meter.drift),
         }
         write_file(scratch / _MANIFEST, json.dumps(manifest, indent=1).encode())
         sync_folder(scratch)
+
+    def _content(self, digests: Iterable[Any]) -> str:
+        """See `Crops.sha256`; each digest of 32 bytes."""
+        content = hashlib.sha256()
+        for sample, digest in zip(self.samples, digests, strict=True):
+            name = sample.id.encode("utf-8", "surrogateescape")
+            content.update(len(name).to_bytes(8, "big") + name + bytes(digest))
+        return content.hexdigest()
 
     def _decoded(self, progress: bool | None) -> Generator[tuple[list[Content], list[Crop]], None, None]:
         """Contents and crops of the samples in order, batch by batch; memory does not grow with N."""

@@ -12,7 +12,7 @@ from torch import nn
 from visionbias.engine.agreement import agreement
 from visionbias.engine.inputs import stimulus_buffer
 from visionbias.errors import CheckpointError
-from visionbias.models.compiler import Compiler, require_compiler
+from visionbias.models.compiler import Compiler, require_compiler, turned_off
 from visionbias.models.fast import fast_dtypes, flop_of, worth_compiling
 from visionbias.models.forward import Forward
 from visionbias.models.model import Model, ModelInfo
@@ -111,7 +111,7 @@ def fast_forward(
     Raises:
         CheckpointError: the module cannot be copied.
     """
-    if isinstance(model.call, nn.Module) and worth_compiling(model.call, device):
+    if isinstance(model.call, nn.Module) and worth_compiling(model.call, device) and not turned_off():
         try:
             forward = Forward(model, device=device, dtype=dtype, batch=batch, compiler=compiler)
             with torch.inference_mode():

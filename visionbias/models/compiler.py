@@ -3,8 +3,10 @@
 """Compiled graphs of modules: on CUDA one for an architecture, on a CPU one for each model, with its weights in it."""
 
 import copy
+import os
 import sys
 from collections.abc import Callable
+from threading import Lock
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 from weakref import finalize
@@ -15,9 +17,12 @@ from torch.func import functional_call
 
 from visionbias.errors import BackendError, first_line
 
+_compiling = Lock()  # torch's settings, and its list of what was compiled, are the process's
+
 
 class Compiler:
-    """Compiles modules for inference on batches of one shape.
+    """Compiles modules for inference on batches of one shape. A module that torch cannot put into one graph fails at
+    its first call: the code of the parts would be shared by others, and compiled a few times only.
 
     On a CPU each graph holds a copy of the weights of its module, packed once as the machine multiplies them, where
     other graphs pack them at every call. The kernels of an architecture are compiled with its first model, which takes
@@ -57,13 +62,13 @@ class Compiler:
 
 
 class _Packed:
-    """A graph with a copy of its module's weights, compiled at the first call. Torch would keep all that it ever
+    """One graph with a copy of its module's weights, compiled at the first call. Torch would keep all that it ever
     compiled, and so these weights; here they go with the graph.
     """
 
     def __init__(self, module: nn.Module) -> None:
         function = _with_own_code(lambda x: module(x))
-        self._graph: Callable[[Tensor], Tensor] = torch.compile(function, dynamic=False)
+        self._graph: Callable[[Tensor], Tensor] = torch.compile(function, dynamic=False, fullgraph=True)
         self._made: list[ModuleType] = []  # Python modules of generated code, with the weights
         finalize(self, _forget, function.__code__, self._made)
 
@@ -73,10 +78,11 @@ class _Packed:
         from torch._inductor import config  # takes a second
         from torch._inductor.codecache import PyCodeCache
 
-        before = len(PyCodeCache.modules)
-        with config.patch(freezing=True):
-            made = self._graph(x)
-        self._made += PyCodeCache.modules[before:]
+        with _compiling:
+            before = len(PyCodeCache.modules)
+            with config.patch(freezing=True):
+                made = self._graph(x)
+            self._made += PyCodeCache.modules[before:]
         return made
 
 
@@ -97,16 +103,28 @@ def require_compiler(device: torch.device) -> None:
     """Compile a layer, to know that it can be done.
 
     Raises:
-        BackendError: it cannot.
+        BackendError: it cannot, or the environment turns it off.
     """
     try:
         with torch.inference_mode():
-            Compiler(device)(nn.Sigmoid(), None)(torch.zeros(1, 1, device=device))
+            compiled = Compiler(device)(_WhetherCompiled(), None)(torch.zeros(1, 1, device=device))
+        if not compiled.all():
+            raise RuntimeError("the environment turns torch.compile off")
     except Exception as error:  # of the C++ compiler, of Triton, or of torch in between
         raise BackendError(
             f"wanted to compile models, as this run did when it began, got {type(error).__name__}: "
-            f"{first_line(error):.200}; install a C++ compiler, or begin another folder"
+            f"{first_line(error):.200}; install a C++ compiler and let torch.compile use it, or begin another folder"
         ) from error
+
+
+def turned_off() -> bool:
+    """Whether the environment turns torch.compile off, which then gives back what it is given."""
+    return any(os.environ.get(name) == "1" for name in ("TORCH_COMPILE_DISABLE", "TORCHDYNAMO_DISABLE"))
+
+
+class _WhetherCompiled(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x.sigmoid() if torch.compiler.is_compiling() else x
 
 
 def skeleton(module: nn.Module) -> nn.Module:
@@ -122,7 +140,7 @@ def _on_meta(weight: Tensor) -> Tensor:
 
 def _graph(module: nn.Module) -> Callable[..., Tensor]:
     function = _with_own_code(lambda weights, x: functional_call(module, weights, (x,)))
-    graph: Callable[..., Tensor] = torch.compile(function, dynamic=False, mode="reduce-overhead")
+    graph: Callable[..., Tensor] = torch.compile(function, dynamic=False, fullgraph=True, mode="reduce-overhead")
     return graph
 
 

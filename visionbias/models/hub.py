@@ -137,7 +137,7 @@ def compare_with_first(
     if not record.is_file():
         record.parent.mkdir(parents=True, exist_ok=True)
         write_file(record, f"{got}  {named}\n".encode())
-    elif not record.read_text().startswith(got):
+    elif not record.read_text(errors="replace").startswith(got):
         raise CheckpointError(
             f"{record} wants another sha256 than {got}; {otherwise}, or delete the record to trust it"
         )
