@@ -69,7 +69,8 @@ def _case(arch: str, device: str, n: int, batch: int, size: int, folder: Path) -
         options = {"batch_size": batch, "normalization": model.normalization, "dtype": dtype, **shown}
         return vb.stimuli(folder / "images", PROBES, **options)
 
-    ready = [images.images for images in stimuli()]
+    with torch.inference_mode():  # as the engine makes them: a compiled graph would be another one for other tensors
+        ready = [images.images for images in stimuli()]
 
     @freed_memory_kept()
     def engine() -> Path:
