@@ -9,31 +9,39 @@ from benchmarks.machine import ROOT
 
 _PEAK = "\nimport resource\nprint(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)"
 
-# Every hundredth of a second: the system keeps no peak of it.
+# Every hundredth of a second: the system keeps no peaks of it.
 _WATCHED = """
 import re, threading, time
 from pathlib import Path
-_seen = [0]
+_taken = []
 def _watch():
     while True:
-        _seen[0] = max(_seen[0], int(re.search(r"RssAnon:\\s*(\\d+)", Path("/proc/self/status").read_text())[1]))
+        _taken.append(int(re.search(r"RssAnon:\\s*(\\d+)", Path("/proc/self/status").read_text())[1]) * 1024)
         time.sleep(0.01)
 threading.Thread(target=_watch, daemon=True).start()
+"""
+_CURVE = """
+_taken = _taken[:]
+_ends = [len(_taken) * part // {parts} for part in range({parts} + 1)]
+print(*(max(_taken[start:end], default=0) for start, end in zip(_ends, _ends[1:])))
 """
 
 
 def peak_bytes(code: str, *arguments: str) -> int:
     """At most while Python runs some lines, which find the arguments in `sys.argv[1:]`."""
-    return _last_number(code + _PEAK, *arguments)
+    return _numbers(code + _PEAK, *arguments)[0]
 
 
-def own_peak_bytes(code: str, *arguments: str) -> int:
-    """The same without pages of files that are mapped, which the system takes back when it needs them. On Linux."""
-    return _last_number(_WATCHED + code + "\nprint(_seen[0] * 1024)", *arguments)
+def memory_curve(code: str, *arguments: str, parts: int) -> list[int]:
+    """At most in each of so many equal parts of the time that the lines take, in bytes, without pages of files that are
+    mapped, which the system takes back when it needs them. On Linux.
+    """
+    return _numbers(_WATCHED + code + _CURVE.format(parts=parts), *arguments)
 
 
-def _last_number(code: str, *arguments: str) -> int:
+def _numbers(code: str, *arguments: str) -> list[int]:
+    """Of the last line that is printed."""
     done = subprocess.run(
         [sys.executable, "-c", code, *arguments], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    return int(done.stdout.split()[-1])
+    return [int(word) for word in done.stdout.splitlines()[-1].split()]

@@ -11,14 +11,15 @@ import visionbias as vb
 from benchmarks.checkpoints import save_checkpoints
 from benchmarks.engine import CONDITIONS, PROBES, write_images
 from benchmarks.folder import temporary_folder
-from benchmarks.memory import own_peak_bytes
+from benchmarks.memory import memory_curve
 from benchmarks.registry import Case, benchmark
 
 ARCHITECTURE = "resnet10t"
 MODELS = (1, 2, 4, 8)
 TIMES = (1, 2, 4)  # as many images
 MANY = 64  # times as many, under one condition, to see whether memory grows
-MOST_GROWTH = 0.25  # of memory, as a share of the crops that come
+PARTS = 4  # of the time of that run
+MOST_GROWTH = 0.25  # of memory in the second half, as a share of the crops that it reads
 
 _ALONE = """
 import sys
@@ -40,7 +41,7 @@ def cases(device: str, n: int = 32, size: int = 224) -> Iterator[Case]:
         conditions = 1 if clean else CONDITIONS
         notes: dict[str, float] = {}
         whole = partial(run, folder, models, images, device, size, clean)
-        memory = partial(_compare_memory, folder, n, images, device, size, notes) if clean else None
+        memory = partial(_check_memory, folder, images, device, size, notes) if clean else None
         yield Case(
             op="scaling",
             shape=f"{models} x {ARCHITECTURE}, {conditions} conditions x [{images}, 3, {size}, {size}]",
@@ -76,11 +77,9 @@ def _check(whole: Callable[[], vb.Run], records: int, memory: Callable[[], None]
     return 0.0
 
 
-def _compare_memory(folder: Path, few: int, many: int, device: str, size: int, notes: dict[str, float]) -> None:
-    """A run of many images takes no more memory than one of few, but for a part of what their crops would."""
-    taken = {}
-    for count in (few, many):
-        taken[count] = own_peak_bytes(_ALONE, str(folder), str(count), device, str(size))
-        notes[f"peak_mib_{count}"] = taken[count] / 2**20
-    grown, crops = taken[many] - taken[few], (many - few) * 3 * size * size
-    assert grown < MOST_GROWTH * crops, f"{many - few} more images take {grown:,} bytes, their crops {crops:,}"
+def _check_memory(folder: Path, images: int, device: str, size: int, notes: dict[str, float]) -> None:
+    """The second half of a run takes no more memory than the first, but for a part of what its crops would."""
+    curve = memory_curve(_ALONE, str(folder), str(images), device, str(size), parts=PARTS)
+    notes |= {f"peak_mib_{part}_of_{PARTS}": peak / 2**20 for part, peak in enumerate(curve, 1)}
+    grown, crops = max(curve) - max(curve[: PARTS // 2]), images // 2 * 3 * size * size
+    assert grown < MOST_GROWTH * crops, f"the second half takes {grown:,} bytes more, its crops {crops:,}"
