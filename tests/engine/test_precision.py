@@ -176,6 +176,28 @@ def test_what_overflows_in_float16_runs_in_another_type(
 
 
 @pytest.mark.usefixtures("fast")
+def test_what_takes_one_batch_size_only_stays_in_float32_and_says_so(
+    make_study: Make, tiny_net: type[nn.Module], tmp_path: Path
+) -> None:
+    class Fixed(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.network = tiny_net(1)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.network(x.view(4, 3, 32, 32))
+
+    study = make_study(models=[("fixed", Fixed().eval())], probes=[vb.Accuracy()], forward_batch=4)
+    assert study.plan().prediction is not None
+    run = study.run(tmp_path / "run", progress=False)
+    assert precisions(run) == {"fixed": ("float32", False)}
+    (figures,) = run.manifest["precision"]["fixed"].values()
+    assert figures["reason"].startswith(
+        "wanted to count the operations of a forward pass of one image, got RuntimeError: shape '[4, 3, 32, 32]'"
+    )
+
+
+@pytest.mark.usefixtures("fast")
 def test_what_runs_in_float32_alone_stays_there(make_study: Make, tmp_path: Path) -> None:
     class Strict(nn.Module):
         def forward(self, x: Tensor) -> Tensor:

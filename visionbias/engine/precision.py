@@ -11,7 +11,7 @@ from torch import nn
 
 from visionbias.engine.agreement import agreement
 from visionbias.engine.inputs import stimulus_buffer
-from visionbias.errors import CheckpointError
+from visionbias.errors import CheckpointError, first_line
 from visionbias.models.compiler import Compiler, require_compiler, turned_off
 from visionbias.models.fast import fast_dtypes, flop_of, worth_compiling
 from visionbias.models.forward import Forward
@@ -63,10 +63,8 @@ def choose_forwards(
             found = {} if begun is None else begun.get(model.id, {})
             if "precision" in found:
                 chosen[model.id] = Chosen(getattr(torch, found["precision"]), found["compiled"])
-            elif fast and _pays(model, prepared):
-                chosen[model.id] = _compare(study, prepared, model, fast)
             else:
-                chosen[model.id] = Chosen()
+                chosen[model.id] = _choose(study, prepared, model, fast) if fast else Chosen()
             bar.update(1)
     return chosen
 
@@ -80,6 +78,9 @@ def pays(model: Model, crop: int, device: torch.device, stimuli: int) -> bool:
     """Whether the forward passes of all stimuli are enough that something faster than float32 is worth its start.
 
     The answer is a count, not a time, so that it is the same in every run of a study on a machine.
+
+    Raises:
+        CheckpointError: the operations of a forward pass cannot be counted.
     """
     if not isinstance(model.call, nn.Module) or not stimuli:
         return False
@@ -90,13 +91,11 @@ def pays(model: Model, crop: int, device: torch.device, stimuli: int) -> bool:
         return False
     try:
         return flop_of(model.call, torch.zeros(1, 3, crop, crop, device=device)) >= worth_per_image
-    except Exception:  # a module that takes one batch size only
-        return False
-
-
-def _pays(info: ModelInfo, prepared: "Prepared") -> bool:
-    model = prepared.residents.model(info.id)
-    return pays(model, _crop(info, prepared), prepared.device, prepared.stimuli)
+    except Exception as error:  # of a module that takes one batch size only, or of torch's compiler, which is loaded
+        raise CheckpointError(
+            f"wanted to count the operations of a forward pass of one image, got {type(error).__name__}: "
+            f"{first_line(error):.200}"
+        ) from error
 
 
 def _crop(model: ModelInfo, prepared: "Prepared") -> int:
@@ -120,6 +119,16 @@ def fast_forward(
         except CheckpointError:
             pass
     return Forward(model, device=device, dtype=dtype, batch=batch)
+
+
+def _choose(study: "Study", prepared: "Prepared", info: ModelInfo, dtypes: Sequence[torch.dtype]) -> Chosen:
+    """In float32 where something faster is not worth its start, or nobody can tell."""
+    model = prepared.residents.model(info.id)
+    try:
+        worth_it = pays(model, _crop(info, prepared), prepared.device, prepared.stimuli)
+    except CheckpointError as error:
+        return Chosen(tried={dtype_name(dtypes[0]): {"reason": str(error)}})
+    return _compare(study, prepared, info, dtypes) if worth_it else Chosen()
 
 
 def _compare(study: "Study", prepared: "Prepared", info: ModelInfo, dtypes: Sequence[torch.dtype]) -> Chosen:

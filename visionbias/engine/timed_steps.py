@@ -119,10 +119,8 @@ def time_model(
     exact_s, exact_bytes = _seconds(exact, device), _most_bytes(exact)
     if begun is not None:
         fast = [getattr(torch, begun["precision"])] if begun["precision"] != "float32" else []
-    elif study.precision == "auto" and fast_dtypes(device) and pays(model, crop, device, stimuli):
-        fast = list(fast_dtypes(device)[:1])
     else:
-        fast = []
+        fast = _fast(study, model, crop, device, stimuli)
     if not fast:
         return Timed(EXACT, exact_s, exact_s, activation_bytes=exact_bytes)
     again, times = Compiler(device), []
@@ -133,6 +131,16 @@ def time_model(
     fast_s = _seconds(_forwarding(forward, crop, device), device)
     compare_s = 0.0 if begun is not None else looks(stimuli, batch)[0] * (exact_s + fast_s)
     return Timed(fast[0], fast_s, exact_s, times[1], times[2], compare_s, exact_bytes)
+
+
+def _fast(study: "Study", model: Model, crop: int, device: torch.device, stimuli: int) -> list[torch.dtype]:
+    """The dtype faster than float32 that a run would try first, if any."""
+    if study.precision != "auto":
+        return []
+    try:
+        return [dtype for dtype in fast_dtypes(device)[:1] if pays(model, crop, device, stimuli)]
+    except CheckpointError:
+        return []
 
 
 def _forwarding(forward: Forward, crop: int, device: torch.device) -> Callable[[], object]:
