@@ -5,6 +5,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock
+from typing import Any
 
 import torch
 
@@ -15,7 +16,8 @@ _restore: Callable[[], None] = lambda: None  # noqa: E731
 
 @contextmanager
 def exact_float32() -> Iterator[None]:
-    """Inside, float32 is multiplied as such. By default a GPU's convolutions round what goes in to the 10 bits of TF32.
+    """Inside, float32 is multiplied as such. By default a GPU's convolutions round what goes in to the 10 bits of TF32;
+    programs may ask for as much, or for bfloat16, in matrix products and on CPUs.
 
     The settings are the process's: the first of several threads changes them, the last one puts them back.
     """
@@ -35,20 +37,23 @@ def exact_float32() -> Iterator[None]:
 
 def _set_exact() -> Callable[[], None]:
     """Change the settings by the names that the caller used, for torch does not let them mix; what puts them back."""
-    conv, matmul = torch.backends.cudnn.conv, torch.backends.cuda.matmul  # type: ignore[attr-defined]
+    cudnn, cuda, mkldnn = torch.backends.cudnn, torch.backends.cuda, torch.backends.mkldnn
+    settings: Any = (cudnn.conv, cuda.matmul, mkldnn.conv, mkldnn.matmul)  # type: ignore[attr-defined]
     try:
-        older = torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision()
+        older = cudnn.allow_tf32, torch.get_float32_matmul_precision()
     except RuntimeError:  # the newer names were used
         older = None
-    newer = conv.fp32_precision, matmul.fp32_precision
+    newer = [setting.fp32_precision for setting in settings]
     if older is not None:
         _set_older(False, "highest")
-        if "tf32" not in (conv.fp32_precision, matmul.fp32_precision):
+        if not {"tf32", "bf16"} & {setting.fp32_precision for setting in settings}:
             return lambda: _set_older(*older)
-    conv.fp32_precision = matmul.fp32_precision = "ieee"
+    for setting in settings:
+        setting.fp32_precision = "ieee"
 
     def restore() -> None:
-        conv.fp32_precision, matmul.fp32_precision = newer
+        for setting, before in zip(settings, newer, strict=True):
+            setting.fp32_precision = before
 
     return restore
 

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """critical_band: every backend against the float64 definition on fresh images, properties, and bad input."""
 
-from contextlib import ExitStack
 from itertools import product
 
 import numpy as np
@@ -17,7 +16,6 @@ from visionbias.ops.band_noise import reference
 from visionbias.ops.band_noise.fields import DrawnNoise
 from visionbias.ops.band_noise.function import OP
 from visionbias.ops.band_noise.pyramid import FINEST, level_count, level_of, smoothing
-from visionbias.ops.band_noise.torch import _FullPrecision
 from visionbias.ops.philox import sample_keys, stream, unit_normals
 
 BACKENDS = on_cpu(OP, without="reference")
@@ -156,18 +154,6 @@ def test_the_caller_s_precision_changes_nothing_and_stays(precision, device, mak
     with torch.autocast(device, dtype=torch.bfloat16):
         assert torch.equal(vb.critical_band(x, **options), wanted)
     assert torch.get_float32_matmul_precision() == "medium"
-
-
-def test_threads_that_overlap_put_the_caller_s_precision_back(precision):
-    torch.set_float32_matmul_precision("medium")
-    own = _FullPrecision()
-    with ExitStack() as first, ExitStack() as second:
-        first.enter_context(own)
-        second.enter_context(own)
-        first.close()
-        assert torch.get_float32_matmul_precision() == "highest"
-        second.close()
-        assert torch.get_float32_matmul_precision() == "medium"
 
 
 @pytest.mark.parametrize("backend", on_cpu(OP))

@@ -9,7 +9,6 @@ Always the same number of images at a time, so that the bits of an image do not 
 """
 
 from collections.abc import Callable, Iterator
-from threading import Lock
 
 import numpy as np
 import torch
@@ -23,6 +22,7 @@ from visionbias.ops.chunks import chunks, images_at_once, padded
 from visionbias.ops.image_threads import over_images
 from visionbias.ops.output import Finish
 from visionbias.ops.tensors import LUMA
+from visionbias.runtime.exact_float32 import exact_float32
 
 Work = Callable[[int, int], None]
 Make = Callable[[int], Matrix]
@@ -81,7 +81,7 @@ class TorchKernel:
         self._over_images(work, len(x))
 
     def _over_images(self, work: Work, n: int) -> None:
-        with _FULL_PRECISION, torch.autocast(self.spec.output.device.type, enabled=False):
+        with exact_float32(), torch.autocast(self.spec.output.device.type, enabled=False):
             if self.spec.output.device.type == "cpu":
                 over_images(work, n)
             else:
@@ -153,29 +153,3 @@ class TorchKernel:
 
 def _rms(field: Tensor) -> Tensor:  # [n, H, W] -> [n, 1, 1] float64
     return field.double().square().mean(dim=(1, 2), keepdim=True).sqrt()
-
-
-class _FullPrecision:
-    """No TF32 and no bfloat16 inside float32 matrix products, whatever the caller's models use.
-
-    The setting is the process's: the first of several threads changes it, the last one puts it back.
-    """
-
-    def __init__(self) -> None:
-        self._lock, self._inside, self._before = Lock(), 0, ""
-
-    def __enter__(self) -> None:
-        with self._lock:
-            if not self._inside:
-                self._before = torch.get_float32_matmul_precision()
-                torch.set_float32_matmul_precision("highest")
-            self._inside += 1
-
-    def __exit__(self, *raised: object) -> None:
-        with self._lock:
-            self._inside -= 1
-            if not self._inside:
-                torch.set_float32_matmul_precision(self._before)
-
-
-_FULL_PRECISION = _FullPrecision()
