@@ -242,7 +242,7 @@ class Entry:
         other = ", or give the study a smaller cache_bytes (0 writes no crops)" if self.keep else ""
         return DataError(
             f"crop cache: wanted to write {self.bytes} bytes to {self.path.parent}, got: {got}; "
-            f"{advice}, set VISIONBIAS_CACHE to a folder on another disk{other}"
+            f"{advice}, choose another place with cache= or $VISIONBIAS_CACHE{other}"
         )
 
 

@@ -110,7 +110,8 @@ def _why_unreadable(path: Path, content: bytes, error: Exception) -> str:
     if refused:
         return (
             f"{path}: the file is a pickle that wants to run {refused[1]}, which weights_only=True refuses; save its "
-            "state dict as safetensors, or, if you trust its author, pass unsafe_sha256= with the sha256 they publish"
+            "state dict as safetensors, or, if you trust its author, give it as Checkpoint(path, arch=..., "
+            "unsafe_sha256=...) with the sha256 they publish"
         )
     text = str(error).split("WeightsUnpickler error:")[-1].strip() or type(error).__name__
     return (
