@@ -40,7 +40,7 @@ FLOOR = 0.95  # share of the bare loop's speed, on the same memory
 
 @benchmark("engine")
 def cases(device: str, batch: int | None = None, size: int = 224) -> Iterator[Case]:
-    """One case an architecture, in the precision that a large job takes, float32 where that is none other.
+    """One case an architecture, in the precision that a large job takes.
 
     The engine reads crops, synthesizes, scores and saves the records; all loops call the same forward pass, which is
     ready: loading, comparing and compiling come once a run, however long it is.
@@ -58,11 +58,11 @@ def _case(arch: str, device: str, n: int, batch: int, size: int, folder: Path) -
     study = vb.Study([vb.Checkpoint(weights, arch=arch)], folder / "images", PROBES, forward_batch=batch, **shown)
     prepared = prepare(study, folder / "none", None, progress=False)
     model = prepared.residents.model(*study.model_ids)
-    dtype = (*fast_dtypes(prepared.device), torch.float32)[0]
+    dtype = fast_dtypes(prepared.device)[0]
     forward = fast_forward(
         model, size, device=prepared.device, dtype=dtype, batch=batch, compiler=Compiler(prepared.device)
     )
-    if dtype != torch.float32:
+    if not forward.as_it_is:
         prepared.residents.keep(model.id, forward)
 
     def stimuli() -> Iterator[vb.StimulusBatch]:

@@ -122,7 +122,7 @@ def test_a_plan_tells_the_time_in_both_precisions(make_study: Make) -> None:
     plan = make_study(probes=[vb.Accuracy()]).plan()
     assert plan.prediction is not None
     assert plan.prediction.exact_forward_s != plan.prediction.forward_s
-    assert "if all models stay in float32" in str(plan)
+    assert "if all models run as they are" in str(plan)
     assert "16 bits" not in str(make_study(probes=[vb.Accuracy()], precision="fp32").plan())
 
 
@@ -243,6 +243,40 @@ def test_compiled_records_are_the_same_for_any_batch_size_shard_and_session(make
         parts = make_study(batch_size=(1, 7, 64)[i]).run(tmp_path / "parts", shard=(i, 3), progress=False)
     assert parts.manifest["study"] == whole.manifest["study"]
     pd.testing.assert_frame_equal(records_of(parts), records_of(whole), check_exact=True)
+
+
+@pytest.mark.usefixtures("worth")
+def test_without_bfloat16_a_copy_in_float32_is_compiled(
+    make_study: Make, tiny_net: type[nn.Module], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("visionbias.engine.precision.fast_dtypes", lambda device: (torch.float32,))
+    dense = nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, 3)).eval()
+    study = make_study(models=[("net", tiny_net(1)), ("dense", dense), ("color", mean_color)], probes=PROBES)
+    assert "if all models run as they are" in str(study.plan())
+    exact = make_study(models=study.models, probes=PROBES, precision="fp32").run(tmp_path / "exact", progress=False)
+    begun = study.run(tmp_path / "run", shard=(1, 3), progress=False)
+    run = study.run(tmp_path / "run", progress=False)
+    assert precisions(run) == {"net": ("float32", True), "dense": ("float32", False), "color": ("float32", False)}
+    assert run.manifest["precision"] == begun.manifest["precision"]
+    assert run.manifest["precision"]["net"]["float32"]["flips"] == 0.0
+    frames = [records_of(each) for each in (run, exact)]
+    pd.testing.assert_frame_equal(*frames, rtol=1e-4, atol=1e-5)
+    pd.testing.assert_frame_equal(*(f.query("model != 'net'") for f in frames), check_exact=True)
+    whole = study.run(tmp_path / "whole", progress=False)
+    pd.testing.assert_frame_equal(records_of(whole), frames[0], check_exact=True)
+
+
+@pytest.mark.usefixtures("worth")
+def test_what_is_refused_in_bfloat16_runs_as_a_copy_in_float32(
+    make_study: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("visionbias.engine.precision.fast_dtypes", lambda device: (torch.bfloat16, torch.float32))
+    monkeypatch.setattr("visionbias.engine.agreement.MOST_FLIPS", {torch.bfloat16: -1.0, torch.float32: 0.0})
+    run = make_study(probes=PROBES).run(tmp_path / "run", progress=None)
+    assert set(precisions(run).values()) == {("float32", True)}
+    for tried in run.manifest["precision"].values():
+        assert ["reason" in figures for figures in tried.values()] == [True, False]
+    assert " runs in float32; bfloat16: 0 of " in capsys.readouterr().err
 
 
 def test_the_forward_batch_is_halved_until_it_fits_and_kept(make_study: Make, tmp_path: Path) -> None:

@@ -16,7 +16,14 @@ from torch._inductor.codecache import PyCodeCache
 
 from visionbias.errors import BackendError
 from visionbias.models.compiler import Compiler, require_compiler, turned_off
-from visionbias.models.fast import flop_of, folded, prefers_channels_last, to_channels_last, worth_compiling
+from visionbias.models.fast import (
+    fast_dtypes,
+    flop_of,
+    folded,
+    prefers_channels_last,
+    to_channels_last,
+    worth_compiling,
+)
 from visionbias.models.forward import Forward
 from visionbias.models.model import DataConfig, Model
 
@@ -190,6 +197,13 @@ def test_weights_of_five_dimensions_stay_in_channels_last_modules() -> None:
     to_channels_last(module)
     assert module[0].weight.is_contiguous(memory_format=torch.channels_last)
     assert module.table.is_contiguous()
+
+
+def test_a_cpu_runs_float32_behind_what_it_multiplies_natively(monkeypatch: pytest.MonkeyPatch) -> None:
+    for features, wanted in (({}, [torch.float32]), ({"avx512_bf16": True}, [torch.bfloat16, torch.float32])):
+        monkeypatch.setattr("torch.cpu.get_capabilities", lambda features=features: features)
+        assert list(fast_dtypes(CPU)) == wanted
+    assert torch.float32 not in fast_dtypes(torch.device("cuda"))
 
 
 def test_flop_are_counted() -> None:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from visionbias.engine.prepare import Prepared
     from visionbias.engine.study import Study
 
-# Decisions among the compared that may differ from those of float32.
-MOST_FLIPS = {torch.float16: 0.003, torch.bfloat16: 0.01}
+# Decisions among the compared that may differ from those of float32; compiled, it rounds otherwise.
+MOST_FLIPS = {torch.float32: 0.001, torch.float16: 0.003, torch.bfloat16: 0.01}
 MOST_CHANGE = 0.001  # of accuracy, beyond what the differing decisions give by chance
 _ONE_IN = 128  # stimuli of the study is compared, which takes a few percent of its time at most
 _LEAST = 128  # stimuli

@@ -32,16 +32,16 @@ if TYPE_CHECKING:
 class Prediction:
     """Seconds of each step of a run; memory that its models take, and what they make.
 
-    A model that is tried in 16 bits is taken to run in them: whether it decides as in float32, only its weights tell.
+    A model of which a copy is tried is taken to run so: whether that decides as the model does, only its weights tell.
     """
 
     load_s: float  # build the models, those that no memory holds again and again
     decode_s: float  # what the cache does not hold, and has no room for again for each group of models
     compile_s: float  # of kernels that are on the disk by now: each architecture, and on a CPU each of its models
-    compare_s: float  # 16 bits with float32, where a run has not begun; up to 16 times where accuracy is left open
+    compare_s: float  # copies with models, where a run has not begun; up to 16 times where accuracy is left open
     synthesis_s: float  # of what is left
     forward_s: float  # of what is left
-    exact_forward_s: float  # the same, should every model run in float32
+    exact_forward_s: float  # the same, should every model run as it is
     attack_s: float  # of what is left
     weight_bytes: int  # of the models that are in memory together
     activation_bytes: int  # of the model that makes most, for a batch in float32
@@ -72,7 +72,7 @@ class Prediction:
         if self.exact_forward_s == self.forward_s:
             return said
         exact_s = self.total_s - self.forward_s + self.exact_forward_s
-        return f"{said}; about {exact_s:,.0f} s if all models stay in float32"
+        return f"{said}; about {exact_s:,.0f} s if all models run as they are, in float32"
 
 
 @exact_float32()
@@ -133,7 +133,7 @@ def predict(
             gradient_s, gradient_bytes = time_gradient(model, rule.crop, device, batches[1])
             activation_bytes = max(activation_bytes, gradient_bytes)
             attack_s += count[kind] * (gradient_s * gradients + timed.exact_s * attacks) * left
-        weights[kind] = WeightBytes.of(entries[name], model, device), timed.dtype
+        weights[kind] = WeightBytes.of(entries[name], model, device), timed
         seen[rule, model.normalization] = timed.dtype
     held.clear()
     memory = _Memory.of([weights[kind] for kind in alike.values()], budget, host_budget, attacked=gradients > 0)
@@ -174,10 +174,10 @@ class _Memory:
 
     @classmethod
     def of(
-        cls, models: Sequence[tuple[WeightBytes, torch.dtype]], budget: int, host_budget: int, attacked: bool
+        cls, models: Sequence[tuple[WeightBytes, Timed]], budget: int, host_budget: int, attacked: bool
     ) -> "_Memory":
-        """Of models with what their weights take and the dtype that each runs in."""
-        running = {str(i): weights.running(dtype, attacked) for i, (weights, dtype) in enumerate(models)}
+        """Of models with what their weights take and how each runs."""
+        running = {str(i): weights.running(t.dtype, t.as_it_is, attacked) for i, (weights, t) in enumerate(models)}
         exact = [weights.exact for weights, _ in models]
         largest = max(*exact, *running.values())
         held = min(max(sum(exact), sum(running.values())), max(budget, largest))

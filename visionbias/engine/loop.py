@@ -103,7 +103,7 @@ class Loop:
         all of the next.
         """
         residents = self.prepared.residents
-        for together in residents.groups({model: how.dtype for model, how in self.chosen.items()}):
+        for together in residents.groups(self.chosen):
             residents.hold_together(together)
             for part in parts:
                 self.sink.begin(part.blocks.start * self.prepared.forward_batch)

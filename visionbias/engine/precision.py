@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: visionbias contributors
 # SPDX-License-Identifier: Apache-2.0
-"""In which precision each model runs: in 16 bits where that pays and decides as float32 does, else in float32."""
+"""How each model runs: as a faster copy, in 16 bits if it can be, where that pays and decides alike, else as it is."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,11 +30,16 @@ _WORTH_FLOP = {"cpu": 1e13, "cuda": 5e15}
 
 @dataclass(frozen=True)
 class Chosen:
-    """How a model runs, and by dtype what spoke for or against the 16-bit ones that were tried, for the manifest."""
+    """How a model runs, and by dtype what spoke for or against the copies that were tried, for the manifest."""
 
     dtype: torch.dtype = EXACT
     compiled: bool = False
     tried: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def as_it_is(self) -> bool:
+        """Whether no copy runs; a callable has none."""
+        return self.dtype == EXACT and not self.compiled
 
     @property
     def refused(self) -> str | None:
@@ -105,7 +110,8 @@ def _crop(model: ModelInfo, prepared: "Prepared") -> int:
 def fast_forward(
     model: Model, crop: int, *, device: torch.device, dtype: torch.dtype, batch: int, compiler: Compiler
 ) -> Forward:
-    """The forward pass in 16 bits of crops of a size, compiled where that helps and works (it needs a C++ compiler).
+    """The forward pass in a dtype of crops of a size, compiled where that helps and works (it needs a C++ compiler): in
+    float32 the model runs as it is where it is not.
 
     Raises:
         CheckpointError: the module cannot be copied.
@@ -132,7 +138,7 @@ def _choose(study: "Study", prepared: "Prepared", info: ModelInfo, dtypes: Seque
 
 
 def _compare(study: "Study", prepared: "Prepared", info: ModelInfo, dtypes: Sequence[torch.dtype]) -> Chosen:
-    """The first of some faster forward passes that decides as the exact one does, else the exact one."""
+    """The first of some faster forward passes that decides as the exact one does, else that one."""
     residents = prepared.residents
     model = residents.model(info.id)
     options: Any = {"device": prepared.device, "batch": prepared.forward_batch}
@@ -141,6 +147,8 @@ def _compare(study: "Study", prepared: "Prepared", info: ModelInfo, dtypes: Sequ
     for dtype in dtypes:
         try:
             forward = fast_forward(model, _crop(info, prepared), dtype=dtype, compiler=residents.compiler, **options)
+            if forward.as_it_is:
+                continue
             tried[dtype_name(dtype)] = figures = agreement(forward, exact, study, prepared, info)
         except (CheckpointError, torch.OutOfMemoryError) as error:
             tried[dtype_name(dtype)] = figures = {"reason": str(error)}

@@ -13,7 +13,7 @@ from torch import nn
 
 from visionbias.engine.host_models import HostModels
 from visionbias.engine.inputs import shared_preprocessing
-from visionbias.engine.precision import EXACT
+from visionbias.engine.precision import Chosen
 from visionbias.errors import CheckpointError
 from visionbias.models.compiler import Compiler
 from visionbias.models.fast import worth_compiling
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 _SHARE = 0.5  # of the free memory; the rest is for stimuli and activations
 
 
+_Weights = tuple[str, bool]  # those of a model, by id, or of its copy
+
+
 def budget_bytes(study: "Study", device: torch.device) -> int:
     """What the weights of a study's models may take."""
     own = study.model_memory_bytes
@@ -40,21 +43,26 @@ class WeightBytes:
     """What the weights of a model take."""
 
     exact: int  # in float32; 0 for those of the user, who holds them anyway
-    half: int  # of a copy in 16 bits, and of another where a CPU's graph packs them
+    total: int  # in float32, whoever holds them
+    packed: bool  # whether a graph of the model holds another copy
 
     @classmethod
     def of(cls, entry: Any, model: Model, device: torch.device) -> "WeightBytes":
         """Of the model that came from an entry of a study."""
         if not isinstance(model.call, nn.Module):
-            return cls(0, 0)
+            return cls(0, 0, packed=False)
         total = bytes_of(model.call)
         is_users = isinstance(entry, tuple) and model.call is entry[1]
-        packs = device.type == "cpu" and worth_compiling(model.call, device)
-        return cls(0 if is_users else total, total if packs else total // 2)
+        packed = device.type == "cpu" and worth_compiling(model.call, device)
+        return cls(0 if is_users else total, total, packed)
 
-    def running(self, dtype: torch.dtype, attacked: bool) -> int:
-        """While the model runs in a dtype; attacks need float32 besides."""
-        return self.exact if dtype == EXACT else self.half + (self.exact if attacked else 0)
+    def copied(self, dtype: torch.dtype) -> int:
+        """Of a copy in a dtype, and of another where a CPU's graph packs them."""
+        return self.total * dtype.itemsize // 4 * (2 if self.packed else 1)
+
+    def running(self, dtype: torch.dtype, as_it_is: bool, attacked: bool) -> int:
+        """While the model runs as it is, or a copy in a dtype; attacks need the model besides."""
+        return self.exact if as_it_is else self.copied(dtype) + (self.exact if attacked else 0)
 
 
 def groups_of(running: Mapping[str, int], budget: int) -> tuple[tuple[str, ...], ...]:
@@ -105,7 +113,7 @@ class Residents:
         self._host = HostModels(host_budget, device)
         self._exact: dict[str, Model] = {}
         self._fast: dict[str, Forward] = {}
-        self._held: dict[tuple[str, torch.dtype], int] = {}  # bytes, the last loaded last
+        self._held: dict[_Weights, int] = {}  # bytes, the last loaded last
         self._together: frozenset[str] = frozenset()
         self._bytes: dict[str, WeightBytes] = {}  # of all that were loaded once
         self._sha256: dict[str, str | None] = {}
@@ -145,7 +153,7 @@ class Residents:
             self._bytes[name] = WeightBytes.of(self._entries[name], model, self._device)
             self._make_room(self._bytes[name].exact)
             self._exact[name] = model
-            self._held[name, EXACT] = self._bytes[name].exact
+            self._held[name, False] = self._bytes[name].exact
         return self._exact[name]
 
     def forward(self, name: str, dtype: torch.dtype, compiled: bool) -> Forward:
@@ -158,22 +166,25 @@ class Residents:
             options: Any = {"device": self._device, "batch": self._batch, "dtype": dtype}
             with torch.inference_mode(False):
                 forward = Forward(self.model(name), compiler=self.compiler if compiled else None, **options)
-            if forward.dtype == EXACT:
+            if forward.as_it_is:
                 return forward
             self.keep(name, forward)
         return self._fast[name]
 
     def keep(self, name: str, forward: Forward) -> None:
-        """Hold a forward pass in 16 bits, and no longer the float32 weights, unless they are needed for attacks."""
-        if not self._attacked and self._held[name, EXACT]:
-            self._let_go([(name, EXACT)])
-        self._make_room(self._bytes[name].half)
+        """Hold the forward pass of a copy, and no longer the model, unless it is needed for attacks."""
+        if not self._attacked and self._held[name, False]:
+            self._let_go([(name, False)])
+        taken = self._bytes[name].copied(forward.dtype)
+        self._make_room(taken)
         self._fast[name] = forward
-        self._held[name, forward.dtype] = self._bytes[name].half
+        self._held[name, True] = taken
 
-    def groups(self, dtypes: Mapping[str, torch.dtype]) -> tuple[tuple[str, ...], ...]:
-        """The ids of models that run together, from the dtype that each runs in. All were loaded once."""
-        running = {name: self._bytes[name].running(dtype, self._attacked) for name, dtype in dtypes.items()}
+    def groups(self, chosen: Mapping[str, Chosen]) -> tuple[tuple[str, ...], ...]:
+        """The ids of models that run together, from how each runs. All were loaded once."""
+        running = {
+            name: self._bytes[name].running(how.dtype, how.as_it_is, self._attacked) for name, how in chosen.items()
+        }
         return groups_of(running, self._budget)
 
     def hold_together(self, names: tuple[str, ...]) -> None:
@@ -191,22 +202,22 @@ class Residents:
             going.append(key)
         self._let_go(going)
 
-    def _others(self) -> list[tuple[str, torch.dtype]]:
+    def _others(self) -> list[_Weights]:
         """What may be let go."""
         return [key for key, taken in self._held.items() if taken and key[0] not in self._together]
 
     def _take_turns(self) -> bool:
-        """Whether the models that were loaded have no room together, in float32 and 16 bits."""
-        return sum(size.exact + size.half for size in self._bytes.values()) > self._budget
+        """Whether the models that were loaded have no room together, as they are and copied in 16 bits."""
+        return sum(size.exact + size.copied(torch.float16) for size in self._bytes.values()) > self._budget
 
-    def _let_go(self, keys: Sequence[tuple[str, torch.dtype]]) -> None:
-        for name, dtype in keys:
-            taken = self._held.pop((name, dtype))
-            if dtype != EXACT:
+    def _let_go(self, keys: Sequence[_Weights]) -> None:
+        for name, copied in keys:
+            taken = self._held.pop((name, copied))
+            if copied:
                 del self._fast[name]
             elif self._take_turns():
                 self._host.put(name, self._exact.pop(name), taken)
-            else:  # it runs in 16 bits, and nothing will ask for it again
+            else:  # a copy runs, and nothing will ask for it again
                 del self._exact[name]
         if keys:
             gc.collect()  # graphs of torch.fx refer to themselves

@@ -93,8 +93,9 @@ class Timed:
     """One forward pass of a batch, and what comes once before the first."""
 
     dtype: torch.dtype
+    as_it_is: bool  # the model runs, and no copy
     batch_s: float
-    exact_s: float  # in float32
+    exact_s: float  # of the model as it is
     compile_s: float = 0.0  # where the kernels were compiled before, as this does for the run that follows
     compile_again_s: float = 0.0  # for another model of the architecture
     compare_s: float = 0.0
@@ -118,23 +119,27 @@ def time_model(
     exact = _forwarding(Forward(model, device=device, batch=batch), crop, device)
     exact_s, exact_bytes = _seconds(exact, device), _most_bytes(exact)
     if begun is not None:
-        fast = [getattr(torch, begun["precision"])] if begun["precision"] != "float32" else []
+        begun_with = getattr(torch, begun["precision"])
+        fast = [begun_with] if begun["compiled"] or begun_with != EXACT else []
     else:
         fast = _fast(study, model, crop, device, stimuli)
+    exactly = Timed(EXACT, True, exact_s, exact_s, activation_bytes=exact_bytes)
     if not fast:
-        return Timed(EXACT, exact_s, exact_s, activation_bytes=exact_bytes)
+        return exactly
     again, times = Compiler(device), []
     for compiler in (Compiler(device), again, again):
         began = time.perf_counter()
         forward = fast_forward(model, crop, device=device, dtype=fast[0], batch=batch, compiler=compiler)
         times.append(time.perf_counter() - began)
+    if forward.as_it_is:
+        return exactly
     fast_s = _seconds(_forwarding(forward, crop, device), device)
     compare_s = 0.0 if begun is not None else looks(stimuli, batch)[0] * (exact_s + fast_s)
-    return Timed(fast[0], fast_s, exact_s, times[1], times[2], compare_s, exact_bytes)
+    return Timed(fast[0], False, fast_s, exact_s, times[1], times[2], compare_s, exact_bytes)
 
 
 def _fast(study: "Study", model: Model, crop: int, device: torch.device, stimuli: int) -> list[torch.dtype]:
-    """The dtype faster than float32 that a run would try first, if any."""
+    """The dtype of the copy that a run would try first, if any."""
     if study.precision != "auto":
         return []
     try:

@@ -19,8 +19,8 @@ class Forward:
 
     The batch is fixed because the last bits of a logit depend on its size (libraries choose their kernels by it), but
     not on the position in it: with a padded last batch a sample's logits are the same bits in any run. In float32 the
-    model runs as it is. In 16 bits a copy of its module runs, in channels_last memory if it convolves images, with
-    batch norm folded into convolutions before they are rounded; the model is not changed.
+    model runs as it is. In 16 bits, and compiled, a copy of its module runs, in channels_last memory if it convolves
+    images, with batch norm folded into convolutions before they are rounded; the model is not changed.
 
     Args:
         model: from `resolve_model`.
@@ -28,11 +28,12 @@ class Forward:
         dtype: float32, float16 or bfloat16; of a module's weights and its input. Logits are float32 always, and so is
             what a callable gets.
         batch: N, the number of stimuli in each call.
-        compiler: compiles a copy in 16 bits at its first call, which takes seconds; `None`: it runs as it is.
+        compiler: compiles a copy at its first call, which takes seconds; `None`: nothing is compiled.
 
     Attributes:
         dtype: what runs: that of a module as asked for, float32 for a callable.
         compiled: whether a compiler was given and used.
+        as_it_is: whether the model runs, and no copy.
 
     Raises:
         CheckpointError: the module cannot be copied.
@@ -53,7 +54,8 @@ class Forward:
         self._device = device
         self._call: Callable[[Tensor], Tensor] = model.call
         channels_last = model.channels_last
-        if isinstance(model.call, nn.Module) and dtype != torch.float32:
+        self.as_it_is = not isinstance(model.call, nn.Module) or (dtype == torch.float32 and compiler is None)
+        if isinstance(model.call, nn.Module) and not self.as_it_is:
             self.dtype, self.compiled = dtype, compiler is not None
             channels_last = prefers_channels_last(model.call)
             module = (folded(model.call) or copied(model.call, model.id)).to(dtype)
