@@ -59,8 +59,8 @@ def _case(arch: str, device: str, n: int, batch: int, size: int, folder: Path) -
     prepared = prepare(study, folder / "none", None, progress=False)
     model = prepared.residents.model(*study.model_ids)
     dtype = fast_dtypes(prepared.device)[0]
-    forward = fast_forward(
-        model, size, device=prepared.device, dtype=dtype, batch=batch, compiler=Compiler(prepared.device)
+    forward, _ = fast_forward(
+        model, device=prepared.device, dtype=dtype, batch=batch, crop=size, compiler=Compiler(prepared.device)
     )
     if not forward.as_it_is:
         prepared.residents.keep(model.id, forward)

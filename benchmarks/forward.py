@@ -38,7 +38,7 @@ def _case(arch: str, device: torch.device, dtype: torch.dtype, n: int, size: int
     half, single = (copy.deepcopy(module).to(memory_format=torch.channels_last) for _ in range(2))
     half = half.to(dtype)
     model = Model(arch, module.num_classes, DataConfig(), None, arch, module, arch)
-    options = {"device": device, "dtype": dtype, "batch": n}
+    options = {"device": device, "dtype": dtype, "batch": n, "crop": size}
     compiled, folded = Forward(model, compiler=Compiler(device), **options), Forward(model, **options)
     shared = Forward(model, compiler=Compiler(torch.device("cuda")), **options)  # as on CUDA, on any device
     exactly = Forward(model, compiler=Compiler(device), **options | {"dtype": torch.float32})

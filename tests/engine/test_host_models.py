@@ -104,6 +104,7 @@ def test_only_what_is_not_the_users_moves(tiny_net: type[nn.Module]) -> None:
         attacked=False,
         device=CPU,
         batch=1,
+        crop=32,
     )
     for _ in range(3):
         for name in entries:
@@ -129,6 +130,7 @@ def test_nothing_waits_that_no_one_will_ask_for(tiny_net: type[nn.Module], monke
             attacked=False,
             device=CPU,
             batch=1,
+            crop=32,
         )
         for name in "ab":
             residents.model(name)

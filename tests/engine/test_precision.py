@@ -4,6 +4,7 @@
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
@@ -73,7 +74,10 @@ def test_figures_are_in_the_manifest_and_the_precision_in_the_row(make_study: Ma
     assert set(run.manifest["precision"]) == {"first", "second"}
     for tried in run.manifest["precision"].values():
         figures = tried["bfloat16"]
-        assert set(figures) == {"compared", "flips", "accuracy_change", "accuracy_change_se"}
+        assert set(figures) == {"compared", "flips", "accuracy_change", "accuracy_change_se", "not_compiled"}
+        assert figures["not_compiled"].endswith(
+            "RuntimeError: no C++ compiler; check the image size and device that it takes"
+        )
         assert 120 <= figures["compared"] <= 136
         assert 0 <= figures["flips"] <= 0.01
     summary = run.summary().set_index("model")
@@ -172,7 +176,7 @@ def test_what_overflows_in_float16_runs_in_another_type(
     models = [("large", Scaled(tiny_net(1), scale=1e6).eval())]
     run = make_study(models=models, probes=PROBES).run(tmp_path / "run", progress=False)
     assert precisions(run) == {"large": ("bfloat16" if others else "float32", False)}
-    assert run.manifest["precision"]["large"]["float16"] == {"reason": "NaN or infinite logits"}
+    assert run.manifest["precision"]["large"]["float16"]["reason"] == "NaN or infinite logits"
 
 
 @pytest.mark.usefixtures("fast")
@@ -243,6 +247,17 @@ def test_compiled_records_are_the_same_for_any_batch_size_shard_and_session(make
         parts = make_study(batch_size=(1, 7, 64)[i]).run(tmp_path / "parts", shard=(i, 3), progress=False)
     assert parts.manifest["study"] == whole.manifest["study"]
     pd.testing.assert_frame_equal(records_of(parts), records_of(whole), check_exact=True)
+
+
+@pytest.mark.usefixtures("worth")
+def test_studies_in_threads_change_nothing_of_each_other(make_study: Make, tmp_path: Path) -> None:
+    studies = [make_study() for _ in range(6)]
+    wanted = records_of(make_study().run(tmp_path / "wanted", progress=False))
+    with ThreadPoolExecutor(3) as threads:
+        runs = list(threads.map(lambda i: studies[i].run(tmp_path / str(i), progress=False), range(6)))
+    for run in runs:
+        assert set(precisions(run).values()) == {("bfloat16", True)}
+        pd.testing.assert_frame_equal(records_of(run), wanted, check_exact=True)
 
 
 @pytest.mark.usefixtures("worth")

@@ -1,16 +1,14 @@
 # SPDX-FileCopyrightText: visionbias contributors
 # SPDX-License-Identifier: Apache-2.0
-"""The fast forward pass: the same function folded, in 16 bits and compiled, for any architecture."""
+"""The fast forward pass: the same function in 16 bits and compiled, for any architecture."""
 
 import gc
-from typing import Any
 from weakref import ref
 
 import pytest
-import timm
 import torch
-from timm.layers import BatchNormAct2d
-from torch import Tensor, fx, nn
+from random_networks import ARCHITECTURES, build
+from torch import Tensor, nn
 from torch._dynamo.utils import counters
 from torch._inductor.codecache import PyCodeCache
 
@@ -19,7 +17,6 @@ from visionbias.models.compiler import Compiler, require_compiler, turned_off
 from visionbias.models.fast import (
     fast_dtypes,
     flop_of,
-    folded,
     prefers_channels_last,
     to_channels_last,
     worth_compiling,
@@ -28,81 +25,11 @@ from visionbias.models.forward import Forward
 from visionbias.models.model import DataConfig, Model
 
 CPU = torch.device("cpu")
-ARCHITECTURES = {"test_resnet": {}, "test_vit": {"img_size": 32}, "test_convnext": {}, "test_efficientnet": {}}
-# Batch norms that follow no convolution: before each first convolution of DenseNet's layers, in its transitions, last.
-NORMS_THAT_STAY = {"test_resnet": 0, "test_efficientnet": 0, "mobilenetv3_small_100": 0, "densenet121": 58 + 3 + 1}
-
-
-def build(arch: str, seed: int = 0) -> nn.Module:
-    """An untrained network whose batch norms have statistics of their own."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        module = timm.create_model(arch, num_classes=5, **ARCHITECTURES.get(arch, {})).eval()
-        for layer in module.modules():
-            if isinstance(layer, nn.BatchNorm2d):
-                layer.running_mean.normal_(std=0.1)
-                layer.running_var.uniform_(0.5, 2.0)
-                nn.init.uniform_(layer.weight, 0.5, 1.5)
-                nn.init.normal_(layer.bias, std=0.1)
-    return module
 
 
 @pytest.fixture
 def images() -> Tensor:
     return torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(1))
-
-
-@pytest.mark.parametrize("arch", ARCHITECTURES | NORMS_THAT_STAY)
-@torch.inference_mode()
-def test_folding_changes_nothing_but_rounding(arch: str, images: Tensor) -> None:
-    module = build(arch)
-    before = module(images)
-    copy = folded(module)
-    if copy is not None:
-        torch.testing.assert_close(copy(images), before, rtol=1e-4, atol=1e-5 * float(before.abs().max()))
-    assert torch.equal(module(images), before)
-
-
-@pytest.mark.parametrize("arch", NORMS_THAT_STAY)
-def test_batch_norms_behind_convolutions_are_gone(arch: str) -> None:
-    copy = folded(build(arch))
-    assert isinstance(copy, fx.GraphModule)
-    assert not [node for node in copy.graph.nodes if node.target is nn.functional.batch_norm]
-    assert sum(isinstance(layer, nn.BatchNorm2d) for layer in copy.modules()) == NORMS_THAT_STAY[arch]
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"act_layer": nn.PReLU, "drop_layer": nn.Dropout, "eps": 0.5},
-        {"affine": False},
-        {"apply_act": False},
-        {"track_running_stats": False},
-    ],
-    ids=["all parts", "no weights", "no activation", "no statistics"],
-)
-@torch.inference_mode()
-def test_batch_norms_with_an_activation_keep_their_parts(options: dict[str, Any], images: Tensor) -> None:
-    norm = BatchNormAct2d(4, **options)
-    module = nn.Sequential(nn.Conv2d(3, 4, 3), norm)
-    module(images)  # statistics
-    wanted = module.eval()(images)
-    copy = folded(module)
-    assert copy is not None
-    torch.testing.assert_close(copy(images), wanted)
-    assert module[1] is norm
-
-
-def test_what_cannot_be_folded_is_left_alone() -> None:
-    class Branching(nn.Module):
-        def forward(self, x: Tensor) -> Tensor:
-            return x.mean((2, 3)) if x.sum() > 0 else -x.mean((2, 3))
-
-    assert folded(Branching()) is None
-    hooked = build("test_resnet")
-    hooked.conv1.register_forward_hook(lambda layer, inputs, output: output * 2)
-    assert folded(hooked) is None
-    assert folded(nn.utils.parametrizations.weight_norm(nn.Conv2d(3, 3, 1))) is None
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])

@@ -108,23 +108,24 @@ def _crop(model: ModelInfo, prepared: "Prepared") -> int:
 
 
 def fast_forward(
-    model: Model, crop: int, *, device: torch.device, dtype: torch.dtype, batch: int, compiler: Compiler
-) -> Forward:
-    """The forward pass in a dtype of crops of a size, compiled where that helps and works (it needs a C++ compiler): in
-    float32 the model runs as it is where it is not.
+    model: Model, *, device: torch.device, dtype: torch.dtype, batch: int, crop: int, compiler: Compiler
+) -> tuple[Forward, str | None]:
+    """The forward pass in a dtype, compiled where that helps and works (it needs a C++ compiler): in float32 the model
+    runs as it is where it is not. And why it does not work, if it was tried.
 
     Raises:
         CheckpointError: the module cannot be copied.
     """
+    why = None
     if isinstance(model.call, nn.Module) and worth_compiling(model.call, device) and not turned_off():
         try:
-            forward = Forward(model, device=device, dtype=dtype, batch=batch, compiler=compiler)
+            forward = Forward(model, device=device, dtype=dtype, batch=batch, crop=crop, compiler=compiler)
             with torch.inference_mode():
                 forward(stimulus_buffer(1, batch, crop, dtype, device)[0])
-            return forward
-        except CheckpointError:
-            pass
-    return Forward(model, device=device, dtype=dtype, batch=batch)
+            return forward, None
+        except CheckpointError as error:
+            why = str(error)
+    return Forward(model, device=device, dtype=dtype, batch=batch, crop=crop), why
 
 
 def _choose(study: "Study", prepared: "Prepared", info: ModelInfo, dtypes: Sequence[torch.dtype]) -> Chosen:
@@ -141,15 +142,25 @@ def _compare(study: "Study", prepared: "Prepared", info: ModelInfo, dtypes: Sequ
     """The first of some faster forward passes that decides as the exact one does, else that one."""
     residents = prepared.residents
     model = residents.model(info.id)
-    options: Any = {"device": prepared.device, "batch": prepared.forward_batch}
-    exact = Forward(model, **options)
+    exact = Forward(model, device=prepared.device, batch=prepared.forward_batch)
     tried: dict[str, Any] = {}
     for dtype in dtypes:
         try:
-            forward = fast_forward(model, _crop(info, prepared), dtype=dtype, compiler=residents.compiler, **options)
-            if forward.as_it_is:
-                continue
-            tried[dtype_name(dtype)] = figures = agreement(forward, exact, study, prepared, info)
+            forward, why_eager = fast_forward(
+                model,
+                device=prepared.device,
+                dtype=dtype,
+                batch=prepared.forward_batch,
+                crop=_crop(info, prepared),
+                compiler=residents.compiler,
+            )
+            if not forward.as_it_is:
+                figures = agreement(forward, exact, study, prepared, info)
+            elif why_eager is None:
+                continue  # nothing is gained in this type
+            else:
+                figures = {"reason": "not compiled"}
+            tried[dtype_name(dtype)] = figures if why_eager is None else figures | {"not_compiled": why_eager}
         except (CheckpointError, torch.OutOfMemoryError) as error:
             tried[dtype_name(dtype)] = figures = {"reason": str(error)}
         if "reason" not in figures:

@@ -92,7 +92,7 @@ class Residents:
             may take its room twice.
         host_budget: bytes that weights which are let go may take on the host.
         attacked: whether the models are attacked, for which their float32 weights are needed.
-        device, batch: of their forward passes.
+        device, batch, crop: of their forward passes; `None`: each model's own crop.
     """
 
     def __init__(
@@ -105,10 +105,11 @@ class Residents:
         attacked: bool,
         device: torch.device,
         batch: int,
+        crop: int | None,
     ) -> None:
         self._entries, self._load = entries, load
         self._budget, self._attacked = budget, attacked
-        self._device, self._batch = device, batch
+        self._device, self._batch, self._crop = device, batch, crop
         self.compiler = Compiler(device)
         self._host = HostModels(host_budget, device)
         self._exact: dict[str, Model] = {}
@@ -131,6 +132,7 @@ class Residents:
             attacked=any(arm.attacks for arm in study.arms),
             device=device,
             batch=batch,
+            crop=crop,
         )
 
     def model(self, name: str) -> Model:
@@ -163,9 +165,11 @@ class Residents:
             CheckpointError: see `model`, or the module cannot be copied.
         """
         if name not in self._fast:
-            options: Any = {"device": self._device, "batch": self._batch, "dtype": dtype}
+            model = self.model(name)
+            crop = self._crop or model.preprocessing.crop
+            options: Any = {"device": self._device, "dtype": dtype, "batch": self._batch, "crop": crop}
             with torch.inference_mode(False):
-                forward = Forward(self.model(name), compiler=self.compiler if compiled else None, **options)
+                forward = Forward(model, compiler=self.compiler if compiled else None, **options)
             if forward.as_it_is:
                 return forward
             self.keep(name, forward)
@@ -220,4 +224,4 @@ class Residents:
             else:  # a copy runs, and nothing will ask for it again
                 del self._exact[name]
         if keys:
-            gc.collect()  # graphs of torch.fx refer to themselves
+            gc.collect()  # modules may refer to themselves

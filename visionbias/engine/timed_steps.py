@@ -129,7 +129,7 @@ def time_model(
     again, times = Compiler(device), []
     for compiler in (Compiler(device), again, again):
         began = time.perf_counter()
-        forward = fast_forward(model, crop, device=device, dtype=fast[0], batch=batch, compiler=compiler)
+        forward, _ = fast_forward(model, device=device, dtype=fast[0], batch=batch, crop=crop, compiler=compiler)
         times.append(time.perf_counter() - began)
     if forward.as_it_is:
         return exactly

@@ -1,15 +1,14 @@
 # SPDX-FileCopyrightText: visionbias contributors
 # SPDX-License-Identifier: Apache-2.0
-"""What makes a forward pass fast: types, channels_last memory, folded batch norm, compiled graphs."""
+"""What makes a forward pass fast: types, channels_last memory, and where it pays compiled graphs."""
 
-import copy
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.fx.experimental.optimization import fuse
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 _BF16_FEATURES = ("amx_bf16", "avx512_bf16", "bf16")
 
@@ -46,40 +45,34 @@ def worth_compiling(module: nn.Module, device: torch.device) -> bool:
     return device.type != "cpu" or sum(isinstance(layer, nn.Conv2d) for layer in module.modules()) > 1
 
 
-def folded(module: nn.Module) -> nn.Module | None:
-    """A copy with every batch norm that follows a convolution folded into it, in the module's own dtype; all others,
-    such as those in front of convolutions, stay.
-
-    `None` where that cannot be had: the module cannot be traced, or its layers do more than their forward passes
-    (hooks, parametrizations).
-    """
-    for layer in module.modules():
-        if layer._forward_hooks or layer._forward_pre_hooks or hasattr(layer, "parametrizations"):
-            return None
-    try:
-        return fuse(_parted(module), inplace=True)
-    except Exception:  # tracing runs the module's own code, on stand-ins for tensors
-        return None
-
-
-def _parted(module: nn.Module) -> nn.Module:
-    """A copy in which timm's batch norms with an activation are batch norm, dropout and activation in sequence."""
-    from timm.layers.norm_act import BatchNormAct2d
-
-    parted = copy.deepcopy(module)
-    for parent in list(parted.modules()):
-        for name, layer in parent.named_children():
-            if type(layer) is BatchNormAct2d and layer.running_mean is not None:
-                norm = nn.BatchNorm2d(layer.num_features, layer.eps, affine=layer.affine).train(layer.training)
-                for tensor in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked"):
-                    setattr(norm, tensor, getattr(layer, tensor))
-                setattr(parent, name, nn.Sequential(norm, layer.drop, layer.act))
-    return parted
-
-
 def flop_of(call: Callable[[Tensor], Any], x: Tensor) -> float:
     """Floating-point operations of one call, as a count."""
-    counter = FlopCounterMode(display=False)
+    counter = _FlopCounter()  # type: ignore[no-untyped-call]
     with torch.inference_mode(), counter:
         call(x)
-    return float(counter.get_total_flops())
+    return counter.total
+
+
+class _FlopCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts those of one thread. Torch's `FlopCounterMode` counts the same, by module, for which it hooks those of all
+    threads.
+    """
+
+    total = 0.0
+
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        options = dict(kwargs or {})
+        count = flop_registry.get(func._overloadpacket)
+        if count is None:
+            with self:  # of an operator that consists of others
+                made = func.decompose(*args, **options)
+            return func(*args, **options) if made is NotImplemented else made
+        made = func(*args, **options)
+        self.total += count(*args, **options, out_val=made)
+        return made

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from visionbias.errors import CheckpointError, ShapeError
 from visionbias.models.compiler import Compiler
-from visionbias.models.fast import folded, prefers_channels_last, to_channels_last
+from visionbias.models.fast import prefers_channels_last, to_channels_last
+from visionbias.models.folding import folded
 from visionbias.models.model import Model
 
 
@@ -28,6 +29,8 @@ class Forward:
         dtype: float32, float16 or bfloat16; of a module's weights and its input. Logits are float32 always, and so is
             what a callable gets.
         batch: N, the number of stimuli in each call.
+        crop: H and W, the side in pixels of an image that a copy looks at, for its batch norm to be folded; `None`: it
+            is not.
         compiler: compiles a copy at its first call, which takes seconds; `None`: nothing is compiled.
 
     Attributes:
@@ -46,6 +49,7 @@ class Forward:
         device: torch.device,
         dtype: torch.dtype = torch.float32,
         batch: int,
+        crop: int | None = None,
         compiler: Compiler | None = None,
     ) -> None:
         self.batch = batch
@@ -58,7 +62,8 @@ class Forward:
         if isinstance(model.call, nn.Module) and not self.as_it_is:
             self.dtype, self.compiled = dtype, compiler is not None
             channels_last = prefers_channels_last(model.call)
-            module = (folded(model.call) or copied(model.call, model.id)).to(dtype)
+            fused = None if crop is None else folded(model.call, torch.zeros(1, 3, crop, crop, device=device))
+            module = (fused or copied(model.call, model.id)).to(dtype)
             if channels_last:
                 module = to_channels_last(module)
             self._call = module if compiler is None else compiler(module, model.architecture)
