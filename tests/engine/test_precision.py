@@ -3,6 +3,7 @@
 """Which precision a model runs in, what decides it, and that a run keeps it."""
 
 import json
+import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +16,7 @@ from torch import Tensor, nn
 from torch._inductor import config as inductor
 
 import visionbias as vb
+from visionbias.engine.precision import dtype_name
 from visionbias.models.compiler import Compiler
 
 Make = Callable[..., vb.Study]
@@ -74,7 +76,14 @@ def test_figures_are_in_the_manifest_and_the_precision_in_the_row(make_study: Ma
     assert set(run.manifest["precision"]) == {"first", "second"}
     for tried in run.manifest["precision"].values():
         figures = tried["bfloat16"]
-        assert set(figures) == {"compared", "flips", "accuracy_change", "accuracy_change_se", "not_compiled"}
+        assert set(figures) == {
+            "compared",
+            "flips",
+            "accuracy_change",
+            "accuracy_change_se",
+            "logit_error",
+            "not_compiled",
+        }
         assert figures["not_compiled"].endswith(
             "RuntimeError: no C++ compiler; check the image size and device that it takes"
         )
@@ -247,6 +256,21 @@ def test_compiled_records_are_the_same_for_any_batch_size_shard_and_session(make
         parts = make_study(batch_size=(1, 7, 64)[i]).run(tmp_path / "parts", shard=(i, 3), progress=False)
     assert parts.manifest["study"] == whole.manifest["study"]
     pd.testing.assert_frame_equal(records_of(parts), records_of(whole), check_exact=True)
+
+
+@pytest.mark.usefixtures("worth")
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_a_graph_that_computes_something_else_is_not_used(
+    make_study: Make, tiny_net: type[nn.Module], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype
+) -> None:
+    """Though it decides as the model does."""
+    monkeypatch.setattr("visionbias.engine.precision.fast_dtypes", lambda device: (dtype,))
+    monkeypatch.setattr(Compiler, "__call__", lambda self, module, architecture: lambda x: module(x) * 1.2)
+    run = make_study(models=[("net", tiny_net(1))], probes=[vb.Accuracy()]).run(tmp_path / "run", progress=False)
+    assert precisions(run) == {"net": (dtype_name(dtype), False)}
+    figures = run.manifest["precision"]["net"][dtype_name(dtype)]
+    why = figures["reason"] if dtype == torch.float32 else figures["not_compiled"]
+    assert re.search(r"the graph's logits are off by (19|20)\.\d\d%, the copy's are not$", why)
 
 
 @pytest.mark.usefixtures("worth")

@@ -65,10 +65,14 @@ def compare(
         CheckpointError: one of them fails.
     """
     n = flips = changed = change = 0
+    off = scale = 0.0
     for stimulus, labels, scorer in stimuli:
-        own, other = (scorer(call(stimulus)[: len(labels)], labels) for call in (forward, exact))
+        logits, wanted = (call(stimulus)[: len(labels)] for call in (forward, exact))
+        own, other = (scorer(each, labels) for each in (logits, wanted))
         if not bool(own.finite.all()):
             return {"reason": "NaN or infinite logits"}
+        off += float((logits - wanted).square().sum())
+        scale += float(wanted.square().sum())
         right = (own.pred == labels).int() - (other.pred == labels).int()
         n += len(labels)
         flips += int((own.pred != other.pred).sum())
@@ -79,6 +83,7 @@ def compare(
         "flips": flips / n,
         "accuracy_change": change / n,
         "accuracy_change_se": sqrt(changed) / n,
+        "logit_error": sqrt(off / scale) if scale else 0.0,  # root mean square, relative
     }
     limit = MOST_FLIPS[forward.dtype]
     if flips > limit * n:

@@ -4,6 +4,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -26,6 +27,10 @@ EXACT = torch.float32
 # Floating-point operations of all forward passes of a model, for each thread of a CPU and for a GPU. With fewer,
 # compiling and comparing take longer than they save: that is about two minutes in float32.
 _WORTH_FLOP = {"cpu": 1e13, "cuda": 5e15}
+# Of a compiled graph's logits, beyond which the copy that it was compiled from is asked too: more than rounding brings
+# about in most networks. If that one's are so many times better, the graph is wrong.
+_MOST_ERROR = {torch.float32: 1e-4, torch.float16: 0.005, torch.bfloat16: 0.03}
+_TIMES_THE_ERROR = 4
 
 
 @dataclass(frozen=True)
@@ -140,33 +145,43 @@ def _choose(study: "Study", prepared: "Prepared", info: ModelInfo, dtypes: Seque
 
 def _compare(study: "Study", prepared: "Prepared", info: ModelInfo, dtypes: Sequence[torch.dtype]) -> Chosen:
     """The first of some faster forward passes that decides as the exact one does, else that one."""
-    residents = prepared.residents
-    model = residents.model(info.id)
-    exact = Forward(model, device=prepared.device, batch=prepared.forward_batch)
     tried: dict[str, Any] = {}
     for dtype in dtypes:
         try:
-            forward, why_eager = fast_forward(
-                model,
-                device=prepared.device,
-                dtype=dtype,
-                batch=prepared.forward_batch,
-                crop=_crop(info, prepared),
-                compiler=residents.compiler,
-            )
-            if not forward.as_it_is:
-                figures = agreement(forward, exact, study, prepared, info)
-            elif why_eager is None:
-                continue  # nothing is gained in this type
-            else:
-                figures = {"reason": "not compiled"}
-            tried[dtype_name(dtype)] = figures if why_eager is None else figures | {"not_compiled": why_eager}
+            forward, figures = _tried(study, prepared, info, dtype)
         except (CheckpointError, torch.OutOfMemoryError) as error:
-            tried[dtype_name(dtype)] = figures = {"reason": str(error)}
-        if "reason" not in figures:
-            residents.keep(info.id, forward)
+            forward, figures = None, {"reason": str(error)}
+        if figures:
+            tried[dtype_name(dtype)] = figures
+        if forward is not None and not forward.as_it_is and "reason" not in figures:
+            prepared.residents.keep(info.id, forward)
             return Chosen(forward.dtype, forward.compiled, tried)
     return Chosen(tried=tried)
+
+
+def _tried(study: "Study", prepared: "Prepared", info: ModelInfo, dtype: torch.dtype) -> tuple[Forward, dict[str, Any]]:
+    """The faster forward pass in a dtype, with the figures of `agreement`, and `not_compiled` if it is for a reason; no
+    figures for the model as it is, if that is all there is.
+
+    A graph is only taken for what it was compiled from: torch has compiled wrong ones.
+
+    Raises:
+        CheckpointError, torch.OutOfMemoryError: it fails.
+    """
+    model = prepared.residents.model(info.id)
+    options: Any = {"device": prepared.device, "batch": prepared.forward_batch, "crop": _crop(info, prepared)}
+    exact = Forward(model, **options)
+    forward, why = fast_forward(model, dtype=dtype, compiler=prepared.residents.compiler, **options)
+    figures = {} if forward.as_it_is else agreement(forward, exact, study, prepared, info)
+    if forward.compiled and ("reason" in figures or figures["logit_error"] > _MOST_ERROR[dtype]):
+        eager = Forward(model, dtype=dtype, **options)
+        own = {} if eager.as_it_is else agreement(eager, exact, study, prepared, info)
+        error = figures.get("logit_error", inf)
+        if "reason" not in own and _TIMES_THE_ERROR * own.get("logit_error", 0.0) < error:
+            forward, figures, why = eager, own, f"the graph's logits are off by {error:.2%}, the copy's are not"
+    if why is None:
+        return forward, figures
+    return forward, {"reason": f"not compiled: {why}"} if forward.as_it_is else figures | {"not_compiled": why}
 
 
 def common_dtype(group: "ModelGroup", chosen: Mapping[str, Chosen]) -> torch.dtype:
