@@ -47,12 +47,13 @@ def cases(device: str, n: int = 2048) -> Iterator[Case]:  # noqa: ARG001
         )
 
 
-def build(samples: list[Sample], kind: Kind, folder: Path) -> None:
-    """Fill a cache of its own, and remove it, so that the next one finds memory that has been in use: in a virtual
-    machine the first use of a page takes longer than a crop's share of all else.
+def build(samples: list[Sample], kind: Kind, folder: Path) -> "TemporaryDirectory[str]":
+    """Fill a cache of its own. It is removed behind its time, so that the next one finds memory that has been in use:
+    in a virtual machine the first use of a page takes longer than a crop's share of all else.
     """
-    with TemporaryDirectory(dir=folder) as own:
-        open_crops(samples, PREPROCESSING, decode=kind, folder=Path(own), progress=False)
+    own = TemporaryDirectory(dir=folder)
+    open_crops(samples, PREPROCESSING, decode=kind, folder=Path(own.name), progress=False)
+    return own
 
 
 def decode(paths: list[Path], kind: Kind) -> None:

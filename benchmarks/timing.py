@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from statistics import median, quantiles
+from tempfile import TemporaryDirectory
 
 import torch
 
@@ -48,14 +49,17 @@ def first_call(call: Callable[[], object], device: str) -> FirstCall:
     if on_gpu:
         torch.cuda.reset_peak_memory_stats(device)
     start = time.perf_counter()
-    call()
+    made = call()
     _finish(device)
     seconds = time.perf_counter() - start
+    _remove(made)
     return FirstCall(seconds, torch.cuda.max_memory_allocated(device) - before if on_gpu else None)
 
 
 def interleaved(contenders: Mapping[str, Callable[[], object]], repeats: int, device: str) -> dict[str, Timing]:
-    """Time each contender, which is warm, `repeats` times, at least 5, in the order A B B A A B ..."""
+    """Time each contender, which is warm, `repeats` times, at least 5, in the order A B B A A B ... A temporary folder
+    that it returns is removed when it has been timed.
+    """
     if repeats < 5:
         raise ValueError(f"wanted at least 5 repeats, got {repeats}")
     seconds: dict[str, list[float]] = {name: [] for name in contenders}
@@ -64,9 +68,10 @@ def interleaved(contenders: Mapping[str, Callable[[], object]], repeats: int, de
         for name in order:
             _settle(device)
             start = time.perf_counter()
-            contenders[name]()
+            made = contenders[name]()
             _finish(device)
             seconds[name].append(time.perf_counter() - start)
+            _remove(made)
         order.reverse()
     return {name: Timing(tuple(values)) for name, values in seconds.items()}
 
@@ -77,6 +82,11 @@ def copy_bandwidth(device: str) -> float:
     source = torch.ones(size, dtype=torch.uint8, device=device)
     target = torch.empty_like(source)
     return 2 * size / interleaved({"copy": lambda: target.copy_(source)}, 7, device)["copy"].best
+
+
+def _remove(made: object) -> None:
+    if isinstance(made, TemporaryDirectory):
+        made.cleanup()
 
 
 def _settle(device: str) -> None:

@@ -215,7 +215,7 @@ def models(
 
 @app.command()
 def selftest() -> None:
-    """Check the kernels against their definitions here, and the measurements against networks of known bias."""
+    """Check the kernels here against their definitions, and measurements on networks of known bias: some minutes."""
     from visionbias.selftest import run_selftest
 
     if not _show(run_selftest()):

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from tempfile import TemporaryDirectory
 
 import pytest
 import torch
@@ -191,6 +192,19 @@ def test_a_job_run_in_the_published_way_computes_the_same():
     theirs()
     assert case.work == 2 * 52 * 4
     assert list(case.parts.values()) == [0.25]
+
+
+def test_a_folder_that_a_call_leaves_is_removed(tmp_path):
+    made = []
+
+    def leave():
+        made.append(TemporaryDirectory(dir=tmp_path))
+        return made[-1]
+
+    timing.first_call(leave, "cpu")
+    timing.interleaved({"leave": leave}, 5, "cpu")
+    assert len(made) == 6
+    assert list(tmp_path.iterdir()) == []
 
 
 GROWING = """

@@ -134,7 +134,7 @@ def fast_forward(
 
 
 def _choose(study: "Study", prepared: "Prepared", info: ModelInfo, dtypes: Sequence[torch.dtype]) -> Chosen:
-    """In float32 where something faster is not worth its start, or nobody can tell."""
+    """As it is where something faster is not worth its start, or nobody can tell."""
     model = prepared.residents.model(info.id)
     try:
         worth_it = pays(model, _crop(info, prepared), prepared.device, prepared.stimuli)

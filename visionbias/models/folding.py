@@ -35,6 +35,9 @@ def folded(
 
     `None` where that cannot be had: the module cannot be copied, takes no single image, does what depends on the
     values of its pixels, or its layers do more than their forward passes (hooks, parametrizations).
+
+    Raises:
+        torch.OutOfMemoryError: there is no memory for the image.
     """
     for layer in module.modules():
         if layer._forward_hooks or layer._forward_pre_hooks or hasattr(layer, "parametrizations"):
@@ -42,6 +45,8 @@ def folded(
     try:
         made = _parted(module)
         pairs = _pairs(made, image)
+    except torch.OutOfMemoryError:
+        raise
     except Exception:  # of the module's own code
         return None
     instead: dict[nn.Module, nn.Module] = {}

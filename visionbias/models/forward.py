@@ -40,6 +40,7 @@ class Forward:
 
     Raises:
         CheckpointError: the module cannot be copied.
+        torch.OutOfMemoryError: there is no memory for a copy.
     """
 
     def __init__(
