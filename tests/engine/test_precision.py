@@ -269,8 +269,22 @@ def test_a_graph_that_computes_something_else_is_not_used(
     run = make_study(models=[("net", tiny_net(1))], probes=[vb.Accuracy()]).run(tmp_path / "run", progress=False)
     assert precisions(run) == {"net": (dtype_name(dtype), False)}
     figures = run.manifest["precision"]["net"][dtype_name(dtype)]
+    assert figures["flips"] == 0.0
     why = figures["reason"] if dtype == torch.float32 else figures["not_compiled"]
-    assert re.search(r"the graph's logits are off by (19|20)\.\d\d%, the copy's are not$", why)
+    assert re.match(r"the graph's logits are off by (1\.9|2\.0)e-01", why)
+
+
+@pytest.mark.usefixtures("worth")
+def test_a_float32_copy_that_decides_otherwise_is_refused_with_its_figures(
+    make_study: Make, tiny_net: type[nn.Module], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("visionbias.engine.precision.fast_dtypes", lambda device: (torch.float32,))
+    monkeypatch.setattr("visionbias.engine.agreement.MOST_FLIPS", {torch.float32: -1.0})
+    run = make_study(models=[("net", tiny_net(1))], probes=[vb.Accuracy()]).run(tmp_path / "run", progress=False)
+    assert precisions(run) == {"net": ("float32", False)}
+    figures = run.manifest["precision"]["net"]["float32"]
+    assert figures["reason"].startswith("0 of 37 decisions differ")
+    assert figures["flips"] == 0.0
 
 
 @pytest.mark.usefixtures("worth")

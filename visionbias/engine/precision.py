@@ -175,10 +175,13 @@ def _tried(study: "Study", prepared: "Prepared", info: ModelInfo, dtype: torch.d
     figures = {} if forward.as_it_is else agreement(forward, exact, study, prepared, info)
     if forward.compiled and ("reason" in figures or figures["logit_error"] > _MOST_ERROR[dtype]):
         eager = Forward(model, dtype=dtype, **options)
-        own = {} if eager.as_it_is else agreement(eager, exact, study, prepared, info)
         error = figures.get("logit_error", inf)
-        if "reason" not in own and _TIMES_THE_ERROR * own.get("logit_error", 0.0) < error:
-            forward, figures, why = eager, own, f"the graph's logits are off by {error:.2%}, the copy's are not"
+        wrong = f"the graph's logits are off by {error:.1e}"
+        if eager.as_it_is:
+            return forward, {"reason": wrong} | figures
+        own = agreement(eager, exact, study, prepared, info)
+        if "reason" not in own and _TIMES_THE_ERROR * own["logit_error"] < error:
+            forward, figures, why = eager, own, f"{wrong}, the copy's by {own['logit_error']:.1e}"
     if why is None:
         return forward, figures
     return forward, {"reason": f"not compiled: {why}"} if forward.as_it_is else figures | {"not_compiled": why}
