@@ -5,6 +5,7 @@
 import copy
 import io
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -270,6 +271,27 @@ def test_a_compiled_caller_of_what_runs_on_threads(threads: str) -> None:
         image_threads._workers.cache_clear()
     torch._dynamo.reset()
     assert torch.equal(torch.compile(lambda i: vb.desaturate(i), backend="eager")(x), wanted)
+
+
+@pytest.mark.parametrize("op", ["filter_bank", "normalize"])
+def test_a_thread_that_compiles_changes_no_bit_in_another(op: str) -> None:
+    x = torch.randint(256, (4, 32, 32, 3), dtype=torch.uint8).permute(0, 3, 1, 2)
+    calls: dict[str, Callable[[Tensor], Tensor]] = {
+        "filter_bank": lambda out: vb.filter_bank(x, BANDS, mean=[0.4] * 3, std=[0.3] * 3, out=out),
+        "normalize": lambda out: vb.normalize(x, [0.4] * 3, [0.3] * 3, out=out[0]),
+    }
+    buffers = torch.zeros(2, 2, 4, 32, 32, 3).permute(0, 1, 2, 5, 3, 4)
+    wanted = calls[op](buffers[0])
+    meanwhile: list[Tensor] = []
+
+    def backend(graph: torch.fx.GraphModule, inputs: list[Tensor]) -> Callable[..., Tensor]:
+        with ThreadPoolExecutor(1) as thread:
+            meanwhile.append(thread.submit(calls[op], buffers[1]).result())
+        return graph.forward
+
+    torch._dynamo.reset()
+    torch.compile(lambda i: i + 1, backend=backend)(x)
+    assert torch.equal(meanwhile[0], wanted)
 
 
 @pytest.mark.parametrize("op", OPS)

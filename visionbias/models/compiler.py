@@ -124,7 +124,7 @@ def turned_off() -> bool:
 
 class _WhetherCompiled(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
-        return x.sigmoid() if torch.compiler.is_compiling() else x
+        return x.sigmoid() if torch.compiler.is_dynamo_compiling() else x
 
 
 def skeleton(module: nn.Module) -> nn.Module:

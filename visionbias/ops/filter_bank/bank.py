@@ -46,7 +46,7 @@ def filter_bank(
     wants_grad = x.requires_grad and torch.is_grad_enabled()
     if out is not None and wants_grad:
         raise ShapeError("filter_bank: out= is not differentiable, and x requires a gradient; leave out= away")
-    if wants_grad or x.is_meta or torch.compiler.is_compiling() or recorder(x):
+    if wants_grad or x.is_meta or torch.compiler.is_dynamo_compiling() or recorder(x):
         channels_last = memory_format is torch.channels_last
         y: Tensor = filter_bank_op(x, encode(spec.bands), spec.mean, spec.std, dtype, channels_last, backend)
         if out is None:

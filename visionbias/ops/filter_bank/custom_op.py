@@ -115,7 +115,7 @@ def check_derivative(x: Tensor) -> None:
     Raises:
         ShapeError: it is.
     """
-    if not torch.compiler.is_compiling() and (is_dual(x) or torch._C._functorch.is_gradtrackingtensor(x)):
+    if not torch.compiler.is_dynamo_compiling() and (is_dual(x) or torch._C._functorch.is_gradtrackingtensor(x)):
         raise ShapeError("filter_bank: torch.func and forward mode have no derivative of it; use backward()")
 
 

@@ -74,7 +74,7 @@ def normalize(
             raise ShapeError("normalize: out= is not differentiable, and x requires a gradient; leave out= away")
     if wants_grad and backend not in ("auto", "torch"):
         raise ShapeError(f"normalize: backend {backend!r} has no gradient, and x requires one; try backend='torch'")
-    if backend in ("auto", "torch") and (wants_grad or x.is_meta or torch.compiler.is_compiling() or recorder()):
+    if backend in ("auto", "torch") and (wants_grad or x.is_meta or torch.compiler.is_dynamo_compiling() or recorder()):
         value = TorchKernel(Spec(means, stds, x.dtype, dtype, x.device, False, False)).value(x)
         value = value.to(dtype).contiguous(memory_format=memory_format)
         return value if out is None else out.copy_(value)
