@@ -231,6 +231,22 @@ except RunError as error:
     assert [found.name for found in path.parent.iterdir()] == [path.name]
 
 
+def test_arrow_reads_no_file_of_pythons(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its threads may outlive the interpreter, where letting go of one aborts the process."""
+    write_records(tmp_path, "m", "clean", 0, columns(0, 6))
+    given: list[object] = []
+
+    class Spied(pq.ParquetFile):
+        def __init__(self, source: Any, **options: Any) -> None:
+            given.append(source)
+            super().__init__(source, **options)
+
+    monkeypatch.setattr(pq, "ParquetFile", Spied)
+    assert covered(tmp_path, "m", "clean") == [range(6)]
+    assert len(read_condition(tmp_path, "m", "clean", RECORD_SCHEMA.names)) == 6
+    assert {type(source) for source in given} == {type(tmp_path)}
+
+
 def test_setting_aside_what_another_process_took(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_records(tmp_path, "m", "clean", 0, columns(0, 6))
     (path,) = tmp_path.rglob("*.parquet")
