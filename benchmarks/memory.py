@@ -23,7 +23,7 @@ threading.Thread(target=_watch, daemon=True).start()
 _CURVE = """
 _taken = _taken[:]
 _ends = [len(_taken) * part // {parts} for part in range({parts} + 1)]
-print(*(max(_taken[start:end], default=0) for start, end in zip(_ends, _ends[1:])))
+print(*(max(_taken[start:end]) for start, end in zip(_ends, _ends[1:])))
 """
 
 

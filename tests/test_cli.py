@@ -221,3 +221,4 @@ def test_models_lists_names() -> None:
     answer = typed("models", "torchvision:resnet18")
     assert answer.returncode == 0
     assert "torchvision:resnet18" in answer.stdout
+    assert answer.stderr == "names that match 'torchvision:resnet18': 1; '*' lists all\n"

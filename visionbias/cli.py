@@ -209,8 +209,10 @@ def models(
     """List the model names that a study takes, and whether their weights are on this machine."""
     from visionbias.models.catalog import list_models
 
-    for name, category, state in list_models(pattern):
+    found = list_models(pattern)
+    for name, category, state in found:
         typer.echo(f"{name:<60} {category:<20} {state}")
+    typer.echo(f"names that match {pattern!r}: {len(found)}; '*' lists all", err=True)
 
 
 @app.command()
@@ -218,6 +220,7 @@ def selftest() -> None:
     """Check the kernels here against their definitions, and measurements on networks of known bias: some minutes."""
     from visionbias.selftest import run_selftest
 
+    typer.echo("kernels first, then networks of known bias, which are trained where the cache has none", err=True)
     if not _show(run_selftest()):
         typer.echo("some checks failed")
         raise typer.Exit(1)

@@ -15,7 +15,7 @@ from visionbias.engine import agreement
 from visionbias.engine.scoring import Scorer
 
 N, CLASSES = 1024, 3
-DIFFER = f"of {N} decisions differ from those of float32"
+DIFFER = f"of {N} decisions differ from those of the model as it is"
 
 
 class Deciding:
@@ -53,7 +53,7 @@ def decided(ones: Sequence[int], twos: Sequence[int] = ()) -> Tensor:
         (
             decided([], range(11)),
             decided(range(11)),
-            "11 of 1024 decisions differ from those of float32, more than 1.0%",
+            "11 of 1024 decisions differ from those of the model as it is, more than 1.0%",
         ),
     ],
 )

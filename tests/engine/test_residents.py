@@ -78,6 +78,14 @@ def half_eager(half: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("visionbias.engine.precision.worth_compiling", lambda module, device: False)
 
 
+@pytest.fixture
+def float32_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every job is large enough for a compiled copy in float32, which is all that the CPU has."""
+    monkeypatch.setattr("visionbias.engine.precision._WORTH_FLOP", {"cpu": 1.0})
+    for module in ("precision", "timed_steps", "residents"):
+        monkeypatch.setattr(f"visionbias.engine.{module}.fast_dtypes", lambda device: (torch.float32,))
+
+
 @pytest.mark.parametrize(
     ("precision", "budget", "host", "loads"),  # how often a, b, c and d are loaded
     [
@@ -111,6 +119,22 @@ def test_records_are_the_same_bits_with_any_budget(
     assert counts == {"mine": 1, **dict(zip(NAMES, loads, strict=True))}
     assert streamed.manifest["study"] == whole.manifest["study"]
     pd.testing.assert_frame_equal(records_of(streamed), records_of(whole), check_exact=True)
+
+
+@pytest.mark.usefixtures("float32_compiled")
+def test_compiled_copies_in_float32_take_the_room_of_their_type(
+    make_study: Make, checkpoints: list[vb.Checkpoint], tmp_path: Path
+) -> None:
+    """Each holds its weights twice, once as its graph packs them; attacked ones need the model too."""
+    options = {"models": checkpoints, "probes": [vb.Accuracy(), vb.PGD(steps=1)]}
+    for nets, groups in ((5, 4), (6.5, 2), (12.5, 1)):
+        plan = make_study(**options, model_memory_bytes=int(nets * NET_BYTES)).plan()
+        assert plan.prediction.model_groups == groups
+    whole = make_study(**options).run(tmp_path / "whole", progress=False)
+    alone = make_study(**options, model_memory_bytes=1).run(tmp_path / "alone", progress=False)
+    assert {found["compiled"] for found in whole.manifest["study"]["models"].values()} == {True}
+    assert alone.manifest["study"] == whole.manifest["study"]
+    pd.testing.assert_frame_equal(records_of(alone), records_of(whole), check_exact=True)
 
 
 @pytest.mark.usefixtures("half_eager")

@@ -87,7 +87,7 @@ def compare(
     }
     limit = MOST_FLIPS[forward.dtype]
     if flips > limit * n:
-        figures["reason"] = f"{flips} of {n} decisions differ from those of float32, more than {limit:.1%}"
+        figures["reason"] = f"{flips} of {n} decisions differ from those of the model as it is, more than {limit:.1%}"
     elif abs(change) > MOST_CHANGE * n + 2 * sqrt(changed):
         figures["reason"] = f"accuracy differs by {change / n:+.2%} on {n} stimuli"
     return figures

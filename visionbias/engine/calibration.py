@@ -15,10 +15,8 @@ from visionbias.engine.decoder import gpu_of
 from visionbias.engine.foreseen import Listing, foresee
 from visionbias.engine.host_models import host_bytes
 from visionbias.engine.inputs import crop_rule, shared_preprocessing
-from visionbias.engine.precision import EXACT
 from visionbias.engine.residents import WeightBytes, budget_bytes, groups_of
 from visionbias.engine.timed_steps import Timed, load_models, time_decoding, time_gradient, time_model, time_synthesis
-from visionbias.models.fast import fast_dtypes
 from visionbias.models.resolve import architecture_of, normalization_of, untrained
 from visionbias.runtime.exact_float32 import exact_float32
 from visionbias.runtime.freed_memory import freed_memory_kept
@@ -110,7 +108,7 @@ def predict(
     checked_label_maps(study, loaded.models, device)
     shared = shared_preprocessing(study)
     crop = max((shared or model.preprocessing).crop for model in loaded.models)
-    held = held_stimuli(study, crop, EXACT, batches[1], device)  # beside which models are tried
+    held = held_stimuli(study, crop, torch.float32, batches[1], device)  # beside which models are tried
     budget, host_budget = budget_bytes(study, device), host_bytes(device)
     weights, seen, activation_bytes = {}, {}, 0
     measured: dict[tuple[str, int], Timed] = {}  # tags of an architecture take as long where they see as many pixels
@@ -191,6 +189,6 @@ def _groups_that_see(listing: Listing, seen: Iterable[tuple[Preprocessing, Norma
 
 def _times_visited(study: "Study", device: torch.device, begun: Mapping[str, Any] | None, memory: _Memory) -> int:
     """How often a run goes through all models once they were loaded: see `prepare`, `choose_forwards` and `Loop`."""
-    compared = begun is None and study.precision == "auto" and bool(fast_dtypes(device))
+    compared = begun is None and study.precision == "auto"
     attacked = sum(bool(arm.attacks) for arm in study.arms)
     return (device.type == "cuda") + attacked + compared + (memory.groups > 1)

@@ -64,7 +64,7 @@ def run_study(
         )
     for model, how in chosen.items():
         if how.refused:
-            _say(f"{model} runs in float32; {how.refused}", progress)
+            _say(f"{model} runs in float32{', compiled' if how.compiled else ''}; {how.refused}", progress)
     for p in prepared.arms:
         if p.drift is not None:
             _say(f"{p.arm.data.name}: crops of {p.groups[0].decoded.decoder} are {p.drift}", progress)

@@ -227,7 +227,7 @@ class Loop:
             self.failures.setdefault(
                 model,
                 f"under condition {answer.condition!r}: NaN or infinite logits for {int((~finite).sum())} of "
-                f"{len(ids)} samples, such as {named}; check its weights, or, if it runs in 16 bits, begin "
+                f"{len(ids)} samples, such as {named}; check its weights, or, if a faster copy of it runs, begin "
                 "another folder with precision='fp32'",
             )
             return 0

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from visionbias.engine.prepare import ModelGroup, Prepared
     from visionbias.engine.study import Study
 
-EXACT = torch.float32
 # Floating-point operations of all forward passes of a model, for each thread of a CPU and for a GPU. With fewer,
 # compiling and comparing take longer than they save: that is about two minutes in float32.
 _WORTH_FLOP = {"cpu": 1e13, "cuda": 5e15}
@@ -37,20 +36,20 @@ _TIMES_THE_ERROR = 4
 class Chosen:
     """How a model runs, and by dtype what spoke for or against the copies that were tried, for the manifest."""
 
-    dtype: torch.dtype = EXACT
+    dtype: torch.dtype = torch.float32
     compiled: bool = False
     tried: dict[str, Any] = field(default_factory=dict)
 
     @property
     def as_it_is(self) -> bool:
         """Whether no copy runs; a callable has none."""
-        return self.dtype == EXACT and not self.compiled
+        return self.dtype == torch.float32 and not self.compiled
 
     @property
     def refused(self) -> str | None:
-        """Why it runs in float32 though something faster was tried."""
+        """Why it runs in float32 though copies were tried; also where a copy in float32 is what runs."""
         reasons = [f"{dtype}: {figures['reason']}" for dtype, figures in self.tried.items() if "reason" in figures]
-        return "; ".join(reasons) if self.dtype == EXACT and reasons else None
+        return "; ".join(reasons) if self.dtype == torch.float32 and reasons else None
 
 
 def choose_forwards(
@@ -85,7 +84,7 @@ def dtype_name(dtype: torch.dtype) -> str:
 
 
 def pays(model: Model, crop: int, device: torch.device, stimuli: int) -> bool:
-    """Whether the forward passes of all stimuli are enough that something faster than float32 is worth its start.
+    """Whether the forward passes of all stimuli are enough that a copy is worth its start.
 
     The answer is a count, not a time, so that it is the same in every run of a study on a machine.
 
@@ -134,7 +133,7 @@ def fast_forward(
 
 
 def _choose(study: "Study", prepared: "Prepared", info: ModelInfo, dtypes: Sequence[torch.dtype]) -> Chosen:
-    """As it is where something faster is not worth its start, or nobody can tell."""
+    """As it is where a copy is not worth its start, or nobody can tell."""
     model = prepared.residents.model(info.id)
     try:
         worth_it = pays(model, _crop(info, prepared), prepared.device, prepared.stimuli)
@@ -144,7 +143,7 @@ def _choose(study: "Study", prepared: "Prepared", info: ModelInfo, dtypes: Seque
 
 
 def _compare(study: "Study", prepared: "Prepared", info: ModelInfo, dtypes: Sequence[torch.dtype]) -> Chosen:
-    """The first of some faster forward passes that decides as the exact one does, else that one."""
+    """The first of the copies that decides as the model does, else the model as it is."""
     tried: dict[str, Any] = {}
     for dtype in dtypes:
         try:
@@ -190,4 +189,4 @@ def _tried(study: "Study", prepared: "Prepared", info: ModelInfo, dtype: torch.d
 def common_dtype(group: "ModelGroup", chosen: Mapping[str, Chosen]) -> torch.dtype:
     """The dtype of the stimuli of models that see the same pixels: theirs if they agree, else float32."""
     dtypes = {chosen[model.id].dtype for model in group.models}
-    return dtypes.pop() if len(dtypes) == 1 else EXACT
+    return dtypes.pop() if len(dtypes) == 1 else torch.float32

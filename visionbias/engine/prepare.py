@@ -28,7 +28,7 @@ from visionbias.engine.inputs import (
     shared_preprocessing,
     usable,
 )
-from visionbias.engine.precision import EXACT, dtype_name
+from visionbias.engine.precision import dtype_name
 from visionbias.engine.residents import Residents, budget_bytes
 from visionbias.engine.trial import try_attacks
 from visionbias.errors import CheckpointError, DataError
@@ -185,8 +185,8 @@ def _checked_models(
 def _held_dtype(found: Mapping[str, Any] | None) -> torch.dtype:
     """Of the stimuli that a run holds: of one that was begun as it was, of a new one the largest that may be chosen."""
     begun = {} if found is None else found["models"]
-    names = {model.get("precision", dtype_name(EXACT)) for model in begun.values()}
-    return getattr(torch, names.pop()) if len(names) == 1 else EXACT
+    names = {model.get("precision", dtype_name(torch.float32)) for model in begun.values()}
+    return getattr(torch, names.pop()) if len(names) == 1 else torch.float32
 
 
 def _try_batch(
@@ -208,7 +208,7 @@ def _try_batch(
     held = held_stimuli(study, max(crops.values()), dtype, batch, device)
     if device.type == "cuda":
         for name, side in crops.items():
-            residents.forward(name, EXACT, False)(held[0][0, :, :, :side, :side])
+            residents.forward(name, torch.float32, False)(held[0][0, :, :, :side, :side])
     for arm, maps in zip(study.arms, label_maps, strict=True):
 
         def attacked(model: ModelInfo, arm: Arm = arm, maps: Mapping[str, LabelMap] = maps) -> None:

@@ -16,7 +16,7 @@ from visionbias.engine.inputs import shared_preprocessing
 from visionbias.engine.precision import Chosen
 from visionbias.errors import CheckpointError
 from visionbias.models.compiler import Compiler
-from visionbias.models.fast import worth_compiling
+from visionbias.models.fast import fast_dtypes, worth_compiling
 from visionbias.models.forward import Forward
 from visionbias.models.model import Model
 from visionbias.models.resolve import resolve_model
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _SHARE = 0.5  # of the free memory; the rest is for stimuli and activations
 
 
-_Weights = tuple[str, bool]  # those of a model, by id, or of its copy
+_Key = tuple[str, bool]  # of weights: the model's id, and whether they are those of its copy
 
 
 def budget_bytes(study: "Study", device: torch.device) -> int:
@@ -114,7 +114,7 @@ class Residents:
         self._host = HostModels(host_budget, device)
         self._exact: dict[str, Model] = {}
         self._fast: dict[str, Forward] = {}
-        self._held: dict[_Weights, int] = {}  # bytes, the last loaded last
+        self._held: dict[_Key, int] = {}  # bytes, the last loaded last
         self._together: frozenset[str] = frozenset()
         self._bytes: dict[str, WeightBytes] = {}  # of all that were loaded once
         self._sha256: dict[str, str | None] = {}
@@ -206,15 +206,16 @@ class Residents:
             going.append(key)
         self._let_go(going)
 
-    def _others(self) -> list[_Weights]:
+    def _others(self) -> list[_Key]:
         """What may be let go."""
         return [key for key, taken in self._held.items() if taken and key[0] not in self._together]
 
     def _take_turns(self) -> bool:
-        """Whether the models that were loaded have no room together, as they are and copied in 16 bits."""
-        return sum(size.exact + size.copied(torch.float16) for size in self._bytes.values()) > self._budget
+        """Whether the models that were loaded have no room together, as they are and with the largest copies."""
+        largest = fast_dtypes(self._device)[-1]
+        return sum(size.exact + size.copied(largest) for size in self._bytes.values()) > self._budget
 
-    def _let_go(self, keys: Sequence[_Weights]) -> None:
+    def _let_go(self, keys: Sequence[_Key]) -> None:
         for name, copied in keys:
             taken = self._held.pop((name, copied))
             if copied:

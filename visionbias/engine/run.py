@@ -95,8 +95,9 @@ class Run:
         images that the model has seen under every condition of their set, which follow each other in order of id and
         need not be like the others. Failed rows have none. `n` counts the samples of the study's data behind every
         number of a row (probes with images of their own have a count of their own), `bad` the images of all sets that
-        were left out. `precision` is the type that the model ran in; `manifest["precision"]` says how faster ones
-        compared with float32.
+        were left out. `precision` is the type that the model ran in, as it is or, where
+        `manifest["study"]["models"][model]["compiled"]` says so, as a compiled copy; `manifest["precision"]` says how
+        copies compared with the model.
 
         Raises:
             RunError: a record file cannot be read.

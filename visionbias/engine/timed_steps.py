@@ -22,7 +22,7 @@ from visionbias.engine.arms import Arm
 from visionbias.engine.checks import for_each
 from visionbias.engine.foreseen import Listing
 from visionbias.engine.inputs import crop_rule, listed_bad, render_batch, shared_preprocessing, stimulus_buffer, usable
-from visionbias.engine.precision import EXACT, fast_forward, pays
+from visionbias.engine.precision import fast_forward, pays
 from visionbias.engine.trial import under_attack
 from visionbias.errors import CheckpointError, DataError
 from visionbias.models.checkpoint import Checkpoint
@@ -120,32 +120,32 @@ def time_model(
     exact_s, exact_bytes = _seconds(exact, device), _most_bytes(exact)
     if begun is not None:
         begun_with = getattr(torch, begun["precision"])
-        fast = [begun_with] if begun["compiled"] or begun_with != EXACT else []
+        fast = begun_with if begun["compiled"] or begun_with != torch.float32 else None
     else:
         fast = _fast(study, model, crop, device, stimuli)
-    exactly = Timed(EXACT, True, exact_s, exact_s, activation_bytes=exact_bytes)
-    if not fast:
+    exactly = Timed(torch.float32, True, exact_s, exact_s, activation_bytes=exact_bytes)
+    if fast is None:
         return exactly
     again, times = Compiler(device), []
     for compiler in (Compiler(device), again, again):
         began = time.perf_counter()
-        forward, _ = fast_forward(model, device=device, dtype=fast[0], batch=batch, crop=crop, compiler=compiler)
+        forward, _ = fast_forward(model, device=device, dtype=fast, batch=batch, crop=crop, compiler=compiler)
         times.append(time.perf_counter() - began)
     if forward.as_it_is:
         return exactly
     fast_s = _seconds(_forwarding(forward, crop, device), device)
     compare_s = 0.0 if begun is not None else looks(stimuli, batch)[0] * (exact_s + fast_s)
-    return Timed(fast[0], False, fast_s, exact_s, times[1], times[2], compare_s, exact_bytes)
+    return Timed(fast, False, fast_s, exact_s, times[1], times[2], compare_s, exact_bytes)
 
 
-def _fast(study: "Study", model: Model, crop: int, device: torch.device, stimuli: int) -> list[torch.dtype]:
+def _fast(study: "Study", model: Model, crop: int, device: torch.device, stimuli: int) -> torch.dtype | None:
     """The dtype of the copy that a run would try first, if any."""
     if study.precision != "auto":
-        return []
+        return None
     try:
-        return [dtype for dtype in fast_dtypes(device)[:1] if pays(model, crop, device, stimuli)]
+        return fast_dtypes(device)[0] if pays(model, crop, device, stimuli) else None
     except CheckpointError:
-        return []
+        return None
 
 
 def _forwarding(forward: Forward, crop: int, device: torch.device) -> Callable[[], object]:
@@ -161,7 +161,7 @@ def time_gradient(model: Model, crop: int, device: torch.device, batch: int) -> 
         NoMemoryError: there is no memory for its gradient.
     """
     shape = (batch, 3, crop, crop)
-    with under_attack(model), memory_for("pgd", shape, EXACT, device):
+    with under_attack(model), memory_for("pgd", shape, torch.float32, device):
         differentiable = Differentiable(model, device)
         x = torch.rand(shape, device=device).contiguous(memory_format=differentiable.memory_format)
         loss = Loss(differentiable, torch.zeros(batch, dtype=torch.int64, device=device))

@@ -9,6 +9,8 @@ from typing import Any
 
 import torch
 
+_ROUNDED = ("tf32", "bf16")
+
 _lock = Lock()
 _inside = 0
 _restore: Callable[[], None] = lambda: None  # noqa: E731
@@ -19,7 +21,7 @@ def exact_float32() -> Iterator[None]:
     """Inside, float32 is multiplied as such. By default a GPU's convolutions round what goes in to the 10 bits of TF32;
     programs may ask for as much, or for bfloat16, in matrix products and on CPUs.
 
-    The settings are the process's: the first of several threads changes them, the last one puts them back.
+    The settings are the process's: the first of several threads changes those that round, the last one puts them back.
     """
     global _inside, _restore
     with _lock:
@@ -36,29 +38,47 @@ def exact_float32() -> Iterator[None]:
 
 
 def _set_exact() -> Callable[[], None]:
-    """Change the settings by the names that the caller used, for torch does not let them mix; what puts them back."""
-    cudnn, cuda, mkldnn = torch.backends.cudnn, torch.backends.cuda, torch.backends.mkldnn
-    settings: Any = (cudnn.conv, cuda.matmul, mkldnn.conv, mkldnn.matmul)  # type: ignore[attr-defined]
-    try:
-        older = cudnn.allow_tf32, torch.get_float32_matmul_precision()
-    except RuntimeError:  # the newer names were used
-        older = None
-    newer = [setting.fp32_precision for setting in settings]
+    """Change the settings, by the names that the caller used, for torch does not let them mix; what puts them back."""
+    settings = _settings()
+    before = [kind.fp32_precision for kind, _ in settings]
+    if not any(precision in _ROUNDED for precision in before):
+        return lambda: None
+    older = _older()
     if older is not None:
-        _set_older(False, "highest")
-        if not {"tf32", "bf16"} & {setting.fp32_precision for setting in settings}:
-            return lambda: _set_older(*older)
-    for setting in settings:
-        setting.fp32_precision = "ieee"
+        _set_older("highest", allow_tf32=False)
+    for kind, _ in settings:
+        if kind.fp32_precision in _ROUNDED:
+            kind.fp32_precision = "ieee"
 
     def restore() -> None:
-        for setting, before in zip(settings, newer, strict=True):
-            setting.fp32_precision = before
+        if older is not None:
+            _set_older(*older)
+        for (kind, backend), precision in zip(settings, before, strict=True):
+            if kind.fp32_precision != precision:
+                kind.fp32_precision = "none" if precision == backend.fp32_precision else precision
 
     return restore
 
 
-def _set_older(allow_tf32: bool, matmul: str) -> None:
-    torch.backends.cudnn.allow_tf32 = allow_tf32
+def _settings() -> list[tuple[Any, Any]]:
+    """Those of the kinds of layers, each with the backend whose setting it has where it has none of its own."""
+    cpu, cudnn, cuda = torch.backends.mkldnn, torch.backends.cudnn, torch.backends.cuda
+    kinds = [(cpu.conv, cpu), (cpu.rnn, cpu), (cpu.matmul, cpu)]  # type: ignore[attr-defined]
+    if torch.cuda.is_available():  # elsewhere they mean nothing, and what torch sets them to cannot be set again
+        kinds += [(cudnn.conv, cudnn), (cudnn.rnn, cudnn), (cuda.matmul, cudnn)]  # type: ignore[attr-defined]
+    return kinds
+
+
+def _older() -> tuple[str, bool] | None:
+    """The settings by their older names; `None` where they have been set by newer ones so that these tell nothing."""
+    try:
+        return torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    except RuntimeError:
+        return None
+
+
+def _set_older(matmul: str, allow_tf32: bool) -> None:
     if torch.get_float32_matmul_precision() != matmul:
         torch.set_float32_matmul_precision(matmul)
+    if torch.cuda.is_available():
+        torch.backends.cudnn.allow_tf32 = allow_tf32
