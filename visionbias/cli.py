@@ -212,7 +212,8 @@ def models(
     found = list_models(pattern)
     for name, category, state in found:
         typer.echo(f"{name:<60} {category:<20} {state}")
-    typer.echo(f"names that match {pattern!r}: {len(found)}; '*' lists all", err=True)
+    others = "" if pattern == "*" else "; '*' lists all"
+    typer.echo(f"names that match {pattern!r}: {len(found)}{others}", err=True)
 
 
 @app.command()

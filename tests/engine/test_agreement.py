@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """When a faster forward pass may take the place of the exact one."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -82,6 +82,23 @@ def test_a_share_of_the_study_is_compared(stimuli: int, wanted: tuple[int, ...])
     assert agreement.looks(stimuli, 32) == wanted
 
 
+@pytest.mark.parametrize("broken", [0, 1])
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_no_figures_of_what_is_not_finite(broken: int, value: float) -> None:
+    class Broken(Deciding):
+        def __call__(self, rows: Tensor) -> Tensor:
+            return super().__call__(rows).index_fill(1, torch.tensor([1]), value)
+
+    same = decided(range(5))
+    pair = [Broken(same) if i == broken else Deciding(same) for i in range(2)]
+    assert agreement.compare(*pair, stimuli()) == {"reason": "NaN or infinite logits"}
+
+
+def batches_alone(study: None, prepared: object, model: None, batches: int) -> Generator[int, None, None]:
+    """In place of a sample, how many batches it would have."""
+    yield batches
+
+
 @pytest.mark.parametrize(
     ("changes", "compared"),
     [([0.001], 32), ([-0.002, 0.0005], 512), ([0.002, 0.0015], 512)],
@@ -89,11 +106,11 @@ def test_a_share_of_the_study_is_compared(stimuli: int, wanted: tuple[int, ...])
 def test_what_is_open_is_compared_on_more(changes: list[float], compared: int, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = iter(changes)
 
-    def compare(forward: Any, exact: Any, batches: int) -> dict[str, Any]:
-        return {"compared": batches, "accuracy_change": next(seen)}
+    def compare(forward: Any, exact: Any, sample: Iterator[int]) -> dict[str, Any]:
+        return {"compared": next(sample), "accuracy_change": next(seen)}
 
     monkeypatch.setattr(agreement, "compare", compare)
-    monkeypatch.setattr(agreement, "_sample", lambda study, prepared, model, batches: batches)
+    monkeypatch.setattr(agreement, "_sample", batches_alone)
     prepared = SimpleNamespace(stimuli=10_000_000, forward_batch=32)
     ask: Callable[..., dict[str, Any]] = agreement.agreement
     assert ask(None, None, None, prepared, None) == {"compared": compared, "accuracy_change": changes[-1]}
@@ -102,8 +119,8 @@ def test_what_is_open_is_compared_on_more(changes: list[float], compared: int, m
 
 def test_what_is_refused_is_not_compared_again(monkeypatch: pytest.MonkeyPatch) -> None:
     refused = {"reason": "flips", "accuracy_change": 0.5}
-    monkeypatch.setattr(agreement, "compare", lambda forward, exact, batches: refused | {"compared": batches})
-    monkeypatch.setattr(agreement, "_sample", lambda study, prepared, model, batches: batches)
+    monkeypatch.setattr(agreement, "compare", lambda forward, exact, sample: refused | {"compared": next(sample)})
+    monkeypatch.setattr(agreement, "_sample", batches_alone)
     prepared = SimpleNamespace(stimuli=10_000_000, forward_batch=32)
     ask: Callable[..., dict[str, Any]] = agreement.agreement
     assert ask(None, None, None, prepared, None)["compared"] == 32

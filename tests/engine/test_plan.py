@@ -15,7 +15,9 @@ from safetensors.torch import save_file
 
 import visionbias as vb
 from visionbias.engine.calibration import Prediction
+from visionbias.engine.timed_steps import time_model
 from visionbias.models.compiler import Compiler
+from visionbias.models.resolve import resolve_model
 
 Make = Callable[..., vb.Study]
 
@@ -55,6 +57,16 @@ def test_files_of_weights_are_read_and_none_is_downloaded(
     assert files_of(tmp_path) == [tmp_path / f"{i}.safetensors" for i in range(2)]
 
 
+def test_a_run_that_was_begun_with_what_is_not_compiled_is_timed_so(
+    make_study: Make, tiny_net: type[torch.nn.Module], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Compiler, "__call__", lambda *_: pytest.fail("compiled"))
+    device = torch.device("cpu")
+    model = resolve_model(("net", tiny_net(1)), device=device, crop=32, batch=8)
+    timed = time_model(make_study(), model, 32, device, 8, 1000, {"precision": "bfloat16", "compiled": False})
+    assert (timed.dtype, timed.as_it_is) == (torch.bfloat16, False)
+
+
 def test_what_a_run_would_refuse_is_refused(make_study: Make, tmp_path: Path) -> None:
     """Of files, labels and images that are here; each model is named."""
     other = vb.Checkpoint(save(tmp_path / "other.safetensors", "test_vit"), arch="test_resnet")
@@ -85,7 +97,7 @@ def test_an_architecture_that_is_unknown_is_named(make_study: Make, tmp_path: Pa
 def test_what_is_done_takes_no_time_again(make_study: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Crops in the cache, and the comparison of a run that was begun."""
     monkeypatch.setattr("visionbias.engine.precision._WORTH_FLOP", {"cpu": 1.0})
-    for module in ("precision", "calibration", "timed_steps"):
+    for module in ("precision", "timed_steps"):
         monkeypatch.setattr(f"visionbias.engine.{module}.fast_dtypes", lambda device: (torch.bfloat16,))
     monkeypatch.setattr(Compiler, "__call__", lambda self, module, architecture: module)
     study = make_study(cache=tmp_path / "crops")

@@ -82,7 +82,7 @@ def half_eager(half: None, monkeypatch: pytest.MonkeyPatch) -> None:
 def float32_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every job is large enough for a compiled copy in float32, which is all that the CPU has."""
     monkeypatch.setattr("visionbias.engine.precision._WORTH_FLOP", {"cpu": 1.0})
-    for module in ("precision", "timed_steps", "residents"):
+    for module in ("precision", "timed_steps"):
         monkeypatch.setattr(f"visionbias.engine.{module}.fast_dtypes", lambda device: (torch.float32,))
 
 

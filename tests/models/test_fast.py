@@ -86,6 +86,26 @@ def test_a_compiled_module_that_is_let_go_leaves_no_weights_behind(images: Tenso
 
 
 @torch.inference_mode()
+def test_a_graph_that_is_let_go_while_another_is_compiled(images: Tensor) -> None:
+    before = list(PyCodeCache.modules)
+    going, staying = ([Compiler(CPU)(build("test_resnet"), None)] for _ in range(2))
+    going[0](images)
+    graph = staying[0]._graph
+
+    def compiled(x: Tensor) -> Tensor:
+        going.clear()
+        gc.collect()
+        return graph(x)
+
+    staying[0]._graph = compiled
+    staying[0](images)
+    assert len(PyCodeCache.modules) == len(before) + 1
+    staying.clear()
+    gc.collect()
+    assert PyCodeCache.modules == before
+
+
+@torch.inference_mode()
 def test_any_number_of_modules_is_compiled() -> None:
     x, compiler = torch.rand(1, 4), Compiler(CPU)
     modules = [nn.Linear(4, 3) for _ in range(torch._dynamo.config.recompile_limit + 2)]

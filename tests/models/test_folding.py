@@ -149,6 +149,18 @@ def test_what_cannot_be_folded_is_left_alone(module: nn.Module, images: Tensor) 
     assert folded(module, images[:1]) is None
 
 
+def test_layers_that_say_they_train_are_folded_by_what_they_do(images: Tensor) -> None:
+    """Flags of training, of a convolution and of a batch norm, that `eval` does not reach."""
+    module = Net(lambda net, x: net.other(net.second(net.norm(net.first(x)))))
+    module.first.train()
+    module.other.train()
+    module.other.momentum = 0.0
+    made = folded(module, images[:1])
+    assert norms_in(made) == 1
+    assert made is not None
+    torch.testing.assert_close(made(images), module(images))
+
+
 def test_models_of_other_threads_are_not_seen(images: Tensor) -> None:
     """Neither do they fail, as they would if `nn.Module.__call__` were replaced."""
     other, stop = Net(lambda net, x: net.norm(net.first(x)) + net.first(x)), Event()

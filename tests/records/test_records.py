@@ -3,6 +3,7 @@
 """Record files: whole or absent, aligned on reading, honest about what is missing."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -244,7 +245,16 @@ def test_arrow_reads_no_file_of_pythons(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(pq, "ParquetFile", Spied)
     assert covered(tmp_path, "m", "clean") == [range(6)]
     assert len(read_condition(tmp_path, "m", "clean", RECORD_SCHEMA.names)) == 6
-    assert {type(source) for source in given} == {type(tmp_path)}
+    assert {type(source) for source in given} == {pa.OSFile}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names that are no text are POSIX")
+def test_a_folder_whose_name_is_no_text(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    write_records(folder, "m", "clean", 0, columns(0, 6))
+    set_aside_damaged(folder, "m", "clean")
+    assert covered(folder, "m", "clean") == [range(6)]
+    assert len(read_condition(folder, "m", "clean", RECORD_SCHEMA.names)) == 6
 
 
 def test_setting_aside_what_another_process_took(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

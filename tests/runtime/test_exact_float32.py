@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """In runs, plans and band noise float32 is multiplied without rounding it; afterwards the settings are the caller's."""
 
+import json
 import subprocess
 import sys
 
@@ -20,21 +21,22 @@ SETTINGS = [
     "backends.mkldnn.matmul.fp32_precision = 'bf16'",
     "backends.mkldnn.conv.fp32_precision = backends.mkldnn.rnn.fp32_precision = 'bf16'",
 ]
-START = """
-import torch
-from contextlib import ExitStack
+EACH = """
+import json, os, sys, traceback
 from threading import Event, Thread
+
+import torch
 from visionbias.runtime.exact_float32 import exact_float32
 
 backends = torch.backends
 cpu, cudnn, cuda = backends.mkldnn, backends.cudnn, backends.cuda
 kinds = [cpu.conv, cpu.rnn, cpu.matmul, cuda.matmul, cudnn.conv, cudnn.rnn]
-working = kinds if torch.cuda.is_available() else kinds[:3]
 
 def precisions():
     return [kind.fp32_precision for kind in kinds]
 
 def exact():
+    working = kinds if torch.cuda.is_available() else kinds[:3]
     return not any(kind.fp32_precision in ("tf32", "bf16") for kind in working)
 
 def older():
@@ -45,6 +47,20 @@ def older():
         except RuntimeError:
             found.append("mixed")
     return found
+
+for code in json.loads(sys.argv[1]):
+    child = os.fork()
+    if not child:
+        try:
+            exec(code)
+        except BaseException:
+            traceback.print_exc()
+            print(code, file=sys.stderr)
+            os._exit(1)
+        sys.stdout.flush()
+        os._exit(0)
+    if os.waitpid(child, 0)[1]:
+        sys.exit(1)
 """
 INSIDE = """
 before = precisions(), older()
@@ -70,12 +86,12 @@ entered, leave = Event(), Event()
 def work():
     with exact_float32():
         entered.set()
-        leave.wait()
+        leave.wait(10)
 
 thread = Thread(target=work)
 with exact_float32():
     thread.start()
-    entered.wait()
+    assert entered.wait(10)
 assert exact()
 leave.set()
 thread.join()
@@ -87,23 +103,33 @@ except ZeroDivisionError:
     pass
 assert not exact()
 """
+GPU = "torch.cuda.is_available = lambda: True\n"  # the settings are there without one
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="each setting is tried in a fork of one process")
 
 
-def printed(*lines: str) -> str:
-    done = subprocess.run([sys.executable, "-c", "\n".join((START, *lines))], capture_output=True, text=True)
+def printed(*codes: str) -> list[str]:
+    """What some codes print, each run by a process that has imported torch and nothing set."""
+    done = subprocess.run(
+        [sys.executable, "-c", EACH, json.dumps(codes)], capture_output=True, text=True, check=False, timeout=120
+    )
     assert done.returncode == 0, done.stderr
-    return done.stdout
+    return done.stdout.splitlines()
 
 
-@pytest.mark.parametrize("setting", SETTINGS)
-def test_only_inside(setting: str) -> None:
-    printed(setting, INSIDE)
+@pytest.mark.parametrize("gpu", ["", GPU])
+def test_only_inside(gpu: str) -> None:
+    printed(*(f"{gpu}{setting}{INSIDE}" for setting in SETTINGS))
 
 
-@pytest.mark.parametrize("setting", [SETTINGS[2], SETTINGS[4], SETTINGS[5]])
-def test_what_is_set_for_all_afterwards_reaches_the_same_layers_as_ever(setting: str) -> None:
-    entered, never = (printed(setting, LATER.format(enter=enter)) for enter in (True, False))
+@pytest.mark.parametrize("gpu", ["", GPU])
+def test_what_is_set_for_all_afterwards_reaches_the_same_layers_as_ever(gpu: str) -> None:
+    """But for cuDNN's, see there."""
+    entered, never = (
+        printed(*(f"{gpu}{setting}{LATER.format(enter=enter)}" for setting in SETTINGS)) for enter in (True, False)
+    )
     assert entered == never
+    assert len(never) == len(SETTINGS)
 
 
 def test_the_last_of_several_threads_puts_the_caller_s_settings_back_also_after_a_failure() -> None:

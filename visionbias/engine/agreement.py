@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whether a faster forward pass decides as the exact one does, on a sample of a study's stimuli."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from math import sqrt
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from visionbias.engine.prepare import Prepared
     from visionbias.engine.study import Study
 
-# Decisions among the compared that may differ from those of float32; compiled, it rounds otherwise.
+# Decisions among the compared that may differ, by what a copy runs in; one in float32 rounds in another order.
 MOST_FLIPS = {torch.float32: 0.001, torch.float16: 0.003, torch.bfloat16: 0.01}
 MOST_CHANGE = 0.001  # of accuracy, beyond what the differing decisions give by chance
 _ONE_IN = 128  # stimuli of the study is compared, which takes a few percent of its time at most
@@ -42,7 +43,8 @@ def agreement(
     """
     figures: dict[str, Any] = {}
     for batches in looks(prepared.stimuli, prepared.forward_batch):
-        figures = compare(forward, exact, _sample(study, prepared, model, batches))
+        with closing(_sample(study, prepared, model, batches)) as stimuli:
+            figures = compare(forward, exact, stimuli)
         if "reason" in figures or abs(figures["accuracy_change"]) <= MOST_CHANGE:
             break
     return figures
@@ -69,10 +71,10 @@ def compare(
     for stimulus, labels, scorer in stimuli:
         logits, wanted = (call(stimulus)[: len(labels)] for call in (forward, exact))
         own, other = (scorer(each, labels) for each in (logits, wanted))
-        if not bool(own.finite.all()):
+        if not bool((own.finite & other.finite).all()):
             return {"reason": "NaN or infinite logits"}
-        off += float((logits - wanted).square().sum())
-        scale += float(wanted.square().sum())
+        off += float((logits.double() - wanted.double()).square().sum())
+        scale += float(wanted.double().square().sum())
         right = (own.pred == labels).int() - (other.pred == labels).int()
         n += len(labels)
         flips += int((own.pred != other.pred).sum())
@@ -95,7 +97,7 @@ def compare(
 
 def _sample(
     study: "Study", prepared: "Prepared", model: ModelInfo, count: int
-) -> Iterator[tuple[Tensor, Tensor, Scorer]]:
+) -> Generator[tuple[Tensor, Tensor, Scorer], None, None]:
     """About so many batches of float32 stimuli of all data sets, of images and conditions at even distances.
 
     They are of the whole study, whatever shard runs, so every shard would choose alike.
@@ -114,13 +116,15 @@ def _sample(
         buffer = stimulus_buffer(most, batch, size, torch.float32, prepared.device)
         n = len(arm.sample_ids)
         rows = np.unique(np.linspace(0, n - 1, min(n, images)).round().astype(np.int64))
-        for few in np.split(rows, range(batch, len(rows), batch)):
-            loaded = group.decoded.load(arm.rows[few], list(arm.sample_ids[few]), prepared.device)
-            labels = torch.from_numpy(arm.labels[few]).to(prepared.device)
-            for stimulus, renderer in renderers.items():
-                own = arm.arm.conditions_of(stimulus)
-                render_batch(renderer, loaded, buffer[: len(own)], prepared.batch_size)
-                for condition, stimuli in zip(own, buffer, strict=False):
-                    if condition in picked:
-                        yield stimuli, labels, scorer
-        group.decoded.close()
+        try:
+            for few in np.split(rows, range(batch, len(rows), batch)):
+                loaded = group.decoded.load(arm.rows[few], list(arm.sample_ids[few]), prepared.device)
+                labels = torch.from_numpy(arm.labels[few]).to(prepared.device)
+                for stimulus, renderer in renderers.items():
+                    own = arm.arm.conditions_of(stimulus)
+                    render_batch(renderer, loaded, buffer[: len(own)], prepared.batch_size)
+                    for condition, stimuli in zip(own, buffer, strict=False):
+                        if condition in picked:
+                            yield stimuli, labels, scorer
+        finally:
+            group.decoded.close()

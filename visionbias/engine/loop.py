@@ -224,11 +224,11 @@ class Loop:
         finite = columns.pop("finite")
         if not finite.all():
             named = ", ".join(ids[~finite][:5])
+            fp32 = "" if self.chosen[model].as_it_is else ", or begin another folder with precision='fp32'"
             self.failures.setdefault(
                 model,
                 f"under condition {answer.condition!r}: NaN or infinite logits for {int((~finite).sum())} of "
-                f"{len(ids)} samples, such as {named}; check its weights, or, if a faster copy of it runs, begin "
-                "another folder with precision='fp32'",
+                f"{len(ids)} samples, such as {named}; check its weights{fp32}",
             )
             return 0
         self.sink.add(model, answer.condition, rows.start, {"sample_id": ids, "label": arm.labels[rows], **columns})

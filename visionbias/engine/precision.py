@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 # Floating-point operations of all forward passes of a model, for each thread of a CPU and for a GPU. With fewer,
 # compiling and comparing take longer than they save: that is about two minutes in float32.
 _WORTH_FLOP = {"cpu": 1e13, "cuda": 5e15}
-# Of a compiled graph's logits, beyond which the copy that it was compiled from is asked too: more than rounding brings
-# about in most networks. If that one's are so many times better, the graph is wrong.
+# Of a compiled graph's logits: more than rounding brings about in most networks. Beyond it the copy that was compiled
+# is asked too, and the graph is wrong if that one's are so many times better. In float32 it is refused at once.
 _MOST_ERROR = {torch.float32: 1e-4, torch.float16: 0.005, torch.bfloat16: 0.03}
 _TIMES_THE_ERROR = 4
 
@@ -128,7 +128,8 @@ def fast_forward(
                 forward(stimulus_buffer(1, batch, crop, dtype, device)[0])
             return forward, None
         except CheckpointError as error:
-            why = str(error)
+            cause = error.__cause__ or error
+            why = f"{type(cause).__name__}: {first_line(cause):.200}"
     return Forward(model, device=device, dtype=dtype, batch=batch, crop=crop), why
 
 
@@ -175,9 +176,9 @@ def _tried(study: "Study", prepared: "Prepared", info: ModelInfo, dtype: torch.d
     if forward.compiled and ("reason" in figures or figures["logit_error"] > _MOST_ERROR[dtype]):
         eager = Forward(model, dtype=dtype, **options)
         error = figures.get("logit_error", inf)
-        wrong = f"the graph's logits are off by {error:.1e}"
+        wrong = f"the graph's logits are off by {error:.1e}" if error < inf else "the graph's logits are not finite"
         if eager.as_it_is:
-            return forward, {"reason": wrong} | figures
+            return forward, {"reason": f"{wrong}, more than {_MOST_ERROR[dtype]:.0e}"} | figures
         own = agreement(eager, exact, study, prepared, info)
         if "reason" not in own and _TIMES_THE_ERROR * own["logit_error"] < error:
             forward, figures, why = eager, own, f"{wrong}, the copy's by {own['logit_error']:.1e}"

@@ -16,7 +16,7 @@ from visionbias.engine.inputs import shared_preprocessing
 from visionbias.engine.precision import Chosen
 from visionbias.errors import CheckpointError
 from visionbias.models.compiler import Compiler
-from visionbias.models.fast import fast_dtypes, worth_compiling
+from visionbias.models.fast import worth_compiling
 from visionbias.models.forward import Forward
 from visionbias.models.model import Model
 from visionbias.models.resolve import resolve_model
@@ -211,9 +211,10 @@ class Residents:
         return [key for key, taken in self._held.items() if taken and key[0] not in self._together]
 
     def _take_turns(self) -> bool:
-        """Whether the models that were loaded have no room together, as they are and with the largest copies."""
-        largest = fast_dtypes(self._device)[-1]
-        return sum(size.exact + size.copied(largest) for size in self._bytes.values()) > self._budget
+        """Whether the models that were loaded have no room together, as they are and copied in 16 bits. Only where
+        models wait on the host, as on CUDA, does it matter.
+        """
+        return sum(size.exact + size.copied(torch.float16) for size in self._bytes.values()) > self._budget
 
     def _let_go(self, keys: Sequence[_Key]) -> None:
         for name, copied in keys:

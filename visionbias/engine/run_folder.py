@@ -21,7 +21,7 @@ _LISTED = 20  # differences that are named
 def join_run(folder: Path, identity: dict[str, Any], data_sets: Mapping[str, Any], precision: Mapping[str, Any]) -> Run:
     """Start a run in an empty folder, or go on with the same one. The folder must be `locked`.
 
-    `precision` tells of each model, by id, how faster forward passes compared with float32 when the run was begun.
+    `precision` tells of each model, by id, how its copies compared with it when the run was begun.
 
     Raises:
         RunError: the folder holds another study, or something else, or cannot be written.

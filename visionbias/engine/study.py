@@ -34,11 +34,12 @@ class Study:
             model's own data configuration), or a `Preprocessing`.
         device: `"auto"` (CUDA where present), `"cpu"`, `"cuda"`, `"cuda:1"` ...
         precision: `"fp32"`: every model runs in float32 as it is. `"auto"`: a module with enough to do for it to pay
-            runs as a copy, compiled and with batch norm folded, in 16 bits where the device multiplies them natively
-            (float16 on CUDA, else bfloat16), provided that on a sample of the study's stimuli it decides as the module
-            does: top-1 differs for at most 0.3 % of them in float16, 1 % in bfloat16, and accuracy by no more than
-            chance and 0.1 points. Else, on a CPU, a compiled copy in float32 is held to 0.1 % in the same way, and what
-            is left runs in float32 as it is. A run keeps the precision that it was begun with.
+            runs as a copy, compiled where that helps, with batch norm folded, in 16 bits where the device multiplies
+            them natively (float16 on CUDA, else bfloat16), provided that on a sample of the study's stimuli it decides
+            as the module does: top-1 differs for at most 0.3 % of them in float16, 1 % in bfloat16, and accuracy by no
+            more than chance and 0.1 points. Else, on a CPU, a compiled copy in float32 is held to 0.1 % in the same
+            way, and its logits to 1e-4; what is left runs in float32 as it is. A run keeps the precision that it was
+            begun with.
         seed: of every random stimulus.
         batch_size: images synthesized together; it changes speed and memory, never a record.
         forward_batch: images a model sees at once, the last batch padded. The last bits of a logit depend on it, so it

@@ -126,10 +126,14 @@ def time_model(
     exactly = Timed(torch.float32, True, exact_s, exact_s, activation_bytes=exact_bytes)
     if fast is None:
         return exactly
+    options: Any = {"device": device, "dtype": fast, "batch": batch, "crop": crop}
     again, times = Compiler(device), []
     for compiler in (Compiler(device), again, again):
         began = time.perf_counter()
-        forward, _ = fast_forward(model, device=device, dtype=fast, batch=batch, crop=crop, compiler=compiler)
+        if begun is None or begun["compiled"]:
+            forward, _ = fast_forward(model, compiler=compiler, **options)
+        else:
+            forward = Forward(model, **options)
         times.append(time.perf_counter() - began)
     if forward.as_it_is:
         return exactly

@@ -6,6 +6,7 @@ import copy
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from threading import Lock
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -17,7 +18,7 @@ from torch.func import functional_call
 
 from visionbias.errors import BackendError, first_line
 
-_compiling = Lock()  # torch's settings, and its list of what was compiled, are the process's
+_compiling = Lock()  # torch's list of what was compiled is the process's
 
 
 class Compiler:
@@ -79,10 +80,10 @@ class _Packed:
         from torch._inductor.codecache import PyCodeCache
 
         with _compiling:
-            before = len(PyCodeCache.modules)
+            before = set(PyCodeCache.modules)
             with config.patch(freezing=True):
                 made = self._graph(x)
-            self._made += PyCodeCache.modules[before:]
+            self._made += [module for module in PyCodeCache.modules if module not in before]
         return made
 
 
@@ -91,8 +92,8 @@ def _forget(code: CodeType, made: list[ModuleType]) -> None:
     from torch._inductor.codecache import PyCodeCache
 
     reset_code(code)
-    for module in made:
-        if module in PyCodeCache.modules:
+    for module in made:  # with no lock: the garbage collector may call this while this very thread compiles
+        with suppress(ValueError):
             PyCodeCache.modules.remove(module)
         if sys.modules.get(module.__name__) is module:
             del sys.modules[module.__name__]

@@ -51,7 +51,8 @@ def folded(
         return None
     instead: dict[nn.Module, nn.Module] = {}
     for convolution, norm in pairs:
-        instead[convolution], instead[norm] = fuse_conv_bn_eval(convolution, norm), nn.Identity()
+        # Some modules keep their flags of training; a convolution's means nothing, and the norm's was looked at.
+        instead[convolution], instead[norm] = fuse_conv_bn_eval(convolution.eval(), norm), nn.Identity()
     for parent in list(made.modules()):
         for name, child in parent._modules.items():
             if child is not None:
@@ -136,6 +137,7 @@ class _Watch(TorchDispatchMode):
             (convolution, norm)
             for norm, convolution in self._follows.items()
             if norm.track_running_stats
+            and not norm.training
             and self._calls[norm] == self._calls[convolution] == norms[convolution] == 1
             and self._shared.isdisjoint((norm, convolution))
         ]

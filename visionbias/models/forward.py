@@ -19,8 +19,8 @@ class Forward:
     """A model ready to run on batches of one size.
 
     The batch is fixed because the last bits of a logit depend on its size (libraries choose their kernels by it), but
-    not on the position in it: with a padded last batch a sample's logits are the same bits in any run. In float32 the
-    model runs as it is. In 16 bits, and compiled, a copy of its module runs, in channels_last memory if it convolves
+    not on the position in it: with a padded last batch a sample's logits are the same bits in any run. In float32,
+    not compiled, the model runs as it is. Else a copy of its module runs, in channels_last memory if it convolves
     images, with batch norm folded into convolutions before they are rounded; the model is not changed.
 
     Args:

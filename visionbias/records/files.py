@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from visionbias.errors import RunError
+from visionbias.records.parquet import native_file
 from visionbias.records.schema import SCHEMA_VERSION
 
 RECORDS = "records"  # folder of a run that holds them
@@ -89,9 +90,12 @@ def opened(path: Path) -> Iterator[pq.ParquetFile]:
         RunError: the system refuses to read it, memory runs out, or a version with another schema wrote it.
     """
     try:
-        # Python's tells by number what the system refuses. Arrow gets one of its own: its threads may let go of a file
-        # when the interpreter ends, and to let go of Python's then aborts the process.
-        with path.open("rb"), pq.ParquetFile(path, page_checksum_verification=True) as file:
+        # Python's tells by number what the system refuses, folders included.
+        with (
+            path.open("rb"),
+            native_file(path) as raw,
+            pq.ParquetFile(raw, page_checksum_verification=True) as file,
+        ):
             version = int((file.schema_arrow.metadata or {}).get(b"visionbias.schema", b"0"))
             if version != SCHEMA_VERSION:
                 raise RunError(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from visionbias.errors import RunError
-from visionbias.records.parquet import write_parquet
+from visionbias.records.parquet import native_file, write_parquet
 
 GALLERY = "gallery"
 _QUALITY = 90
@@ -71,7 +71,8 @@ def read_gallery(folder: Path, data: str) -> list[Picture]:
     try:
         if not path.exists():
             return []
-        table = pq.read_table(path, schema=GALLERY_SCHEMA, partitioning=None, page_checksum_verification=True)
+        with native_file(path) as file:
+            table = pq.read_table(file, schema=GALLERY_SCHEMA, page_checksum_verification=True)
     except (pa.ArrowException, OSError) as error:
         raise RunError(f"cannot read {path}: {error}; delete it, the run does not need it") from error
     return [Picture(**row) for row in table.to_pylist()]

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Parquet files that appear whole or not at all."""
 
+import os
 from pathlib import Path
 
 import pyarrow as pa
@@ -9,6 +10,16 @@ import pyarrow.parquet as pq
 
 from visionbias.errors import RunError
 from visionbias.runtime.durable import sync_folder, write_file
+
+
+def native_file(path: Path) -> pa.OSFile:
+    """A file for Arrow to read, opened by Arrow: its threads may let go of one when the interpreter ends, and to let go
+    of Python's then aborts the process. Of the name every byte counts, whether text or not.
+
+    Raises:
+        OSError: the system refuses; the error of a folder has no number.
+    """
+    return pa.OSFile(os.fsencode(path), "rb")  # type: ignore[arg-type]
 
 
 def write_parquet(target: Path, table: pa.Table) -> None:

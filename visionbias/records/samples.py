@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from visionbias.errors import RunError
-from visionbias.records.parquet import write_parquet
+from visionbias.records.parquet import native_file, write_parquet
 
 SAMPLES = "samples"
 
@@ -74,7 +74,8 @@ class SampleTable:
             RunError: the file cannot be read.
         """
         try:
-            table = pq.read_table(self._path, schema=SAMPLE_SCHEMA, partitioning=None, page_checksum_verification=True)
+            with native_file(self._path) as file:
+                table = pq.read_table(file, schema=SAMPLE_SCHEMA, page_checksum_verification=True)
         except FileNotFoundError as error:
             raise RunError(
                 f"{self._path} is missing; start the same run again: what is missing is made anew"

@@ -3,7 +3,7 @@
 """Float32 that is float32."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Lock
 from typing import Any
 
@@ -22,6 +22,8 @@ def exact_float32() -> Iterator[None]:
     programs may ask for as much, or for bfloat16, in matrix products and on CPUs.
 
     The settings are the process's: the first of several threads changes those that round, the last one puts them back.
+    Torch's default for cuDNN, to round unless all of torch is told otherwise, cannot be set again: where there is a
+    GPU, convolutions and recurrent layers round afterwards until they are told otherwise themselves.
     """
     global _inside, _restore
     with _lock:
@@ -44,15 +46,15 @@ def _set_exact() -> Callable[[], None]:
     if not any(precision in _ROUNDED for precision in before):
         return lambda: None
     older = _older()
-    if older is not None:
-        _set_older("highest", allow_tf32=False)
+    for name, _, exact in older:
+        name(exact)
     for kind, _ in settings:
         if kind.fp32_precision in _ROUNDED:
             kind.fp32_precision = "ieee"
 
     def restore() -> None:
-        if older is not None:
-            _set_older(*older)
+        for name, precision, _ in older:
+            name(precision)
         for (kind, backend), precision in zip(settings, before, strict=True):
             if kind.fp32_precision != precision:
                 kind.fp32_precision = "none" if precision == backend.fp32_precision else precision
@@ -61,24 +63,26 @@ def _set_exact() -> Callable[[], None]:
 
 
 def _settings() -> list[tuple[Any, Any]]:
-    """Those of the kinds of layers, each with the backend whose setting it has where it has none of its own."""
+    """Those of the kinds of layers, each with the one that it follows where it has none of its own."""
     cpu, cudnn, cuda = torch.backends.mkldnn, torch.backends.cudnn, torch.backends.cuda
     kinds = [(cpu.conv, cpu), (cpu.rnn, cpu), (cpu.matmul, cpu)]  # type: ignore[attr-defined]
-    if torch.cuda.is_available():  # elsewhere they mean nothing, and what torch sets them to cannot be set again
+    if torch.cuda.is_available():  # torch calls the setting for all of CUDA cuDNN's
         kinds += [(cudnn.conv, cudnn), (cudnn.rnn, cudnn), (cuda.matmul, cudnn)]  # type: ignore[attr-defined]
     return kinds
 
 
-def _older() -> tuple[str, bool] | None:
-    """The settings by their older names; `None` where they have been set by newer ones so that these tell nothing."""
-    try:
-        return torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
-    except RuntimeError:
-        return None
-
-
-def _set_older(matmul: str, allow_tf32: bool) -> None:
-    if torch.get_float32_matmul_precision() != matmul:
-        torch.set_float32_matmul_precision(matmul)
+def _older() -> list[tuple[Callable[[Any], None], Any, Any]]:
+    """What sets each of the older names, what it is set to, and what is exact, unless it is set to that, or the newer
+    names have left it without a meaning.
+    """
+    found: list[tuple[Callable[[Any], None], Any, Any]] = []
+    with suppress(RuntimeError):
+        found.append((torch.set_float32_matmul_precision, torch.get_float32_matmul_precision(), "highest"))
     if torch.cuda.is_available():
-        torch.backends.cudnn.allow_tf32 = allow_tf32
+        with suppress(RuntimeError):
+            found.append((_allow_tf32, torch.backends.cudnn.allow_tf32, False))
+    return [(name, precision, exact) for name, precision, exact in found if precision != exact]
+
+
+def _allow_tf32(allow: bool) -> None:
+    torch.backends.cudnn.allow_tf32 = allow
