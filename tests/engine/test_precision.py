@@ -138,6 +138,49 @@ def test_a_plan_tells_the_time_in_both_precisions(make_study: Make) -> None:
     assert "as they are" not in str(make_study(probes=[vb.Accuracy()], precision="fp32").plan())
 
 
+class Counting(nn.Module):
+    """Keeps in Python how often it was called, which a graph of it has as a constant."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network, self.calls = network, 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls += 1
+        logits: Tensor = self.network(x)
+        return logits
+
+
+@pytest.mark.usefixtures("worth")
+def test_what_would_be_compiled_at_each_call_is_not(
+    make_study: Make, tiny_net: type[nn.Module], tmp_path: Path
+) -> None:
+    run = make_study(models=[("counting", Counting(tiny_net(1)).eval())]).run(tmp_path / "run", progress=False)
+    assert precisions(run) == {"counting": ("bfloat16", False)}
+    assert "recompil" in run.manifest["precision"]["counting"]["bfloat16"]["not_compiled"].lower()
+    assert list(run.summary()["status"]) == ["complete"]
+
+
+def test_the_caller_s_autocast_changes_no_record(make_study: Make, tiny_net: type[nn.Module], tmp_path: Path) -> None:
+    wanted = records_of(make_study().run(tmp_path / "wanted", progress=False))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert tiny_net(1)(torch.rand(1, 3, 32, 32)).dtype == torch.bfloat16
+        found = records_of(make_study().run(tmp_path / "run", progress=False))
+    pd.testing.assert_frame_equal(found, wanted, check_exact=True)
+
+
+def test_another_default_type_is_refused(make_study: Make, tmp_path: Path) -> None:
+    study = make_study()
+    torch.set_default_dtype(torch.float64)
+    try:
+        for use in (study.plan, lambda: study.run(tmp_path / "run", progress=False)):
+            with pytest.raises(vb.RunError, match=r"wanted float32 as the default type of torch.*got torch.float64"):
+                use()
+    finally:
+        torch.set_default_dtype(torch.float32)
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.usefixtures("fast")
 def test_fp32_turns_it_off(make_study: Make, tmp_path: Path) -> None:
     run = make_study(precision="fp32", probes=[vb.Accuracy()]).run(tmp_path / "run", progress=False)

@@ -104,6 +104,9 @@ def test_a_model_that_works_in_place_leaves_the_stimulus_alone(layout: torch.mem
         (lambda x: x.mean((2, 3)).int(), r"a \[4, 3\] torch.int32 tensor"),
         (lambda x: x.mean((2, 3)).numpy(), "a ndarray"),
         (lambda x: None, "a NoneType"),
+        (lambda x: x.mean((2, 3)).to("meta"), r"a \[4, 3\] torch.float32 tensor on meta"),
+        (lambda x: x.mean((2, 3)).to_sparse(), r"a \[4, 3\] torch.float32 torch.sparse_coo tensor"),
+        (lambda x: x.mean((2, 3)).to(torch.float8_e4m3fn), r"a \[4, 3\] torch.float8_e4m3fn tensor"),
     ],
 )
 def test_what_is_no_logits(call: Callable[[Tensor], Tensor], got: str) -> None:

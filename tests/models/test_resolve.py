@@ -363,12 +363,24 @@ def in_training_mode() -> Callable[[Tensor], Tensor]:
         Normalized(nn.BatchNorm2d(8, track_running_stats=False)),
         lambda x: nn.functional.dropout(x.mean(dim=3).flatten(1), training=True),
         lambda x: x.mean(dim=(2, 3)) - x.mean(),
+        lambda x: x.mean(dim=(2, 3)).cumsum(0),
+        lambda x: x.mean(dim=(2, 3)) - x.mean(dim=(2, 3))[:1],
+        lambda x: x.mean(dim=(2, 3)) + torch.arange(len(x))[:, None] / 50,
     ],
-    ids=["training mode", "no statistics", "dropout", "mean of the batch"],
+    ids=["training mode", "no statistics", "dropout", "mean of the batch", "images before", "first image", "place"],
 )
 def test_an_answer_must_not_depend_on_the_batch(call: Callable[[Tensor], Tensor], batch: int) -> None:
     with pytest.raises(CheckpointError, match=r"model 'mine': wanted logits of an image that depend on nothing else"):
         resolve_model(("mine", call), device=CPU, crop=32, batch=batch)
+
+
+def test_a_module_that_torch_has_compiled() -> None:
+    module = torch.compile(timm.create_model("test_resnet", num_classes=3).eval(), backend="eager")
+    model = resolve_model(("mine", module), device=CPU, crop=32, batch=2)
+    assert model.num_classes == 3
+    x = torch.rand(2, 3, 32, 32)
+    copied = Forward(model, device=CPU, batch=2, dtype=torch.bfloat16)
+    torch.testing.assert_close(copied(x), Forward(model, device=CPU, batch=2)(x), rtol=0.05, atol=0.05)
 
 
 def one_at_a_time(x: Tensor) -> Tensor:

@@ -255,6 +255,8 @@ def test_a_folder_whose_name_is_no_text(tmp_path: Path) -> None:
     set_aside_damaged(folder, "m", "clean")
     assert covered(folder, "m", "clean") == [range(6)]
     assert len(read_condition(folder, "m", "clean", RECORD_SCHEMA.names)) == 6
+    assert open_records(tmp_path / "none").to_table().schema == open_records(folder).to_table().schema
+    assert open_records(folder).to_table()["sample_id"].to_pylist() == list(columns(0, 6)["sample_id"])
 
 
 def test_setting_aside_what_another_process_took(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,6 +39,8 @@ from visionbias.types import BadSample, Preprocessing, Sample
 
 _FORMAT = 2  # of an entry; part of its name
 _DIGESTS, _MANIFEST = "digests.u8", "manifest.json"
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_MAKE_ROOM = "make room there"
 _ENTRY_TAKEN = (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR)
 
 
@@ -114,12 +116,13 @@ class Entry:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             free = shutil.disk_usage(self.path.parent).free
             if free < self.bytes:
-                raise self._cannot_write(f"{free} bytes free", "make room there")
+                raise self._cannot_write(f"{free} bytes free", _MAKE_ROOM)
             with scratch_folder(self.path.parent, self.payload) as (scratch, file):
                 self._build(scratch, file, progress)
                 return self._publish(scratch)
         except OSError as error:
-            raise self._cannot_write(error.strerror or type(error).__name__, "make it writable, with room") from error
+            advice = _MAKE_ROOM if error.errno in _FULL else "make it writable"
+            raise self._cannot_write(error.strerror or type(error).__name__, advice) from error
 
     def _key(self) -> str:
         settings = {"format": _FORMAT, "holds": self.payload, "decoder": self.decoder, "pillow": PIL.__version__}
@@ -239,7 +242,9 @@ class Entry:
         )
 
     def _cannot_write(self, got: str, advice: str) -> DataError:
-        other = ", or give the study a smaller cache_bytes (0 writes no crops)" if self.keep else ""
+        # Hashes of the files, and what cannot be read, are written with any cache_bytes.
+        smaller = ", or give the study a smaller cache_bytes (0 writes no crops)"
+        other = smaller if self.keep and advice == _MAKE_ROOM else ""
         return DataError(
             f"crop cache: wanted to write {self.bytes} bytes to {self.path.parent}, got: {got}; "
             f"{advice}, choose another place with cache= or $VISIONBIAS_CACHE{other}"

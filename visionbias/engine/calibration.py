@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from visionbias.engine.batches import held_stimuli
-from visionbias.engine.checks import checked_label_maps
+from visionbias.engine.checks import checked_label_maps, require_default_dtype
 from visionbias.engine.decoder import gpu_of
 from visionbias.engine.foreseen import Listing, foresee
 from visionbias.engine.host_models import host_bytes
@@ -91,7 +91,9 @@ def predict(
         DataError: labels do not fit a model, a condition cannot be made of the crops, or too many of the images that
             are tried cannot be used.
         NoMemoryError, torch.OutOfMemoryError: there is not enough memory for a batch.
+        RunError: torch's default type is not float32.
     """
+    require_default_dtype()
     entries = dict(zip(study.model_ids, study.models, strict=True))
     alike = {name: (architecture_of(entry) or name, normalization_of(entry)) for name, entry in entries.items()}
     count = Counter(alike.values())

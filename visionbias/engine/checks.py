@@ -11,7 +11,7 @@ from visionbias.datasets.base import Dataset
 from visionbias.datasets.label_map import IMAGENET_CLASSES, LabelMap, categories16_of, resolve_label_map
 from visionbias.engine.inputs import crop_rule, shared_preprocessing
 from visionbias.engine.trial import try_stimuli
-from visionbias.errors import DataError, VisionBiasError
+from visionbias.errors import DataError, RunError, VisionBiasError
 from visionbias.models.model import ModelInfo
 from visionbias.types import Preprocessing
 
@@ -43,6 +43,20 @@ def for_each(items: Iterable[E], names: Iterable[str], make: Callable[[E], R], k
     if failed:
         raise next(iter(failed.values()))
     return made
+
+
+def require_default_dtype() -> None:
+    """Models are built in torch's default type, and so are tensors that they make.
+
+    Raises:
+        RunError: it is not float32.
+    """
+    default = torch.get_default_dtype()
+    if default != torch.float32:
+        raise RunError(
+            f"wanted float32 as the default type of torch, in which models are built, got {default}; "
+            "call torch.set_default_dtype(torch.float32) before"
+        )
 
 
 def checked_label_maps(study: "Study", models: Sequence[ModelInfo], device: torch.device) -> list[dict[str, LabelMap]]:

@@ -88,7 +88,8 @@ def run_study(
         todo, total = sum(part.missing_rows for part in parts), sum(part.total_rows for part in parts)
         which = "" if shard == (0, 1) else f", shard {shard[0]}/{shard[1]}"
         if not todo:
-            _say(f"{folder}{which}: complete, nothing to do", progress)
+            done = "complete, nothing to do" if total else "no batch of images is its part; use fewer shards"
+            _say(f"{folder}{which}: {done}", progress)
             return run
         if todo < total:
             _say(

@@ -13,7 +13,7 @@ from torch import nn
 from visionbias.engine.agreement import agreement
 from visionbias.engine.inputs import stimulus_buffer
 from visionbias.errors import CheckpointError, first_line
-from visionbias.models.compiler import Compiler, require_compiler, turned_off
+from visionbias.models.compiler import Compiler, compiling_refused, require_compiler, turned_off
 from visionbias.models.fast import fast_dtypes, flop_of, worth_compiling
 from visionbias.models.forward import Forward
 from visionbias.models.model import Model, ModelInfo
@@ -124,8 +124,10 @@ def fast_forward(
     if isinstance(model.call, nn.Module) and worth_compiling(model.call, device) and not turned_off():
         try:
             forward = Forward(model, device=device, dtype=dtype, batch=batch, crop=crop, compiler=compiler)
-            with torch.inference_mode():
-                forward(stimulus_buffer(1, batch, crop, dtype, device)[0])
+            stimulus = stimulus_buffer(1, batch, crop, dtype, device)[0]
+            forward(stimulus)
+            with compiling_refused():  # what the module keeps in Python would have it compiled at every call
+                forward(stimulus)
             return forward, None
         except CheckpointError as error:
             cause = error.__cause__ or error

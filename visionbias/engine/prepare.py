@@ -18,7 +18,13 @@ from visionbias.decode.drift import Drift, joined
 from visionbias.decode.room import Shortage
 from visionbias.engine.arms import Arm
 from visionbias.engine.batches import batch_sizes, batch_that_fits, held_stimuli
-from visionbias.engine.checks import checked_label_maps, for_each, has_categories16, preprocessing_of
+from visionbias.engine.checks import (
+    checked_label_maps,
+    for_each,
+    has_categories16,
+    preprocessing_of,
+    require_default_dtype,
+)
 from visionbias.engine.decoded import Decoded, decode_set
 from visionbias.engine.decoder import begun_with, check_gpu_decoder, gpu_of, settled
 from visionbias.engine.host_models import host_bytes
@@ -140,9 +146,10 @@ def prepare(study: "Study", folder: Path, found: Mapping[str, Any] | None, progr
     `found` is the study of the manifest that the run folder holds, if any.
 
     Raises:
-        BackendError, CheckpointError, DataError: see `Study.run`.
+        BackendError, CheckpointError, DataError, RunError: see `Study.run`.
         NoMemoryError: a batch does not fit in memory, and may not be made smaller.
     """
+    require_default_dtype()
     device = pick_device(study.device)
     check_gpu_decoder(study, found, device)
     batch_size, forward_batch = batch_sizes(study, device.type, found)

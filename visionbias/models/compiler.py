@@ -6,7 +6,7 @@ import copy
 import os
 import sys
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from threading import Lock
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -116,6 +116,14 @@ def require_compiler(device: torch.device) -> None:
             f"wanted to compile models, as this run did when it began, got {type(error).__name__}: "
             f"{first_line(error):.200}; install a C++ compiler and let torch.compile use it, or begin another folder"
         ) from error
+
+
+def compiling_refused() -> AbstractContextManager[None]:
+    """Inside, in this thread, a graph that would have to be compiled again raises torch's error."""
+    from torch._dynamo import config
+
+    refused: AbstractContextManager[None] = config.patch(error_on_recompile=True)
+    return refused
 
 
 def turned_off() -> bool:

@@ -14,6 +14,8 @@ from visionbias.models.fast import prefers_channels_last, to_channels_last
 from visionbias.models.folding import folded
 from visionbias.models.model import Model
 
+_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
 
 class Forward:
     """A model ready to run on batches of one size.
@@ -64,7 +66,7 @@ class Forward:
             self.dtype, self.compiled = dtype, compiler is not None
             channels_last = prefers_channels_last(model.call)
             fused = None if crop is None else folded(model.call, torch.zeros(1, 3, crop, crop, device=device))
-            module = (fused or copied(model.call, model.id)).to(dtype)
+            module = (copied(model.call, model.id) if fused is None else fused).to(dtype)
             if channels_last:
                 module = to_channels_last(module)
             self._call = module if compiler is None else compiler(module, model.architecture)
@@ -112,12 +114,15 @@ def checked_logits(
     except (Exception, SystemExit) as error:  # a model that ends the process would end the other models' run
         raise CheckpointError(
             f"model {model_id!r} fails on a {list(x.shape)} {x.dtype} batch on {x.device}: "
-            f"{type(error).__name__}: {error}; check the image size and device that it takes"
+            f"{type(error).__name__}: {error}; "
+            "check the image size, batch size (forward_batch=) and device that it takes"
         ) from error
     classes = "K" if num_classes is None else num_classes
     fits = (
         isinstance(logits, Tensor)
-        and logits.is_floating_point()
+        and logits.dtype in _FLOATS
+        and logits.layout == torch.strided
+        and logits.device == x.device
         and logits.dim() == 2
         and logits.shape[0] == x.shape[0]
         and (logits.shape[1] == num_classes if num_classes is not None else logits.shape[1] >= 2)
@@ -125,7 +130,7 @@ def checked_logits(
     if not fits:
         raise CheckpointError(
             f"model {model_id!r}: wanted floating-point logits [{x.shape[0]}, {classes}] with at least 2 classes, "
-            f"got {_described(logits)}; wrap it in a function that returns the logits alone"
+            f"got {_described(logits, x)}; wrap it in a function that returns the logits alone"
         )
     return logits
 
@@ -145,9 +150,11 @@ def copied(module: nn.Module, model_id: str) -> nn.Module:
         ) from error
 
 
-def _described(value: object) -> str:
+def _described(value: object, x: Tensor) -> str:
     if isinstance(value, Tensor):
-        return f"a {list(value.shape)} {value.dtype} tensor"
+        place = "" if value.device == x.device else f" on {value.device}"
+        layout = "" if value.layout == torch.strided else f" {value.layout}"
+        return f"a {list(value.shape)} {value.dtype}{layout} tensor{place}"
     if isinstance(value, (tuple, list)):
         return f"a {type(value).__name__} of {len(value)}"
     if isinstance(value, dict):

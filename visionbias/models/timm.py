@@ -87,9 +87,10 @@ def classifier(module: nn.Module) -> str:
 
 def data_config(module: nn.Module) -> DataConfig:
     """Size, crop, interpolation, mean and standard deviation that timm evaluates this model with."""
-    from timm.data.config import resolve_model_data_config
+    from timm.data.config import resolve_data_config
 
-    config = resolve_model_data_config(module)  # type: ignore[no-untyped-call]
+    # Not from the module: timm takes its truth, and modules that torch has compiled have none.
+    config = resolve_data_config(pretrained_cfg=module.pretrained_cfg)  # type: ignore[no-untyped-call]
     _, height, width = config["input_size"]
     rule: Preprocessing | str
     if height != width:

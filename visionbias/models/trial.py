@@ -42,20 +42,20 @@ def tried(name: str, call: Callable[[Tensor], Tensor], device: torch.device, cro
 def _twice(
     name: str, call: Callable[[Tensor], Tensor], device: torch.device, crop: int, batch: int
 ) -> tuple[Tensor, Tensor]:  # [N / 2, K] both, but of one image [1, K]
-    """Logits of the same noise beside other noise, and beside black images."""
+    """Logits of the same noise in front of other noise, and behind images of one color in the opposite order."""
     kept = max(1, batch // 2)
     random = torch.Generator().manual_seed(0)
     try:
-        images = torch.randn(batch, 3, crop, crop, generator=random).to(device)
-        others = images.clone()  # before the call, which may write into its input
+        images = torch.randn(batch, 3, crop, crop, generator=random, dtype=torch.float32, device="cpu").to(device)
+        others = images.flip(0)  # before the call, which may write into its input
     except RuntimeError as error:  # torch.OutOfMemoryError is one
         raise NoMemoryError(
             f"no memory on {device} for {batch} images of {crop} x {crop} pixels; use a smaller forward_batch"
         ) from error
-    others[kept:] = 0.0
+    others[: batch - kept] = 1.0
     logits = checked_logits(call, images, name)
     again = checked_logits(call, others, name, logits.shape[1])
-    return logits[:kept], again[:kept]
+    return logits[:kept], again.flip(0)[:kept]
 
 
 def _require_classifier(name: str, call: Callable[[Tensor], Tensor], width: int) -> None:

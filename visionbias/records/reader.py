@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads record files back as aligned columns: sorted by sample id, each sample once."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,23 +24,26 @@ def open_records(folder: Path) -> ds.Dataset:
 
     Files are opened, not read: pages that are damaged raise pyarrow's `OSError` when they are read, and so do files
     that a run which goes on meanwhile has made into one; open them again. Where two files hold the same samples, those
-    of their model and condition are read at once.
+    of their model and condition are read at once, and all where the folder's name is no text, which pyarrow wants.
 
     Raises:
         RunError: a file cannot be read, or was written by a version with another schema.
     """
     schema = pa.unify_schemas([RECORD_SCHEMA, PARTITIONING.schema])
+    is_text = str(folder).encode(errors="replace") == os.fsencode(folder)
     paths: list[str] = []
-    tables: list[pa.Table] = []
+    tables: list[pa.Table] = [] if is_text else [schema.empty_table()]
     for model, condition in partitions(folder):
         files = read_files(folder, model, condition, _checked)
-        if overlap(files):
+        if overlap(files) or not is_text:
             table = read_condition(folder, model, condition, RECORD_SCHEMA.names)
             for name, value in (("model", model), ("condition", condition)):
                 table = table.append_column(name, pa.array([value] * len(table), pa.string()))
             tables.append(table.cast(schema))
             continue
         paths += [str(file.path) for file in files]
+    if not is_text:
+        return ds.dataset(tables)
     checked = ds.ParquetFileFormat(
         default_fragment_scan_options=ds.ParquetFragmentScanOptions(page_checksum_verification=True)
     )

@@ -18,8 +18,9 @@ _restore: Callable[[], None] = lambda: None  # noqa: E731
 
 @contextmanager
 def exact_float32() -> Iterator[None]:
-    """Inside, float32 is multiplied as such. By default a GPU's convolutions round what goes in to the 10 bits of TF32;
-    programs may ask for as much, or for bfloat16, in matrix products and on CPUs.
+    """Inside, float32 is multiplied as such, and autocast casts nothing in the caller's thread. By default a GPU's
+    convolutions round what goes in to the 10 bits of TF32; programs may ask for as much, or for bfloat16, in matrix
+    products and on CPUs.
 
     The settings are the process's: the first of several threads changes those that round, the last one puts them back.
     Torch's default for cuDNN, to round unless all of torch is told otherwise, cannot be set again: where there is a
@@ -31,7 +32,8 @@ def exact_float32() -> Iterator[None]:
             _restore = _set_exact()
         _inside += 1
     try:
-        yield
+        with torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
+            yield
     finally:
         with _lock:
             _inside -= 1

@@ -81,7 +81,7 @@ class TorchKernel:
         self._over_images(work, len(x))
 
     def _over_images(self, work: Work, n: int) -> None:
-        with exact_float32(), torch.autocast(self.spec.output.device.type, enabled=False):
+        with exact_float32():
             if self.spec.output.device.type == "cpu":
                 over_images(work, n)
             else:
