@@ -134,8 +134,7 @@ def test_compiled_copies_in_float32_take_the_room_of_their_type(
     alone = make_study(**options, model_memory_bytes=1).run(tmp_path / "alone", progress=False)
     assert {found["compiled"] for found in whole.manifest["study"]["models"].values()} == {True}
     assert alone.manifest["study"] == whole.manifest["study"]
-    # Their last bits have been seen to differ, by 3e-8; those of all others do not.
-    pd.testing.assert_frame_equal(records_of(alone), records_of(whole), rtol=0.0, atol=1e-6)
+    pd.testing.assert_frame_equal(records_of(alone), records_of(whole), check_exact=True)
 
 
 @pytest.mark.usefixtures("half_eager")

@@ -124,10 +124,11 @@ def fast_forward(
     if isinstance(model.call, nn.Module) and worth_compiling(model.call, device) and not turned_off():
         try:
             forward = Forward(model, device=device, dtype=dtype, batch=batch, crop=crop, compiler=compiler)
-            stimulus = stimulus_buffer(1, batch, crop, dtype, device)[0]
-            forward(stimulus)
-            with compiling_refused():  # what the module keeps in Python would have it compiled at every call
+            with torch.inference_mode():  # as the stimuli of a run are made; a graph is of that kind or the other
+                stimulus = stimulus_buffer(1, batch, crop, dtype, device)[0]
                 forward(stimulus)
+                with compiling_refused():  # what the module keeps in Python would have it compiled at every call
+                    forward(stimulus)
             return forward, None
         except CheckpointError as error:
             cause = error.__cause__ or error
