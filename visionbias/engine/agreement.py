@@ -73,8 +73,9 @@ def compare(
         own, other = (scorer(each, labels) for each in (logits, wanted))
         if not bool((own.finite & other.finite).all()):
             return {"reason": "NaN or infinite logits"}
-        off += float((logits.double() - wanted.double()).square().sum())
-        scale += float(wanted.double().square().sum())
+        wide = wanted.double()
+        off += float((logits - wide).square().sum())
+        scale += float(wide.square().sum())
         right = (own.pred == labels).int() - (other.pred == labels).int()
         n += len(labels)
         flips += int((own.pred != other.pred).sum())

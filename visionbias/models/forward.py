@@ -13,8 +13,7 @@ from visionbias.models.compiler import Compiler
 from visionbias.models.fast import prefers_channels_last, to_channels_last
 from visionbias.models.folding import folded
 from visionbias.models.model import Model
-
-_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+from visionbias.ops.tensors import FLOAT_DTYPES
 
 
 class Forward:
@@ -120,7 +119,7 @@ def checked_logits(
     classes = "K" if num_classes is None else num_classes
     fits = (
         isinstance(logits, Tensor)
-        and logits.dtype in _FLOATS
+        and logits.dtype in FLOAT_DTYPES
         and logits.layout == torch.strided
         and logits.device == x.device
         and logits.dim() == 2

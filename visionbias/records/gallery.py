@@ -10,12 +10,11 @@ from urllib.parse import quote
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from PIL import Image
 
 from visionbias.errors import RunError
-from visionbias.records.parquet import native_file, write_parquet
+from visionbias.records.parquet import read_parquet, write_parquet
 
 GALLERY = "gallery"
 _QUALITY = 90
@@ -71,8 +70,7 @@ def read_gallery(folder: Path, data: str) -> list[Picture]:
     try:
         if not path.exists():
             return []
-        with native_file(path) as file:
-            table = pq.read_table(file, schema=GALLERY_SCHEMA, page_checksum_verification=True)
+        table = read_parquet(path, GALLERY_SCHEMA)
     except (pa.ArrowException, OSError) as error:
         raise RunError(f"cannot read {path}: {error}; delete it, the run does not need it") from error
     return [Picture(**row) for row in table.to_pylist()]

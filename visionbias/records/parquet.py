@@ -22,6 +22,16 @@ def native_file(path: Path) -> pa.OSFile:
     return pa.OSFile(os.fsencode(path), "rb")  # type: ignore[arg-type]
 
 
+def read_parquet(path: Path, schema: pa.Schema) -> pa.Table:
+    """Read a table, its pages checked against their checksums.
+
+    Raises:
+        OSError, pyarrow.ArrowException: the file is absent, cannot be read, or is damaged.
+    """
+    with native_file(path) as file:
+        return pq.read_table(file, schema=schema, page_checksum_verification=True)
+
+
 def write_parquet(target: Path, table: pa.Table) -> None:
     """Write a table, with checksums of its pages.
 

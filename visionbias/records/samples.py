@@ -11,10 +11,9 @@ from urllib.parse import quote
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from visionbias.errors import RunError
-from visionbias.records.parquet import native_file, write_parquet
+from visionbias.records.parquet import read_parquet, write_parquet
 
 SAMPLES = "samples"
 
@@ -74,8 +73,7 @@ class SampleTable:
             RunError: the file cannot be read.
         """
         try:
-            with native_file(self._path) as file:
-                table = pq.read_table(file, schema=SAMPLE_SCHEMA, page_checksum_verification=True)
+            table = read_parquet(self._path, SAMPLE_SCHEMA)
         except FileNotFoundError as error:
             raise RunError(
                 f"{self._path} is missing; start the same run again: what is missing is made anew"

@@ -48,15 +48,15 @@ def _set_exact() -> Callable[[], None]:
     if not any(precision in _ROUNDED for precision in before):
         return lambda: None
     older = _older()
-    for name, _, exact in older:
-        name(exact)
+    for put, _, exact in older:
+        put(exact)
     for kind, _ in settings:
         if kind.fp32_precision in _ROUNDED:
             kind.fp32_precision = "ieee"
 
     def restore() -> None:
-        for name, precision, _ in older:
-            name(precision)
+        for put, precision, _ in older:
+            put(precision)
         for (kind, backend), precision in zip(settings, before, strict=True):
             if kind.fp32_precision != precision:
                 kind.fp32_precision = "none" if precision == backend.fp32_precision else precision
@@ -83,7 +83,7 @@ def _older() -> list[tuple[Callable[[Any], None], Any, Any]]:
     if torch.cuda.is_available():
         with suppress(RuntimeError):
             found.append((_allow_tf32, torch.backends.cudnn.allow_tf32, False))
-    return [(name, precision, exact) for name, precision, exact in found if precision != exact]
+    return [(put, precision, exact) for put, precision, exact in found if precision != exact]
 
 
 def _allow_tf32(allow: bool) -> None:
